@@ -1,0 +1,118 @@
+"""Referees: compare two results, check a gradient, judge an exercise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .errors import CourseError
+from .model import MLP, targets, with_ones
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How near two results are. True when equal to rounding."""
+
+    exact: bool
+    approx: bool
+    max_difference: float
+
+    def __bool__(self):
+        return self.approx
+
+    def __str__(self):
+        word = "exact" if self.exact else "equal to rounding" if self.approx else "DIFFERENT"
+        return f"{word} (largest difference {self.max_difference:.1e})"
+
+
+def compare(ours, theirs, rtol=1e-5, atol=1e-8) -> Comparison:
+    """Compare numbers, arrays or tensors of one shape; NaN equals nothing."""
+    a, b = (torch.as_tensor(v, dtype=torch.float64).detach().cpu() for v in (ours, theirs))
+    if a.shape != b.shape:
+        raise CourseError(
+            f"shapes differ: {tuple(a.shape)} and {tuple(b.shape)}; compare like with like"
+        )
+    difference = float((a - b).abs().max()) if a.numel() else 0.0
+    return Comparison(torch.equal(a, b), torch.allclose(a, b, rtol=rtol, atol=atol), difference)
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Largest error of a gradient, relative to its norm, against each referee."""
+
+    autograd: float
+    differences: float
+
+    def __str__(self):
+        return f"against autograd {self.autograd:.1e}, central differences {self.differences:.1e}"
+
+
+def gradient_check(model: MLP, x: Tensor, y: Tensor, h: float = 1e-6) -> GradientCheck:
+    """The model's hand-derived gradient against autograd and (L(θ+h) - L(θ-h)) / 2h.
+
+    x: (B, n_0), y: (B,). Use a float64 model: in float32 the differences are mostly rounding.
+    """
+    dtype = model.theta.dtype
+    x = x.to(dtype)
+    model.loss_and_grad(with_ones(x), targets(y, model.sizes[-1], dtype))
+    ours = model.grad.clone()
+
+    def loss(theta: Tensor) -> Tensor:
+        a, weights = x, model.views(theta)
+        for i, W in enumerate(weights):
+            z = a @ W[:, :-1].t() + W[:, -1]
+            a = getattr(torch, model.activation)(z) if i < len(weights) - 1 else z
+        return torch.nn.functional.cross_entropy(a, y)
+
+    theta = model.theta.clone().requires_grad_()
+    auto = torch.autograd.grad(loss(theta), theta)[0]
+    numeric = torch.empty_like(ours)
+    with torch.no_grad():
+        for i in range(len(theta)):
+            up, down = model.theta.clone(), model.theta.clone()
+            up[i] += h
+            down[i] -= h
+            numeric[i] = (loss(up) - loss(down)) / (2 * h)
+    scale = auto.norm().clamp(min=torch.finfo(dtype).tiny)
+    return GradientCheck(
+        float((ours - auto).norm() / scale), float((ours - numeric).norm() / scale)
+    )
+
+
+@dataclass
+class Exercise:
+    """A question with a referee. `check` says in words what is wrong; it never raises for a
+    wrong answer, and an unanswered exercise is not an error, so a notebook runs to its end.
+
+    judge: answer → None when right, else what is wrong.
+    hints: three, from a nudge to nearly the answer.
+    """
+
+    name: str
+    judge: Callable[[object], str | None]
+    hints: list[str] = field(default_factory=list)
+    shown: int = 0
+    passed: bool = False
+
+    def check(self, answer) -> bool:
+        """Print the verdict; True when right."""
+        self.passed = False
+        if answer is None or answer is ...:
+            print(f"{self.name}: not answered yet. Replace the ... above and run the cell again.")
+            return False
+        try:
+            wrong = self.judge(answer)
+        except Exception as error:  # the learner's own code failed: say so, go on
+            wrong = f"your answer raised {type(error).__name__}: {error}"
+        self.passed = wrong is None
+        print(f"{self.name}: right!" if self.passed else f"{self.name}: not yet. {wrong}")
+        return self.passed
+
+    def hint(self) -> None:
+        """Print the next hint."""
+        if not self.hints:
+            print(f"{self.name}: there are no hints.")
+            return
+        print(self.hints[min(self.shown, len(self.hints) - 1)])
+        self.shown += 1
