@@ -222,15 +222,15 @@ class Trainer:
             recipe = state["recipe"]
             chain = build_chain(recipe["chain"])
             saved = (recipe["data"], recipe["sizes"], recipe["activation"])
-            theta, order = state["theta"], state["order"]
+            theta, order = state["theta"], state["order"].to(self._X.device).clone()
             generator = torch.Generator()
             generator.set_state(state["generator"])
             chain.init(self.model.theta)
             chain.load_state(state["transforms"])
             history = History(self.model.theta.device, self.model.theta.dtype)
             history.load_state_dict(state["history"])
-            batch, position, step = recipe["batch_size"], int(state["position"]), recipe["step"]
-            threshold = recipe["threshold"]
+            batch, threshold = self._check_batch(recipe["batch_size"]), recipe["threshold"]
+            position, step = int(state["position"]), int(recipe["step"])
         except (KeyError, TypeError, RuntimeError, AttributeError, ValueError) as error:
             raise CourseError(f"the state is not a Trainer's ({error!r}); save one anew") from error
         mine = (self.data.name, self.model.sizes, self.model.activation)
@@ -240,7 +240,7 @@ class Trainer:
             )
         self.model.theta.copy_(theta)
         self.chain, self.generator, self.history = chain, generator, history
-        self.order, self.position = order.to(self._X.device).clone(), position
+        self.order, self.position = order, position
         self.batch_size, self.step_count, self.threshold = batch, step, threshold
 
     def save(self, path) -> None:

@@ -1,0 +1,77 @@
+"""What the project promises about itself: layout, lock, light imports."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOP = {"pyproject.toml", "README.md", "course", "notebooks", "widgets", "tests", "binder"}
+TOP |= {"LICENSE", "CHANGELOG.md"}
+
+
+def tracked() -> list[str]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_the_top_level_is_as_promised():
+    top = {name.split("/")[0] for name in tracked()}
+    assert {name for name in top if not name.startswith(".")} == TOP
+
+
+def test_importing_course_pulls_in_no_screen():
+    code = "import course, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert not loaded & {"ipywidgets", "anywidget", "matplotlib", "IPython", "sklearn", "papermill"}
+
+
+def test_no_file_outgrows_a_reader():
+    for pattern in ("course/**/*.py", "widgets/**/*.py", "widgets/**/*.js"):
+        for path in ROOT.glob(pattern):
+            assert len(path.read_text().splitlines()) <= 320, path.name
+
+
+def lock() -> list[str]:
+    lines = (ROOT / "binder/constraints.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_the_lock_pins_cpu_torch_first_and_nothing_local():
+    assert lock()[0] == "torch==2.13.0"
+    for line in lock():
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line), line
+        assert not line.startswith(("nvidia", "triton", "cuda")), line
+
+
+def test_what_is_installed_is_what_the_lock_says():
+    from importlib.metadata import PackageNotFoundError, version
+
+    wrong = []
+    for line in lock():
+        name, pinned = line.split("==")
+        try:
+            found = version(name).split("+")[0]
+        except PackageNotFoundError:
+            continue  # for another platform or an extra that is not installed
+        if found != pinned:
+            wrong.append(f"{name} {found}, lock {pinned}")
+    if wrong:
+        pytest.fail(f"install with `-c binder/constraints.txt`: {wrong}")
+
+
+def test_readme_has_the_two_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(r"^pip install .* && course lab$", readme, re.M)
+    assert re.search(r"^pip install .* && pytest$", readme, re.M)
+
+
+def test_readme_code_runs():
+    readme = (ROOT / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, re.S).group(1)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
