@@ -62,17 +62,18 @@ def clean(notebook) -> None:
 def first_problem(notebook) -> str | None:
     """Which cell failed, in words; None when all ran.
 
-    papermill calls cells completed although the kernel died: a code cell without an execution
-    count has not run.
+    papermill calls cells completed although the kernel died: a code cell has run to its end only
+    if the kernel replied. Its own red notices are not cells of the notebook.
     """
-    for number, cell in enumerate(notebook.cells):
+    ours = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
+    for number, cell in enumerate(ours):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         for output in cell.outputs:
             if output.output_type == "error":
                 return f"cell {number}: {output.ename}: {output.evalue}"
-        if cell.execution_count is None:
-            return f"cell {number}: did not run to its end (kernel died, or timed out)"
+        if "shell.execute_reply" not in cell.metadata.get("execution", {}):
+            return f"cell {number}: did not run to its end (the kernel died, or it took too long)"
     return None
 
 

@@ -9,9 +9,17 @@ nbval, a script): `steps` steps, then a still picture with its description in wo
 import time
 from collections import deque
 
-from course import MLP, ClipByNorm, ClipByValue, CourseError, Descend, Momentum, Trainer
+from course import (
+    MLP,
+    ClipByNorm,
+    ClipByValue,
+    CourseError,
+    Descend,
+    Momentum,
+    Trainer,
+    load_data,
+)
 from course import chain as make_chain
-from course import load_data
 from course.errors import check_choice, check_count
 
 from .controls import Controls
@@ -209,7 +217,7 @@ class TrainingLab:
             self.diverged = first
             self.runner._stop.set()
             self.message = (
-                f"Diverged: the loss or its gradient is not a finite number since step {first + 1}. "
+                f"Diverged: the loss or its gradient is no finite number since step {first + 1}. "
                 f"The learning rate {self.trainer.knobs()['lr']:.4g} is too high for this network: "
                 "press Go back, then lower it, or switch clipping on."
             )

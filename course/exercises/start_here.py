@@ -1,0 +1,66 @@
+"""Judge of chapter 00_start_here: a learning-rate schedule against the best constant rate."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..check import Exercise
+from ..data import load_data
+from ..errors import CourseError
+from ..model import MLP
+from ..trainer import Trainer
+from ..transforms import Descend, chain
+
+STEPS = 200
+BEST_CONSTANT = 0.5  # the best of .05, .1, .2, .5, 1, 2 (the chapter's sweep shows it)
+SEEDS = (11, 12, 13)  # not the ones of the chapter: did you learn a schedule, or a seed?
+
+
+def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
+    """Mean test loss on digits, 64-64-10, batch 32, after 200 steps with rate schedule(step)."""
+    losses = []
+    for seed in seeds:
+        data = load_data("digits", seed)
+        trainer = Trainer(MLP([64, 64, 10], seed=seed), data, chain(Descend(0.0)), seed=seed)
+        for step in range(STEPS):
+            trainer.chain.transforms[-1].lr = schedule(step)
+            trainer.step()
+        losses.append(trainer.evaluate("test")[0])
+    return float(np.mean(losses))
+
+
+def judge_schedule(answer) -> str | None:
+    if isinstance(answer, int | float):
+        return "That is one constant rate. Give a function of the step: lambda step: …"
+    if not callable(answer):
+        return "Give a function that takes the step (0 to 199) and returns the rate."
+    rates = [answer(step) for step in range(STEPS)]
+    if any(isinstance(r, int | float) and r < 0 for r in rates):
+        return "A rate went below 0: that climbs. Let it end at 0, not beyond."
+    try:
+        loss, constant = play(answer), play(lambda step: BEST_CONSTANT)
+    except CourseError as error:
+        return str(error)
+    if loss < constant:
+        return None
+    words = f"Test loss {loss:.3f}, the best constant rate reaches {constant:.3f}. "
+    if not np.isfinite(loss) or loss > 2:
+        return words + "It never recovered: the first rates are too high."
+    if len(set(rates)) == 1:
+        return words + "Your rate is the same at every step."
+    if rates[-1] > rates[0]:
+        return words + "Your rate rises. Where does a learner need large steps, early or late?"
+    if max(rates) < BEST_CONSTANT:
+        return words + "It falls, but starts below the constant rate: there is no time to lose."
+    return words + "The shape is right; try where it starts and when it falls."
+
+
+schedule = Exercise(
+    "Beat the best constant rate",
+    judge_schedule,
+    [
+        "Large steps travel far, small steps settle. When do you want which?",
+        "Start above 0.5 and fall towards 0 at the last step.",
+        "A straight line from 1 to 0 over 200 steps is nearly an answer: lambda step: 1 - step/…",
+    ],
+)

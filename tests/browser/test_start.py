@@ -1,0 +1,119 @@
+"""The learner's path in a real browser: open, run, watch, move the rate, pause, reload, go on."""
+
+import hashlib
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOK = "00_start_here.ipynb"
+RUN_CODE = """async (code) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const kernel = panel.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code, store_history: false });
+  let text = "";
+  future.onIOPub = (m) => {
+    if (m.header.msg_type === "stream") text += m.content.text;
+    if (m.header.msg_type === "error") text += m.content.evalue;
+  };
+  await future.done;
+  return text;
+}"""
+
+
+def kernel(page, code):
+    return page.evaluate(RUN_CODE, code).strip()
+
+
+def wait(condition, seconds=40):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return
+        time.sleep(0.1)
+    assert condition()
+
+
+def pixels(page):
+    """A hash of what is on the canvas."""
+    data = page.evaluate("() => document.querySelector('canvas.course-canvas').toDataURL()")
+    return hashlib.sha256(data.encode()).hexdigest()
+
+
+def painted(page):
+    data = page.evaluate("() => ({...document.querySelector('canvas.course-canvas').dataset})")
+    return int(data["seq"]), int(data["step"]), float(data["loss"] or "nan")
+
+
+def matches_kernel(page):
+    """The loss drawn for a step is the loss the kernel recorded at that step."""
+    _, step, loss = painted(page)
+    recorded = float(kernel(page, f"print(lab.trainer.history.loss[{step} - 1])"))
+    return loss == pytest.approx(recorded, rel=1e-6)
+
+
+def shot(page, name):
+    if folder := os.environ.get("COURSE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def open_notebook(page, jupyter):
+    page.goto(f"{jupyter}/lab/tree/{NOTEBOOK}?token=test")
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+        "?.status === 'idle'"
+    )
+
+
+def test_the_learners_path(page, jupyter):
+    open_notebook(page, jupyter)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_selector("canvas.course-canvas", state="attached", timeout=120_000)
+    wait(lambda: kernel(page, "print(type(lab).__name__)") == "TrainingLab")
+    play = page.get_by_role("button", name="Play")
+    play.scroll_into_view_if_needed()
+    first = pixels(page)
+
+    play.click()
+    wait(lambda: painted(page)[1] > 20)
+    seq, step, _ = painted(page)
+    second = pixels(page)
+    wait(lambda: painted(page)[1] > step)
+    assert painted(page)[0] > seq and len({first, second, pixels(page)}) == 3
+    assert matches_kernel(page)
+    shot(page, "training")
+
+    # The slider, by keyboard, while it trains.
+    before = float(kernel(page, "print(lab.trainer.knobs()['lr'])"))
+    handle = page.locator(".widget-slider", has_text="learning rate").locator(".noUi-handle")
+    handle.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    wait(lambda: float(kernel(page, "print(lab.trainer.knobs()['lr'])")) > before)
+    changes = kernel(page, "print(lab.trainer.history.knobs, lab.runner.running)")
+    assert "'lr'" in changes and changes.endswith("True"), changes
+    assert int(re.search(r"\((\d+), 'lr'", changes).group(1)) > 20
+
+    page.get_by_role("button", name="Pause").click()
+    wait(lambda: kernel(page, "print(lab.runner.running)") == "False")
+    wait(lambda: painted(page)[1] == int(kernel(page, "print(lab.trainer.step_count)")))
+    assert matches_kernel(page)
+    stopped = painted(page)[1]
+
+    # Save, reload: the same kernel, the picture back, and it goes on.
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    time.sleep(1)
+    page.reload()
+    page.wait_for_selector("canvas.course-canvas[data-step]", state="attached", timeout=120_000)
+    wait(lambda: painted(page)[1] == stopped)
+    play = page.get_by_role("button", name="Play")
+    play.scroll_into_view_if_needed()
+    play.click()
+    wait(lambda: painted(page)[1] > stopped)
+    shot(page, "reloaded")
+    page.get_by_role("button", name="Pause").click()
+    kernel(page, "lab.close()")
