@@ -55,8 +55,22 @@ def clean(notebook) -> None:
         cell.id = f"cell-{number}"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = merge_streams(cell.outputs)
         if cell.metadata.get("tags") == []:
             del cell.metadata["tags"]
+
+
+def merge_streams(outputs: list) -> list:
+    """Printed text arrives in pieces cut by chance: join neighbours of the same stream."""
+    merged: list = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def first_problem(notebook) -> str | None:

@@ -1,6 +1,7 @@
 """Judge of chapter 00_start_here: a learning-rate schedule against the best constant rate."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..trainer import Trainer
 from ..transforms import Descend, chain
 
 STEPS = 200
-BEST_CONSTANT = 0.5  # the best of .05, .1, .2, .5, 1, 2 (the chapter's sweep shows it)
+CONSTANTS = (0.35, 0.5, 0.7, 1.0)  # the opponents: below they are slow, above they die
 SEEDS = (11, 12, 13)  # not the ones of the chapter: did you learn a schedule, or a seed?
 
 
@@ -29,6 +30,12 @@ def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
     return float(np.mean(losses))
 
 
+@cache
+def best_constant() -> tuple[float, float]:
+    """(test loss, rate) of the best constant rate on the judge's seeds."""
+    return min((play(lambda step, lr=lr: lr), lr) for lr in CONSTANTS)
+
+
 def judge_schedule(answer) -> str | None:
     if isinstance(answer, int | float):
         return "That is one constant rate. Give a function of the step: lambda step: …"
@@ -38,19 +45,20 @@ def judge_schedule(answer) -> str | None:
     if any(isinstance(r, int | float) and r < 0 for r in rates):
         return "A rate went below 0: that climbs. Let it end at 0, not beyond."
     try:
-        loss, constant = play(answer), play(lambda step: BEST_CONSTANT)
+        loss = play(answer)
     except CourseError as error:
         return str(error)
+    constant, rate = best_constant()
     if loss < constant:
         return None
-    words = f"Test loss {loss:.3f}, the best constant rate reaches {constant:.3f}. "
+    words = f"Test loss {loss:.3f}, the best constant rate ({rate:g}) reaches {constant:.3f}. "
     if not np.isfinite(loss) or loss > 2:
         return words + "It never recovered: the first rates are too high."
     if len(set(rates)) == 1:
         return words + "Your rate is the same at every step."
     if rates[-1] > rates[0]:
         return words + "Your rate rises. Where does a learner need large steps, early or late?"
-    if max(rates) < BEST_CONSTANT:
+    if max(rates) < rate:
         return words + "It falls, but starts below the constant rate: there is no time to lose."
     return words + "The shape is right; try where it starts and when it falls."
 
@@ -60,7 +68,7 @@ schedule = Exercise(
     judge_schedule,
     [
         "Large steps travel far, small steps settle. When do you want which?",
-        "Start above 0.5 and fall towards 0 at the last step.",
+        "Start above the best constant rate and fall towards 0 at the last step.",
         "A straight line from 1 to 0 over 200 steps is nearly an answer: lambda step: 1 - step/…",
     ],
 )

@@ -1,0 +1,90 @@
+"""The committed notebooks: whole, tidy, linked, and true when run again."""
+
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course import cli
+from course.route import ROUTE, badges, links
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb")) + sorted(FOLDER.glob("solutions/*.ipynb"))
+CHAPTERS = [FOLDER / f"{c.file}.ipynb" for c in ROUTE]
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda p: str(p.relative_to(FOLDER).with_suffix(""))
+)
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [c for c in read(path).cells if c.cell_type == "code"]
+
+
+@each_notebook
+def test_it_is_committed_with_outputs_and_without_errors(path):
+    for cell in code_cells(path):
+        assert cell.execution_count is not None, cell.source
+        assert not [o for o in cell.outputs if o.output_type == "error"]
+    assert path.stat().st_size < 500_000
+
+
+@each_notebook
+def test_its_cells_fit_a_screen(path):
+    lengths = [len(c.source.splitlines()) for c in code_cells(path)]
+    assert max(lengths) <= 20 and statistics.median(lengths) <= 5
+
+
+@each_notebook
+def test_its_links_lead_somewhere_and_its_images_have_words(path):
+    for cell in read(path).cells:
+        text = cell.source if cell.cell_type == "markdown" else ""
+        for output in cell.get("outputs", []):
+            text += output.get("data", {}).get("text/html", "")
+            if "image/png" in output.get("data", {}):
+                assert output.metadata["image/png"]["alt"]
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (path.parent / target).exists(), target
+        for image in re.findall(r"<img[^>]*>", text):
+            assert re.search(r'alt="[^"]{10,}"', image), image[:80]
+        assert not re.search(r"!\[\]\(", text)
+
+
+@each_chapter
+def test_its_first_cell_follows_the_route(path):
+    first = read(path).cells[0].source
+    assert badges(path.stem) in first and links(path.stem) in first
+    assert any("parameters" in c.metadata.get("tags", []) for c in code_cells(path))
+
+
+@each_chapter
+def test_it_runs_with_other_parameters(path, tmp_path):
+    arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path)]
+    arguments += ["-p", "seed", "1", "-p", "steps", "50", "-p", "dataset", "moons"]
+    assert cli.main(arguments) == 0
+    assert read(tmp_path / path.name) != read(path)
+
+
+@pytest.mark.full
+@each_notebook
+def test_its_outputs_hold(path):
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=120", "-q"]
+    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=FOLDER)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_nbval_runs_the_first_chapter():
+    path = FOLDER / "00_start_here.ipynb"
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=120", "-q"]
+    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=FOLDER)
+    assert done.returncode == 0, done.stdout[-3000:]
