@@ -79,7 +79,9 @@ def first_problem(notebook) -> str | None:
     papermill calls cells completed although the kernel died: a code cell has run to its end only
     if the kernel replied. Its own red notices are not cells of the notebook.
     """
-    ours = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
+    ours = [
+        c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])
+    ]
     for number, cell in enumerate(ours):
         if cell.cell_type != "code" or not cell.source.strip():
             continue

@@ -33,7 +33,11 @@ def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
 @cache
 def best_constant() -> tuple[float, float]:
     """(test loss, rate) of the best constant rate on the judge's seeds."""
-    return min((play(lambda step, lr=lr: lr), lr) for lr in CONSTANTS)
+
+    def constant(lr: float) -> Callable[[int], float]:
+        return lambda step: lr
+
+    return min((play(constant(lr)), lr) for lr in CONSTANTS)
 
 
 def judge_schedule(answer) -> str | None:
