@@ -5,15 +5,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course.exercises import momentum
+from course.exercises import momentum, start_here
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-CHAPTERS = {"3_04_momentum": (momentum.long_run, momentum.ema_step, momentum.ravine)}
+CHAPTERS = {
+    "00_start_here": (start_here.schedule,),
+    "3_04_momentum": (momentum.long_run, momentum.ema_step, momentum.ravine),
+}
+MODULES = {"00_start_here": start_here, "3_04_momentum": momentum}
 
 
 def run_exercises(path):
     """Execute the cells tagged `exercise`, as a kernel would, in one namespace."""
-    names = {"exercises": momentum}
+    names = {"exercises": MODULES[path.stem]}
     for cell in nbformat.read(path, as_version=4).cells:
         if "exercise" in cell.metadata.get("tags", []):
             exec(cell.source, names)
@@ -59,6 +63,14 @@ def ema(v, g, b):
 
 # exercise, wrong answer, what its message must speak of
 WRONG = [
+    (start_here.schedule, 0.5, "one constant rate"),
+    (start_here.schedule, "fast", "Give a function"),
+    (start_here.schedule, lambda step: 1 - step / 100, "below 0"),
+    (start_here.schedule, lambda step: 0.7, "same at every step"),
+    (start_here.schedule, lambda step: step / 200, "rises"),
+    (start_here.schedule, lambda step: 0.3 - step / 1000, "starts below"),
+    (start_here.schedule, lambda step: 20 - step / 100, "never recovered"),
+    (start_here.schedule, lambda step: 1 / 0, "ZeroDivisionError"),
     (momentum.long_run, (..., ..., ...), "open"),
     (momentum.long_run, 30, "three things"),
     (momentum.long_run, (0.3, 30, "b"), "swapped"),
@@ -105,13 +117,13 @@ def test_wrong_answers_are_recognised(exercise, answer, says, capsys):
 
 
 def test_no_answer_is_no_error(capsys):
-    for exercise in CHAPTERS["3_04_momentum"]:
+    for exercise in sum(CHAPTERS.values(), ()):
         assert not exercise.check(...) and not exercise.check(None)
         assert capsys.readouterr().out.count("not answered yet") == 2
 
 
 def test_three_hints_each(capsys):
-    for exercise in CHAPTERS["3_04_momentum"]:
+    for exercise in sum(CHAPTERS.values(), ()):
         exercise.shown = 0
         assert len(exercise.hints) == 3
         for hint in exercise.hints:

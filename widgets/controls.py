@@ -99,8 +99,11 @@ class Controls:
         def changed(change):
             if self._quiet:
                 return
-            self.lab.set(knob, change["new"])
-            self._assign({w: change["new"] for w in others})
+            value = change["new"]
+            if isinstance(change["owner"], ipw.FloatLogSlider):
+                value = float(f"{value:.4g}")  # 0.1585, not 0.15848931924611134
+            self.lab.set(knob, value)
+            self._assign({w: value for w in others})
 
         return changed
 
