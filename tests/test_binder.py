@@ -17,7 +17,7 @@ def test_repo2docker_accepts_the_repository(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "CondaBuildPack" in said and "postBuild" in said
+    assert "Building conda environment for python=3.11" in said and "postBuild" in said
 
 
 def test_post_build_is_a_valid_script_that_uses_the_lock():

@@ -159,7 +159,7 @@ function paint(canvas, header, payload) {
   });
   canvas.dataset.seq = header.seq;
   canvas.dataset.step = header.step;
-  canvas.dataset.loss = header.loss;
+  canvas.dataset.loss = header.loss ?? ""; // no number: not trained yet, or not finite
   canvas.setAttribute("aria-label", header.text);
 }
 
