@@ -21,7 +21,8 @@ def notebooks_folder() -> Path:
 def lab(args) -> int:
     """Replace this process by JupyterLab, opened on the first chapter."""
     folder = notebooks_folder()
-    command = [sys.executable, "-m", "jupyterlab", str(folder / START)]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    command += [f"--LabApp.default_url=/lab/tree/{START}"]
     command += ["--no-browser"] if args.no_browser else []
     command += [f"--port={args.port}"] if args.port else []
     if hasattr(os, "geteuid") and os.geteuid() == 0:

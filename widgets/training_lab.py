@@ -253,7 +253,6 @@ class TrainingLab:
         bundle = {"text/plain": f"TrainingLab. {self.summary()}", "image/png": self.still()}
         alt = {"image/png": {"alt": self.summary()}}
         if self.controls:
-            data = self.controls.box._repr_mimebundle_()
-            bundle |= data[0] if isinstance(data, tuple) else data
-            bundle["text/plain"] = f"TrainingLab. {self.summary()}"
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
+            bundle["application/vnd.jupyter.widget-view+json"] = view
         return bundle, alt
