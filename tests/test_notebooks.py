@@ -40,7 +40,7 @@ def test_it_is_committed_with_outputs_and_without_errors(path):
 @each_notebook
 def test_its_cells_fit_a_screen(path):
     lengths = [len(c.source.splitlines()) for c in code_cells(path)]
-    assert max(lengths) <= 20 and statistics.median(lengths) <= 5
+    assert max(lengths) <= 20 and statistics.median(lengths) <= 4
 
 
 @each_notebook
