@@ -3,16 +3,38 @@
 Models, hand-derived back-propagation, optimisers and a trainer. No screen: see `widgets`.
 """
 
+from .adaptive import Adam, AdamW, Muon, RMSProp
+from .adopt import adopt
+from .blocks import Dropout, LayerNorm, Residual
+from .chains import chain
 from .check import Exercise, compare, gradient_check
 from .data import Dataset, load_data
 from .errors import CourseError
-from .model import MLP
+from .layers import GELU, Linear, ReLU, Sigmoid, Tanh
+from .model import MLP, Network
+from .optimizer import as_optimizer
+from .preprocess import Augment, Noise, Rotate, Shift, standardise
+from .schedules import Cosine, Step, Warmup
+from .second_order import GaussNewton, Newton, NewtonCG
 from .trainer import Trainer, available_devices
-from .transforms import ClipByNorm, ClipByValue, Descend, HeavyBall, Momentum, chain
+from .transforms import (
+    L1,
+    L2,
+    ClipByNorm,
+    ClipByValue,
+    Descend,
+    HeavyBall,
+    Momentum,
+    Nesterov,
+    SignDescent,
+)
 
 __version__ = "0.1.0"
 __all__ = [
-    "MLP", "ClipByNorm", "ClipByValue", "CourseError", "Dataset", "Descend", "Exercise",
-    "HeavyBall", "Momentum", "Trainer", "available_devices", "chain", "compare", "gradient_check",
-    "load_data",
+    "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "chain",
+    "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
+    "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2",
+    "LayerNorm", "Linear", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network", "Newton",
+    "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "Shift", "Sigmoid",
+    "SignDescent", "standardise", "Step", "Tanh", "Trainer", "Warmup",
 ]  # fmt: skip

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .errors import CourseError
-from .model import MLP, targets, with_ones
+from .losses import CrossEntropy, MeanSquaredError
+from .model import Network
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,19 @@ class GradientCheck:
         return f"against autograd {self.autograd:.1e}, central differences {self.differences:.1e}"
 
 
-def gradient_check(model: MLP, x: Tensor, y: Tensor, h: float = 1e-6) -> GradientCheck:
+def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> GradientCheck:
     """The model's hand-derived gradient against autograd and (L(θ+h) - L(θ-h)) / 2h.
 
-    x: (B, n_0), y: (B,). Use a float64 model: in float32 the differences are mostly rounding.
+    x: (B, n_0), y: (B,) or (B, K). Autograd runs through `torch.nn`'s own layers and losses.
+    Use a float64 model: in float32 the differences are mostly rounding.
     """
-    dtype = model.theta.dtype
-    x = x.to(dtype)
-    model.loss_and_grad(with_ones(x), targets(y, model.sizes[-1], dtype))
-    ours = model.grad.clone()
+    x = x.to(model.theta.dtype)
+    model.loss_and_grad(*model.encode(x, y))
+    ours, module = model.grad.clone(), model.module()
 
     def loss(theta: Tensor) -> Tensor:
-        a, weights = x, model.views(theta)
-        for i, W in enumerate(weights):
-            z = a @ W[:, :-1].t() + W[:, -1]
-            a = getattr(torch, model.activation)(z) if i < len(weights) - 1 else z
-        return torch.nn.functional.cross_entropy(a, y)
+        outputs = torch.func.functional_call(module, model.named_views(theta), (x,))
+        return torch_loss(model, outputs, y)
 
     theta = model.theta.clone().requires_grad_()
     auto = torch.autograd.grad(loss(theta), theta)[0]
@@ -74,10 +72,23 @@ def gradient_check(model: MLP, x: Tensor, y: Tensor, h: float = 1e-6) -> Gradien
             up[i] += h
             down[i] -= h
             numeric[i] = (loss(up) - loss(down)) / (2 * h)
-    scale = auto.norm().clamp(min=torch.finfo(dtype).tiny)
+    scale = auto.norm().clamp(min=torch.finfo(theta.dtype).tiny)
     return GradientCheck(
         float((ours - auto).norm() / scale), float((ours - numeric).norm() / scale)
     )
+
+
+def torch_loss(model: Network, outputs: Tensor, y: Tensor) -> Tensor:
+    """The model's loss as `torch.nn.functional` computes it: outputs (B, C), y (B,) or (B, K)."""
+    F = torch.nn.functional
+    if isinstance(model.loss, CrossEntropy):
+        return F.cross_entropy(outputs, y, label_smoothing=model.loss.smoothing)
+    if y.ndim == 1:  # class numbers: as one-hot rows, or one yes-or-no
+        y = y[:, None] if outputs.shape[1] == 1 else F.one_hot(y, outputs.shape[1])
+    y = y.to(outputs.dtype)
+    if isinstance(model.loss, MeanSquaredError):
+        return F.mse_loss(outputs, y)
+    return F.binary_cross_entropy_with_logits(outputs, y)
 
 
 @dataclass

@@ -1,50 +1,91 @@
-"""Small data sets that need no download: digits (real), moons and spirals (drawn from a seed)."""
+"""Data sets: small ones that need no download, and two that do (`course.mnist`).
+
+    images      digits; mnist and fashion_mnist are downloaded once
+    2-D points  moons, spirals, rings, xor: no straight line separates the classes
+    curves      sine, steps: regression from one number to one number
+
+A set is split into rows to train on, rows to choose knobs by (validation, on demand) and rows
+that judge the result at the end (test). All but the images are drawn from a seed.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_choice, check_count
+from .errors import CourseError, check_choice, check_count, check_number
+
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """x: (N, D) floats, y: (N,) class numbers, split into training and test rows."""
+    """Training, test and (on demand) validation rows; the methods return a new set.
+
+    x_*: (N, ...), at least one axis after the rows. y_*: class numbers (N,), int64, with
+    `classes` the number of classes; or targets (N, K), floats, with `classes` None: a regression.
+    image_shape: (H, W) where a row is one grey image of H·W pixels.
+    Raises `CourseError` for shapes, labels or numbers that do not fit.
+    """
 
     name: str
     x_train: Tensor
     y_train: Tensor
     x_test: Tensor
     y_test: Tensor
-    classes: int
+    classes: int | None
+    x_val: Tensor | None = None
+    y_val: Tensor | None = None
+    image_shape: tuple[int, int] | None = None
 
     def __post_init__(self):
-        for split, x, y in (
-            ("train", self.x_train, self.y_train),
-            ("test", self.x_test, self.y_test),
-        ):
-            if x.ndim != 2 or len(x) != len(y) or not len(x):
+        if (self.x_val is None) != (self.y_val is None):
+            raise CourseError("only one of x_val and y_val is given; give both or neither")
+        if self.classes is not None:
+            check_count("classes", self.classes, 1, math.inf, "None stands for a regression")
+        for split, x, y in self.splits():
+            _check_rows(split, x, y)
+            if x.shape[1:] != self.x_train.shape[1:] or y.shape[1:] != self.y_train.shape[1:]:
                 raise CourseError(
-                    f"{split} data has x {tuple(x.shape)} and y {tuple(y.shape)}; "
-                    "allowed: x (N, D) and y (N,) with N ≥ 1; reshape the inputs to rows"
+                    f"a {split} row is x {tuple(x.shape[1:])}, y {tuple(y.shape[1:])}, a training "
+                    f"row x {tuple(self.x_train.shape[1:])}, y {tuple(self.y_train.shape[1:])}; "
+                    "allowed: the same in every split; reshape one of them"
                 )
-            if not torch.isfinite(x).all():
-                raise CourseError(
-                    f"{split} inputs hold NaN or infinity; remove or repair those rows"
-                )
-            low, high = int(y.min()), int(y.max())
-            if low < 0 or high >= self.classes:
-                bad = low if low < 0 else high
-                raise CourseError(
-                    f"{split} label {bad} is out of range; allowed: 0 to {self.classes - 1}; "
-                    "number the classes from 0"
-                )
+            if self.classes is None:
+                _check_targets(split, y)
+            else:
+                _check_labels(split, y, self.classes)
+        self._check_image_shape()
+
+    def _check_image_shape(self) -> None:
+        if self.image_shape is None:
+            return
+        sides = self.image_shape
+        whole = isinstance(sides, tuple) and all(type(side) is int and side > 0 for side in sides)
+        if not whole or len(sides) != 2 or math.prod(sides) != self.features:
+            raise CourseError(
+                f"image_shape = {sides!r} does not fit; allowed: a tuple (H, W) with H·W = "
+                f"{self.features}, the numbers in a row; or leave it out"
+            )
+
+    def splits(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """('train', x, y), ('test', x, y), and ('val', x, y) where there is one."""
+        yield "train", self.x_train, self.y_train
+        yield "test", self.x_test, self.y_test
+        if self.x_val is not None and self.y_val is not None:
+            yield "val", self.x_val, self.y_val
 
     @property
     def features(self) -> int:
-        return self.x_train.shape[1]
+        """Numbers in one row of x: D, or C·H·W."""
+        return math.prod(self.x_train.shape[1:])
+
+    @property
+    def outputs(self) -> int:
+        """Numbers a model returns for a row: one logit per class, or the K targets."""
+        return self.y_train.shape[1] if self.classes is None else self.classes
 
     @property
     def is_2d(self) -> bool:
@@ -52,10 +93,97 @@ class Dataset:
 
     @property
     def is_image(self) -> bool:
-        return self.name == "digits"
+        return self.image_shape is not None
+
+    @property
+    def is_regression(self) -> bool:
+        return self.classes is None
+
+    def with_validation(self, share: float = 0.2, seed: int = 0) -> "Dataset":
+        """Move a random share of the training rows, in (0, 1), to a validation split."""
+        if self.x_val is not None:
+            raise CourseError(f"{self.name!r} has validation rows already; go on with those")
+        check_number("share", share, 0, 1, "0.2 is usual", open_low=True, open_high=True)
+        n = len(self.y_train)
+        held = round(share * n)
+        if not 0 < held < n:
+            raise CourseError(
+                f"share = {share!r} of {n} training rows leaves {n - held} to train on and {held} "
+                "to validate with; allowed: at least 1 each; take another share or more rows"
+            )
+        order = self._shuffled(seed)
+        val, train = order[:held], order[held:]
+        return replace(
+            self, x_train=self.x_train[train], y_train=self.y_train[train],
+            x_val=self.x_train[val], y_val=self.y_train[val],
+        )  # fmt: skip
+
+    def subset(self, n: int, seed: int = 0) -> "Dataset":
+        """The first n training rows of a seeded order: with one seed, n rows hold all smaller n."""
+        n = check_count("n", n, 1, len(self.y_train), "the training rows there are")
+        rows = self._shuffled(seed)[:n]
+        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+
+    def images(self) -> "Dataset":
+        """x: (N, 1, H, W), as a convolution takes it. Raises `CourseError` without image_shape."""
+        if self.image_shape is None:
+            raise CourseError(
+                f"{self.name!r} has no image_shape; allowed: image data such as 'digits', or a "
+                "Dataset(…, image_shape=(H, W))"
+            )
+        shape = (1, *self.image_shape)
+        x = {f"x_{split}": x.reshape(-1, *shape) for split, x, _ in self.splits()}
+        return replace(self, **x)  # type: ignore[arg-type]
+
+    def _shuffled(self, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(_check_seed(seed))
+        return torch.randperm(len(self.y_train), generator=generator)
 
 
-def load_digits(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+def _check_seed(seed: int) -> int:
+    return check_count("seed", seed, 0, 2**63 - 1, "any whole number from 0")
+
+
+def _check_rows(split: str, x: Tensor, y: Tensor) -> None:
+    if x.ndim < 2 or not y.ndim or len(x) != len(y) or not x.numel():
+        raise CourseError(
+            f"{split} data has x {tuple(x.shape)} and y {tuple(y.shape)}; "
+            "allowed: x (N, D) or (N, C, H, W) and as many y, with N ≥ 1; reshape the inputs"
+        )
+    if not torch.isfinite(x).all():
+        raise CourseError(f"{split} inputs hold NaN or infinity; remove or repair those rows")
+
+
+def _check_labels(split: str, y: Tensor, classes: int) -> None:
+    if y.ndim != 1 or y.dtype != torch.int64:
+        raise CourseError(
+            f"{split} labels are {tuple(y.shape)} {y.dtype}; allowed: class numbers (N,) int64; "
+            "convert with .long(), or pass classes=None for a regression"
+        )
+    low, high = int(y.min()), int(y.max())
+    if low < 0 or high >= classes:
+        raise CourseError(
+            f"{split} label {low if low < 0 else high} is out of range; "
+            f"allowed: 0 to {classes - 1}; number the classes from 0"
+        )
+
+
+def _check_targets(split: str, y: Tensor) -> None:
+    if y.ndim != 2 or not y.numel() or not y.is_floating_point():
+        raise CourseError(
+            f"{split} targets are {tuple(y.shape)} {y.dtype}; allowed without classes: (N, K) "
+            "floats with K ≥ 1; reshape with y[:, None], or pass the number of classes"
+        )
+    if not torch.isfinite(y).all():
+        raise CourseError(f"{split} targets hold NaN or infinity; remove or repair those rows")
+
+
+# ---- the sets -----------------------------------------------------------------------------------
+
+Rows = tuple[Tensor, Tensor, int | None]  # x, y, classes
+
+
+def load_digits(generator: torch.Generator) -> Rows:
     """1,797 handwritten digits, 8 x 8, scaled to [0, 1] (scikit-learn; UCI, Alpaydin & Kaynak)."""
     from sklearn.datasets import load_digits as sklearn_digits  # slow import: only when asked
 
@@ -63,7 +191,7 @@ def load_digits(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
     return torch.from_numpy(digits.data) / 16, torch.from_numpy(digits.target).long(), 10
 
 
-def moons(generator: torch.Generator, n=1000, noise=0.15) -> tuple[Tensor, Tensor, int]:
+def moons(generator: torch.Generator, n=1000, noise=0.15) -> Rows:
     """Two half circles that reach into each other."""
     y = torch.arange(n) % 2
     t = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
@@ -73,7 +201,7 @@ def moons(generator: torch.Generator, n=1000, noise=0.15) -> tuple[Tensor, Tenso
     return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
 
 
-def spirals(generator: torch.Generator, n=1000, noise=0.03) -> tuple[Tensor, Tensor, int]:
+def spirals(generator: torch.Generator, n=1000, noise=0.03) -> Rows:
     """Two spirals of 1.5 turns: no straight line separates them."""
     y = torch.arange(n) % 2
     r = 0.1 + 0.9 * torch.rand(n, generator=generator, dtype=torch.float64)
@@ -82,22 +210,63 @@ def spirals(generator: torch.Generator, n=1000, noise=0.03) -> tuple[Tensor, Ten
     return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
 
 
-LOADERS = {"digits": load_digits, "moons": moons, "spirals": spirals}
+def rings(generator: torch.Generator, n=1000, noise=0.08) -> Rows:
+    """A ring of radius 1 (class 0) around one of radius 0.5 (class 1)."""
+    y = torch.arange(n) % 2
+    t = 2 * math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
+    x = (1 - 0.5 * y)[:, None] * torch.stack([t.cos(), t.sin()], 1)
+    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
+
+
+def xor(generator: torch.Generator, n=1000, noise=0.2) -> Rows:
+    """Four clusters at (±0.6, ±0.6); class 1 where exactly one coordinate is positive."""
+    corner = torch.arange(n) % 4
+    right, upper = corner % 2, corner // 2
+    x = 1.2 * torch.stack([right, upper], 1).double() - 0.6
+    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), right ^ upper, 2
+
+
+def sine(generator: torch.Generator, n=500, noise=0.1) -> Rows:
+    """y = sin(3πx)·(1 + x)/2 + noise on [-1, 1]: three waves that grow from left to right."""
+    x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
+    y = (3 * math.pi * x).sin() * (1 + x) / 2
+    return x, y + noise * torch.randn(n, 1, generator=generator, dtype=x.dtype), None
+
+
+def steps(generator: torch.Generator, n=500, noise=0.1) -> Rows:
+    """Five flat stretches of [-1, 1] with jumps between, plus noise."""
+    levels = torch.tensor([-0.5, 0.5, -1.0, 1.0, 0.0], dtype=torch.float64)
+    x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
+    y = levels[(2.5 * (x + 1)).long()]
+    return x, y + noise * torch.randn(n, 1, generator=generator, dtype=x.dtype), None
+
+
+LOADERS = {
+    "digits": load_digits, "moons": moons, "spirals": spirals, "rings": rings, "xor": xor,
+    "sine": sine, "steps": steps,
+}  # fmt: skip
+DOWNLOADED = ("mnist", "fashion_mnist")
 
 
 def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.float32) -> Dataset:
     """Load a data set by name and split it at random: same seed, same split.
 
+    'mnist' and 'fashion_mnist' keep the split they were published with (`course.mnist`).
     Raises `CourseError` for an unknown name, a negative seed or a share outside (0, 1).
     """
-    check_choice("dataset", name, LOADERS)
-    check_count("seed", seed, 0, 2**63 - 1, "any whole number from 0")
-    if not 0 < test_share < 1:
-        raise CourseError(f"test_share = {test_share!r}; allowed: between 0 and 1, as 0.2")
+    check_choice("dataset", name, (*LOADERS, *DOWNLOADED))
+    _check_seed(seed)
+    check_number("test_share", test_share, 0, 1, "as 0.2", open_low=True, open_high=True)
+    check_choice("dtype", dtype, DTYPES)
+    if name in DOWNLOADED:
+        from .mnist import load_mnist
+
+        return load_mnist(name, dtype, seed=seed, test_share=test_share, stacklevel=3)
     generator = torch.Generator().manual_seed(seed)
     x, y, classes = LOADERS[name](generator)
     order = torch.randperm(len(y), generator=generator)
     held = round(test_share * len(y))
     test, train = order[:held], order[held:]
-    x = x.to(dtype)
-    return Dataset(name, x[train], y[train], x[test], y[test], classes)
+    x, y = x.to(dtype), y.to(dtype) if classes is None else y
+    shape = (8, 8) if name == "digits" else None
+    return Dataset(name, x[train], y[train], x[test], y[test], classes, image_shape=shape)

@@ -1,5 +1,7 @@
 """What happened, step by step. Numbers stay on the device until somebody reads them."""
 
+import threading
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,14 +13,19 @@ CHUNK = 512
 class History:
     """Three numbers a step, every knob change, and the evaluations.
 
-    loss, grad_norm, clipped_norm: float arrays (steps,), read lazily.
-    knobs: [(step, knob, value)]: `value` holds from the step after `step`.
+    loss, grad_norm, clipped_norm: float arrays (steps,), read lazily; safe to read while another
+    thread records. knobs: [(step, knob, value)]: `value` holds from the step after `step`.
+    evaluated: [(step, split, loss, accuracy)], the last two as 0-d tensors until read.
     """
 
     def __init__(self, device="cpu", dtype=torch.float32):
         self.knobs: list[tuple[int, str, object]] = []
-        self.done = np.empty((0, len(COLUMNS)))  # chunks that were full, as numbers
-        self.length = 0
+        self.evaluated: list[tuple[int, str, Tensor, Tensor]] = []
+        self.table = np.empty((CHUNK, len(COLUMNS)))  # steps that somebody has read, then room
+        self.kept = 0  # steps of full chunks that are in the table
+        self.full: list[Tensor] = []  # full chunks that nobody has read yet
+        self._finite, self._bad = 0, None  # steps looked through, and the first bad one
+        self._lock = threading.Lock()
         self._open(device, dtype)
 
     def _open(self, device, dtype) -> None:
@@ -27,22 +34,35 @@ class History:
         self.filled = 0
 
     def record(self, loss: Tensor, grad_norm: Tensor, clipped_norm: Tensor) -> None:
-        """Append one step (0-d tensors). No synchronisation but once in `CHUNK` steps."""
+        """Append one step (0-d tensors), without waiting for the device."""
         torch.stack((loss, grad_norm, clipped_norm), out=self.rows[self.filled])
         self.filled += 1
-        self.length += 1
         if self.filled == CHUNK:
-            self.close()
+            with self._lock:
+                self.full.append(self.chunk.clone())
+                self.filled = 0
 
-    def close(self, device=None) -> None:
-        """Read the open chunk; go on in a new one, on `device` if given."""
-        self.done = self.numbers()
-        self._open(self.chunk.device if device is None else device, self.chunk.dtype)
+    def move(self, device) -> None:
+        """Go on recording on `device`."""
+        self.kept = len(self.numbers())
+        self._open(device, self.chunk.dtype)
 
     def numbers(self) -> np.ndarray:
-        """All steps so far: (steps, 3)."""
-        fresh = self.chunk[: self.filled].cpu().double().numpy()
-        return np.concatenate([self.done, fresh])
+        """All steps so far: (steps, 3). Copies only what is new since the last reading."""
+        with self._lock:
+            fresh = [*self.full, self.chunk[: self.filled]]
+            end = self.kept + sum(map(len, fresh))
+            if end > len(self.table):
+                grown = np.empty((2 * end, len(COLUMNS)))
+                grown[: self.kept] = self.table[: self.kept]
+                self.table = grown
+            at = self.kept
+            for part in fresh:
+                self.table[at : at + len(part)] = part.cpu().numpy()
+                at += len(part)
+            self.kept += sum(map(len, self.full))
+            self.full.clear()
+            return self.table[:end]
 
     @property
     def loss(self) -> np.ndarray:
@@ -56,16 +76,33 @@ class History:
     def clipped_norm(self) -> np.ndarray:
         return self.numbers()[:, 2]
 
+    @property
+    def evaluations(self) -> list[tuple[int, str, float, float]]:
+        """[(step, split, loss, accuracy)] as numbers."""
+        return [(step, split, float(a), float(b)) for step, split, a, b in self.evaluated]
+
     def first_not_finite(self) -> int | None:
         """Index of the first step whose loss or gradient was NaN or infinite."""
-        bad = np.flatnonzero(~np.isfinite(self.numbers()).all(1))
-        return int(bad[0]) if len(bad) else None
+        numbers = self.numbers()
+        if self._bad is None:
+            bad = np.flatnonzero(~np.isfinite(numbers[self._finite :]).all(1))
+            self._bad = self._finite + int(bad[0]) if len(bad) else None
+            self._finite = len(numbers)
+        return self._bad
 
     def state_dict(self) -> dict:
-        return {"numbers": torch.from_numpy(self.numbers()), "knobs": [list(k) for k in self.knobs]}
+        return {
+            "numbers": torch.from_numpy(self.numbers().copy()),
+            "knobs": [list(k) for k in self.knobs],
+            "evaluations": [list(e) for e in self.evaluations],
+        }
 
     def load_state_dict(self, state: dict) -> None:
-        self.done = state["numbers"].numpy().copy()
-        self.length = len(self.done)
-        self.filled = 0
+        self.table = state["numbers"].numpy().copy()
+        self.kept, self.filled = len(self.table), 0
+        self.full, self._finite, self._bad = [], 0, None
         self.knobs = [(int(s), str(k), v) for s, k, v in state["knobs"]]
+        self.evaluated = [
+            (int(s), str(split), torch.tensor(a), torch.tensor(b))
+            for s, split, a, b in state["evaluations"]
+        ]

@@ -1,71 +1,243 @@
-"""Layers, forwards and backwards, derived by hand.
+"""Layers: forward and backward, derived by hand.
 
-Notation of the documents: z = W a + b and a = f(z). One *column* is one sample, so with
-B samples A is (n_in, B), W is (n_out, n_in) and the affine map is one matrix product:
+Notation of the documents: z = W a + b and a = f(z). One *column* is one sample, so with B samples
+a layer's input x is (n_in, B) and the affine map is one matrix product:
 
-    Z = [W b] · [A; 1]        a last row of ones in A multiplies the bias column
+    z = [W b] · [x; 1]        a last row of ones under x multiplies the bias column
 
-A layer keeps no copy of its weights: `W` and `dW` are views of the model's flat vectors
-`theta` and `grad`. Written D for ∂L/∂Z, the chain rule gives, for every layer,
+Write da for ∂L/∂a, the gradient by a layer's output, and dx for ∂L/∂x. The chain rule gives
 
-    ∂L/∂[W b] = D · [A; 1]ᵀ            (the sum over the batch is inside the product)
-    ∂L/∂A     = Wᵀ · D
-    ∂L/∂Z     = ∂L/∂A ⊙ f'(Z)
+    affine       ∂L/∂[W b] = da · [x; 1]ᵀ        dx = Wᵀ · da     (the sum over the batch is inside)
+    pointwise    dx = da ⊙ f'(x)
+
+A layer keeps no weights of its own: `W` and `dW` are views of the model's flat vectors. It keeps
+no activations either: they lie in `Arrays`, made once per batch size, so a step allocates nothing.
 
 Source: Rumelhart, Hinton & Williams, Nature 323 (1986); documents D0 3.1-3.2, D1 1.
 """
 
-import torch
-from torch import Tensor
+import copy
+import math
+from typing import Any
 
-# d := d ⊙ [a > 0] in one pass, in place; writing it as `d *= a > 0` allocates a mask.
+import torch
+from torch import Tensor, nn
+
+from .errors import check_choice, check_count
+from .init import INITS
+
+# In one pass, in place. `da * (a > 0)`, `da * (1 - a * a)`, `da * a * (1 - a)` would each allocate.
 _keep_where_positive = torch.ops.aten.threshold_backward.grad_input
 _times_one_minus_square = torch.ops.aten.tanh_backward.grad_input
+_times_a_one_minus_a = torch.ops.aten.sigmoid_backward.grad_input
 
 
-class Linear:
-    """z = W a + b. `W`, `dW`: (n_out, n_in + 1) views; the last column is the bias."""
+class Arrays:
+    """What one layer reads and writes, for one batch size. Columns are samples.
 
-    def __init__(self, W: Tensor, dW: Tensor):
-        self.W, self.dW = W, dW
-        self.WT = W[:, :-1].t()
+    x: (n_in, B) input, x1: (n_in + 1, B) the same memory with its row of ones, x1T its transpose;
+    a: (n_out, B) output; da, dx: ∂L/∂a and ∂L/∂x (dx None: nobody asks for it);
+    kept: what the layer keeps from forward to backward; training: False when evaluating.
+    """
 
-    def forward(self, A: Tensor, out: Tensor) -> Tensor:
-        """A: (n_in + 1, B), last row ones. Writes z into `out`: (n_out, B)."""
-        return torch.mm(self.W, A, out=out)
+    __slots__ = ("x", "x1", "x1T", "a", "da", "dx", "kept", "training")
+    x: Tensor
+    x1: Tensor
+    x1T: Tensor
+    a: Tensor
+    da: Tensor
+    dx: Any
+    kept: Any
+    training: bool
 
-    def backward(self, D: Tensor, AT: Tensor, out: Tensor | None) -> Tensor | None:
-        """D = ∂L/∂z: (n_out, B); AT: (B, n_in + 1). Fills dW; writes ∂L/∂a into `out`."""
-        torch.mm(D, AT, out=self.dW)
-        return None if out is None else torch.mm(self.WT, D, out=out)
+
+class Layer:
+    """Base: a layer without weights that keeps the width.
+
+    in_place: the output may overwrite the input, because backward does not need it.
+    keeps_output: backward reads `s.a`, so the next layer must not overwrite it.
+    """
+
+    in_place = keeps_output = False
+
+    def width_out(self, n: int) -> int:
+        return n
+
+    def shapes(self, n: int) -> list[tuple[int, int]]:
+        """Shapes of the weights for inputs of width n."""
+        return []
+
+    def bind(self, weights: list[Tensor], grads: list[Tensor]) -> None:
+        """Take the views of `theta` and `grad`, in the order of `shapes`."""
+
+    def named(self, weights: list[Tensor]) -> dict[str, Tensor]:
+        """Weights as `torch.nn` names and shapes them."""
+        return {}
+
+    def start(self, weights: list[Tensor], generator, init: str, gain: float) -> None:
+        """Set the first weights."""
+
+    def arrays(self, s: Arrays) -> object:
+        """What `s.kept` shall be; `s` has its x, a, da and dx already."""
+        return None
+
+    def forward(self, s: Arrays) -> None:
+        raise TypeError(f"{type(self).__name__} does not say what to do with an input")
+
+    def backward(self, s: Arrays) -> None:
+        raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
+
+    def module(self, n: int) -> nn.Module:
+        """The same layer in `torch.nn`, for inputs of width n."""
+        raise TypeError(f"{type(self).__name__} has no torch.nn counterpart")
+
+    def clone(self) -> "Layer":
+        """A layer of the same kind that can be bound to other weights."""
+        return copy.copy(self)
+
+    def describe(self) -> dict:
+        return {"kind": type(self).__name__}
+
+    def __repr__(self):
+        options = {k: v for k, v in self.describe().items() if k != "kind" and v is not None}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
 
-class ReLU:
-    """a = max(z, 0); f'(z) = 1 where z > 0, else 0 (at z = 0 too, as in PyTorch)."""
+class Linear(Layer):
+    """z = W x + b. W: (width, n_in), b: (width,); both lie in one matrix [W b].
 
-    gain = 2.0  # He initialisation: Var(w) = 2 / n_in
+    init: how the weights start (a name of `course.init`); None: what the network says.
+    """
+
+    def __init__(self, width: int, init: str | None = None):
+        self.width = check_count("Linear.width", width, 1, 10**6, "as in Linear(64)")
+        if init is not None:
+            check_choice("init", init, INITS)
+        self.init = init
+
+    def width_out(self, n):
+        return self.width
+
+    def shapes(self, n):
+        return [(self.width, n + 1)]
+
+    def bind(self, weights, grads):
+        (self.W,), (self.dW,) = weights, grads
+        self.WT = self.W[:, :-1].t()
+
+    def forward(self, s):
+        torch.mm(self.W, s.x1, out=s.a)
+
+    def backward(self, s):
+        torch.mm(s.da, s.x1T, out=self.dW)
+        if s.dx is not None:
+            torch.mm(self.WT, s.da, out=s.dx)
+
+    def named(self, weights):
+        return {"weight": weights[0][:, :-1], "bias": weights[0][:, -1]}
+
+    def start(self, weights, generator, init, gain):
+        INITS[self.init or init](weights[0][:, :-1], gain, generator)
+
+    def module(self, n):
+        return nn.Linear(n, self.width)
+
+    def describe(self):
+        return {"kind": "Linear", "width": self.width, "init": self.init}
+
+
+class ReLU(Layer):
+    """a = max(x, 0); f'(x) = 1 where x > 0, else 0 (at x = 0 too, as in PyTorch)."""
+
+    in_place = keeps_output = True
+    gain, init = 2.0, "he"
+
+    def forward(self, s):
+        torch.clamp_min(s.x, 0, out=s.a)
+
+    def backward(self, s):
+        _keep_where_positive(s.da, s.a, 0, grad_input=s.dx)
 
     @staticmethod
-    def forward(z: Tensor) -> Tensor:
-        return z.relu_()
+    def slopes(x: Tensor, a: Tensor) -> tuple[Tensor, Tensor | None]:
+        return (a > 0).to(a.dtype), None
+
+    def module(self, n):
+        return nn.ReLU()
+
+
+class Tanh(Layer):
+    """a = tanh(x); f' = 1 - a², f'' = -2a(1 - a²)."""
+
+    in_place = keeps_output = True
+    gain, init = 1.0, "xavier"
+
+    def forward(self, s):
+        torch.tanh(s.x, out=s.a)
+
+    def backward(self, s):
+        _times_one_minus_square(s.da, s.a, grad_input=s.dx)
 
     @staticmethod
-    def backward(d: Tensor, a: Tensor) -> Tensor:
-        return _keep_where_positive(d, a, 0, grad_input=d)
+    def slopes(x, a):
+        first = 1 - a * a
+        return first, -2 * a * first
+
+    def module(self, n):
+        return nn.Tanh()
 
 
-class Tanh:
-    """a = tanh(z); f'(z) = 1 - a²."""
+class Sigmoid(Layer):
+    """a = 1 / (1 + e⁻ˣ); f' = a(1 - a) ≤ 1/4, f'' = (1 - 2a)a(1 - a)."""
 
-    gain = 1.0  # Var(w) = 1 / n_in
+    in_place = keeps_output = True
+    gain, init = 1.0, "xavier"
+
+    def forward(self, s):
+        torch.sigmoid(s.x, out=s.a)
+
+    def backward(self, s):
+        _times_a_one_minus_a(s.da, s.a, grad_input=s.dx)
 
     @staticmethod
-    def forward(z: Tensor) -> Tensor:
-        return z.tanh_()
+    def slopes(x, a):
+        first = a * (1 - a)
+        return first, (1 - 2 * a) * first
+
+    def module(self, n):
+        return nn.Sigmoid()
+
+
+class GELU(Layer):
+    """a = x Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016), not its tanh form.
+
+    With the density φ(x) = e^(-x²/2) / √(2π):  f' = Φ + xφ,  f'' = φ(2 - x²).
+    """
+
+    gain, init = 2.0, "he"
+
+    def arrays(self, s):
+        return torch.empty_like(s.a), torch.empty_like(s.a)
+
+    def forward(self, s):
+        Phi, _ = s.kept
+        torch.mul(s.x, math.sqrt(0.5), out=Phi).erf_().add_(1).mul_(0.5)
+        torch.mul(s.x, Phi, out=s.a)
+
+    def backward(self, s):
+        Phi, slope = s.kept
+        torch.mul(s.x, s.x, out=slope).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
+        slope.mul_(s.x).add_(Phi)
+        torch.mul(s.da, slope, out=s.dx)
 
     @staticmethod
-    def backward(d: Tensor, a: Tensor) -> Tensor:
-        return _times_one_minus_square(d, a, grad_input=d)
+    def slopes(x, a):
+        density = torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        below = (1 + torch.erf(x * math.sqrt(0.5))) / 2
+        return below + x * density, density * (2 - x * x)
+
+    def module(self, n):
+        return nn.GELU()
 
 
-ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
+ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "gelu": GELU}

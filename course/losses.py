@@ -1,21 +1,157 @@
-"""Losses return the value and its gradient by the logits.
+"""Losses: the value and its gradient by the network's output, derived by hand.
 
-Cross-entropy of class c: L = -(1/B) Σ_i log softmax(z_i)[c_i], through log-softmax, which
-subtracts the largest logit first and so cannot overflow. Its gradient is the shortest line of
-the course:  ∂L/∂z = (softmax(z) - onehot(c)) / B.   Documents: D3 3.3, D0 3.2.
+Z: (C, B) outputs, one column a sample. Each loss is a mean over B samples, so that a batch worked
+through in parts (each part told the whole B) adds up to the same gradient. `encode` brings the
+answers y into the form Y: (C, N) that both formulas want; it is done once, not at every step.
+
+The shortest line of the course is the gradient of softmax and cross-entropy together:
+
+    L = -(1/B) Σ_i log softmax(z_i)[c_i]          ∂L/∂z = (softmax(z) - onehot(c)) / B
+
+Each also knows its curvature S = ∂²L/∂z² (C × C a sample), for `course.curvature`.
+Documents: D3 3.1 and 3.3, D0 3.2.
 """
 
 import torch
 from torch import Tensor
 
+from .errors import CourseError, check_number
 
-def cross_entropy(Z: Tensor, Y: Tensor, out: Tensor) -> Tensor:
-    """Mean cross-entropy over a batch of columns.
 
-    Z: (C, B) logits. Y: (C, B) minus the one-hot labels divided by B: the targets in the form
-    both formulas want. `out`: (C, B), receives ∂L/∂Z. Returns the loss, a 0-d tensor.
+def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:
+    """Class numbers (N,) → (outputs, N) zeros and ones."""
+    Y = torch.zeros(outputs, len(y), dtype=dtype, device=y.device)
+    return Y.scatter_(0, y[None, :], 1)
+
+
+class Loss:
+    """Base. `name` is what `MLP(loss=…)` takes."""
+
+    name = ""
+
+    def encode(self, y: Tensor, outputs: int, B: int, dtype=torch.float32) -> Tensor:
+        """y: (N,) class numbers or (N, K) values → Y: (outputs, N), for means over B samples."""
+        if y.ndim == 1:
+            return one_hot(y, outputs, dtype)
+        return y.to(dtype).t().contiguous()
+
+    def __call__(self, Z: Tensor, Y: Tensor, out: Tensor, B: int) -> Tensor:
+        """The loss, 0-d; ∂L/∂Z goes into `out`: (C, B'). Y: (C, B') columns of `encode`."""
+        raise TypeError(f"{type(self).__name__} does not say how to measure an error")
+
+    def probabilities(self, Z: Tensor) -> Tensor:
+        """What the outputs predict: (C, B') → (C, B')."""
+        return Z
+
+    def curvature_times(self, V: Tensor, p: Tensor, B: int) -> Tensor:
+        """S · v: V: (C, …, B') → the same, p as `probabilities` gives it, shaped to go with V."""
+        raise TypeError(f"{type(self).__name__} does not say how it curves")
+
+    def value(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Mean loss of output rows (N, C) against y, without touching anything."""
+        Z = outputs.t().contiguous()
+        Y = self.encode(y, len(Z), len(y), Z.dtype)
+        return self(Z, Y, torch.empty_like(Z), len(y))
+
+    def describe(self) -> dict:
+        return {"kind": self.name}
+
+
+class CrossEntropy(Loss):
+    """L = Σ Y ⊙ log softmax(Z), with Y = -target / B; through log-softmax, which subtracts the
+    largest logit first and so cannot overflow.
+
+    smoothing: share s of the target spread evenly, (1 - s)·onehot + s/C (Szegedy et al. 2016).
     """
-    torch.log_softmax(Z, 0, out=out)
-    loss = torch.dot(Y.reshape(-1), out.reshape(-1))
-    torch.add(Y, out.exp_(), alpha=1 / Z.shape[1], out=out)
-    return loss
+
+    name = "cross_entropy"
+
+    def __init__(self, smoothing: float = 0.0):
+        self.smoothing = check_number("smoothing", smoothing, 0, 1, "a common choice is 0.1")
+
+    def encode(self, y, outputs, B, dtype=torch.float32):
+        if y.ndim != 1 or y.is_floating_point():
+            raise CourseError(
+                f"cross_entropy got answers {tuple(y.shape)} of {y.dtype}; it takes class numbers "
+                "(N,); for values use loss='mse'"
+            )
+        target = one_hot(y, outputs, dtype)
+        if self.smoothing:
+            target.mul_(1 - self.smoothing).add_(self.smoothing / outputs)
+        return target.mul_(-1 / B)
+
+    def __call__(self, Z, Y, out, B):
+        torch.log_softmax(Z, 0, out=out)
+        loss = torch.dot(Y.view(-1), out.view(-1))
+        torch.add(Y, out.exp_(), alpha=1 / B, out=out)
+        return loss
+
+    def probabilities(self, Z):
+        return Z.softmax(0)
+
+    def curvature_times(self, V, p, B):
+        pV = p * V
+        return (pV - p * pV.sum(0)) / B  # S = (diag(p) - p pᵀ) / B
+
+    def describe(self):
+        return {"kind": self.name, "smoothing": self.smoothing}
+
+
+class MeanSquaredError(Loss):
+    """L = (1/BC) Σ (Z - Y)², ∂L/∂Z = 2(Z - Y)/(BC), the mean over outputs too, as in PyTorch."""
+
+    name = "mse"
+
+    def __call__(self, Z, Y, out, B):
+        torch.sub(Z, Y, out=out)
+        loss = torch.dot(out.view(-1), out.view(-1)).mul_(1 / (B * len(Z)))
+        out.mul_(2 / (B * len(Z)))
+        return loss
+
+    def curvature_times(self, V, p, B):
+        return V * (2 / (B * len(p)))
+
+
+class BinaryCrossEntropy(Loss):
+    """L = -(1/BC) Σ y log σ(z) + (1 - y) log(1 - σ(z)), each output a yes-or-no of its own.
+
+    Since log(1 - σ(z)) = log σ(z) - z, with Y = 1 - y:  L = (1/BC) Σ (Y z - log σ(z)), which does
+    not overflow, and ∂L/∂z = (σ(z) - y)/(BC) = (σ(z) + Y - 1)/(BC).
+    """
+
+    name = "bce"
+
+    def encode(self, y, outputs, B, dtype=torch.float32):
+        known = y[None, :].to(dtype) if y.ndim == 1 and outputs == 1 else None
+        known = super().encode(y, outputs, B, dtype) if known is None else known
+        if ((known < 0) | (known > 1)).any():
+            raise CourseError("bce takes answers in [0, 1]; for class numbers above 1 use "
+                              "loss='cross_entropy'")  # fmt: skip
+        return 1 - known
+
+    def __call__(self, Z, Y, out, B):
+        scale = 1 / (B * len(Z))
+        torch._C._nn.log_sigmoid(Z, out=out)
+        loss = torch.dot(Y.view(-1), Z.view(-1)).sub_(out.sum()).mul_(scale)
+        out.exp_().add_(Y).sub_(1).mul_(scale)
+        return loss
+
+    def probabilities(self, Z):
+        return Z.sigmoid()
+
+    def curvature_times(self, V, p, B):
+        return V * p * (1 - p) / (B * len(p))
+
+
+LOSSES = {k.name: k for k in (CrossEntropy, MeanSquaredError, BinaryCrossEntropy)}
+
+
+def build_loss(loss) -> Loss:
+    """A loss from its name, its description, or itself."""
+    if isinstance(loss, Loss):
+        return loss
+    description = loss if isinstance(loss, dict) else {"kind": loss}
+    kind = description.get("kind")
+    if kind not in LOSSES:
+        raise CourseError(f"loss = {kind!r} is unknown. Allowed: {', '.join(map(repr, LOSSES))}")
+    return LOSSES[kind](**{k: v for k, v in description.items() if k != "kind"})

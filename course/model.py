@@ -1,121 +1,273 @@
-"""A multi-layer perceptron whose weights are one flat vector.
+"""A network whose weights are one flat vector.
 
 All weights are views of `theta` (P,), all gradients views of `grad` (P,). An optimiser then sees
 two vectors, clipping by norm is one operation, a checkpoint is one copy, and a data-parallel
 bucket *is* the gradient.
 """
 
+import copy
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .blocks import Dropout, Residual, arrange, build_layer, stack_modules
 from .errors import CourseError, check_choice, check_count
-from .layers import ACTIVATIONS, Linear
-from .losses import cross_entropy
+from .init import INITS
+from .layers import ACTIVATIONS, Arrays, Layer, Linear
+from .losses import Loss, build_loss
 
 
-class Workspace:
-    """The arrays one batch size needs, made once: a step then allocates next to nothing."""
+class Network:
+    """A stack of layers: forward from the first to the last, backward from the last to the first.
 
-    def __init__(self, sizes: list[int], B: int, like: Tensor):
-        self.inputs = [like.new_ones(n + 1, B) for n in sizes[:-1]]  # A_l, last row ones
-        outputs = [A[:-1] for A in self.inputs[1:]]  # z_l and a_l live where layer l+1 reads
-        self.outputs = [*outputs, like.new_empty(sizes[-1], B)]
-        self.deltas = [like.new_empty(n, B) for n in sizes[1:]]  # ∂L/∂z_l
-        self.transposed = [A.t() for A in self.inputs]
-
-    def load(self, X: Tensor) -> None:
-        """X: (B, n_0 + 1) rows, the ones column included. Nothing is copied."""
-        self.inputs[0], self.transposed[0] = X.t(), X
-
-
-class MLP:
-    """Fully connected network: sizes [n_0, …, n_L]; hidden layers use `activation`.
-
-    theta, grad: (P,) with P = Σ n_l (n_{l-1} + 1). Weights start from N(0, gain / n_in) (He et al.
-    2015 for ReLU), biases from 0. Raises `CourseError` for fewer than two sizes, a size below 1,
-    or an unknown activation.
+    layers: as [Linear(64), ReLU(), Linear(10)]; features: width of the input, n_0.
+    theta, grad: (P,). `init` names how weight matrices start (`course.init`); biases start at 0.
+    Raises `CourseError` for what does not fit, an unknown name, or no layer with weights.
     """
 
-    def __init__(self, sizes, activation="relu", seed=0, dtype=torch.float32, device="cpu"):
-        if len(sizes) < 2:
-            raise CourseError(f"sizes = {sizes!r}: give at least input and output, as [64, 10]")
-        self.sizes = [check_count("a layer size", n, 1, 10**6, "as in [64, 64, 10]") for n in sizes]
-        check_choice("activation", activation, ACTIVATIONS)
-        self.activation, self.seed = activation, seed
-        self.f = ACTIVATIONS[activation]
-        self.shapes = [(o, i + 1) for i, o in zip(self.sizes, self.sizes[1:], strict=False)]
+    sample_dim = 1  # samples are columns of the encoded answers
+    guard = torch.inference_mode  # under which the trainer runs a step: no autograd here
+
+    def __init__(
+        self, layers, features, loss="cross_entropy", init="he", seed=0, dtype=torch.float32,
+        device="cpu",
+    ):  # fmt: skip
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise CourseError(f"{layer!r} is not a layer; use layers such as Linear(64)")
+        check_choice("init", init, INITS)
+        check_choice("dtype", dtype, (torch.float32, torch.float64), "weights of this network")
+        self.layers: list[Layer] = copy.deepcopy(list(layers))
+        self.features = check_count("features", features, 1, 10**8, "the width of the input")
+        self.loss: Loss = build_loss(loss)
+        self.init, self.seed = init, check_count("seed", seed, 0, 2**63 - 1, "0 or more")
+        self.shapes, self._counts, n = [], [], self.features
+        for layer in self.layers:
+            found = layer.shapes(n)
+            self.shapes += found
+            self._counts.append(len(found))
+            n = layer.width_out(n)
+        self.outputs = n
+        if not self.shapes:
+            raise CourseError(f"layers = {layers!r} have no weights; add a Linear(…)")
         theta = torch.zeros(sum(o * i for o, i in self.shapes), dtype=dtype)
-        generator = torch.Generator().manual_seed(seed)  # on the CPU: same start on any device
-        for W in self.views(theta):
-            W[:, :-1].normal_(0, (self.f.gain / (W.shape[1] - 1)) ** 0.5, generator=generator)
+        generator = torch.Generator().manual_seed(self.seed)  # on the CPU: same start anywhere
+        for layer, weights in zip(self.layers, self._share(theta), strict=True):
+            layer.start(weights, generator, init, getattr(self, "gain", 1.0))
+        self.generator = torch.Generator().manual_seed(self.seed)
         self._bind(theta.to(device))
+
+    # ---- views ----------------------------------------------------------------------------
 
     def views(self, flat: Tensor) -> list[Tensor]:
         """Cut a flat (P,) vector into [W b] matrices, (n_l, n_{l-1} + 1) each, without a copy."""
         parts = flat.split([o * i for o, i in self.shapes])
         return [p.view(shape) for p, shape in zip(parts, self.shapes, strict=True)]
 
+    def named_views(self, flat: Tensor) -> dict[str, Tensor]:
+        """{'0.weight': (64, 64), '0.bias': (64,), …}: a flat (P,) vector as `torch.nn` names it."""
+        return {
+            f"{i}.{name}": view
+            for i, (layer, weights) in enumerate(zip(self.layers, self._share(flat), strict=True))
+            for name, view in layer.named(weights).items()
+        }
+
+    def _share(self, flat: Tensor) -> list[list[Tensor]]:
+        views = iter(self.views(flat))
+        return [[next(views) for _ in range(count)] for count in self._counts]
+
     def _bind(self, theta: Tensor) -> None:
         self.theta, self.grad = theta, torch.zeros_like(theta)
-        views = zip(self.views(theta), self.views(self.grad), strict=True)
-        self.layers = [Linear(W, dW) for W, dW in views]
-        self._workspaces: dict[int, Workspace] = {}
+        pairs = zip(self.layers, self._share(theta), self._share(self.grad), strict=True)
+        for layer, weights, grads in pairs:
+            layer.bind(weights, grads)
+        if self.generator.device.type != theta.device.type:
+            self.generator = torch.Generator(theta.device).manual_seed(self.seed)
+        for dropout in self.dropouts():
+            dropout.generator = self.generator
+        self._workspaces: dict[int, list[Arrays]] = {}
 
-    def to(self, device: str) -> "MLP":
+    def dropouts(self, layers: list[Layer] | None = None) -> list[Dropout]:
+        """Every Dropout in the network, those inside a Residual too."""
+        found: list[Dropout] = []
+        for layer in self.layers if layers is None else layers:
+            if isinstance(layer, Dropout):
+                found.append(layer)
+            elif isinstance(layer, Residual):
+                found += self.dropouts(layer.layers)
+        return found
+
+    def to(self, device: str) -> "Network":
         """Move weights to `device`; values are kept, gradients start again at 0."""
         self._bind(self.theta.to(device, copy=True))
         return self
 
+    # ---- forward and backward -------------------------------------------------------------
+
     @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
-    def workspace(self, B: int) -> Workspace:
-        """The arrays for batches of B rows, made on first use."""
-        if B not in self._workspaces:
-            self._workspaces[B] = Workspace(self.sizes, B, self.theta)
-        return self._workspaces[B]
+    def workspace(self, B: int, training: bool = True) -> list[Arrays]:
+        """The arrays for batches of B rows; those for training are made once and kept."""
+        if training and B in self._workspaces:
+            return self._workspaces[B]
+        below = Arrays()
+        below.x1, below.training = self.theta.new_empty(1).expand(self.features + 1, B), training
+        space = arrange(self.layers, below)
+        if training:
+            self._workspaces[B] = space
+        return space
 
-    def forward(self, space: Workspace) -> Tensor:
-        """Logits (C, B) of the batch loaded in `space`."""
-        last = len(self.layers) - 1
-        for i, layer in enumerate(self.layers):
-            z = layer.forward(space.inputs[i], space.outputs[i])
-            if i < last:
-                self.f.forward(z)
-        return z
+    def forward(self, space: list[Arrays], X: Tensor) -> Tensor:
+        """Outputs (C, B) of X: (B, n_0 + 1) rows, the ones column included; X is not copied."""
+        first = space[0]
+        if first.x1T is not X:
+            first.x1T, first.x1 = X, X.t()
+            first.x = first.x1[:-1]
+        for layer, s in zip(self.layers, space, strict=True):
+            layer.forward(s)
+        return space[-1].a
 
-    def backward(self, space: Workspace) -> None:
-        """Fill `grad`, given ∂L/∂logits in `space.deltas[-1]`. Call after `forward`."""
-        for i in range(len(self.layers) - 1, -1, -1):
-            below = space.deltas[i - 1] if i else None
-            d = self.layers[i].backward(space.deltas[i], space.transposed[i], below)
-            if d is not None:
-                self.f.backward(d, space.outputs[i - 1])
+    def backward(self, space: list[Arrays]) -> None:
+        """Fill `grad`, given ∂L/∂outputs in `space[-1].da`. Call after `forward`."""
+        for i in range(len(space) - 1, -1, -1):
+            self.layers[i].backward(space[i])
 
-    def loss_and_grad(self, X: Tensor, Y: Tensor) -> Tensor:
-        """Loss of a batch, its gradient left in `grad`. X: (B, n_0 + 1), Y: (C, B)."""
-        space = self.workspace(X.shape[0])
-        space.load(X)
-        self.forward(space)
-        loss = cross_entropy(space.outputs[-1], Y, out=space.deltas[-1])
+    def loss_and_grad(self, X: Tensor, Y: Tensor, B: int | None = None) -> Tensor:
+        """Loss of a batch, its gradient left in `grad`. X: (B, n_0 + 1), Y: (C, B) as encoded.
+
+        B: how many rows the mean runs over, where these rows are only a part of the batch.
+        """
+        n = X.shape[0]
+        space = self._workspaces.get(n) or self.workspace(n)
+        Z = self.forward(space, X)
+        loss = self.loss(Z, Y, space[-1].da, B or n)
         self.backward(space)
         return loss
 
     @torch.no_grad()
     def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
-        """Logits (B, C) of rows x: (B, n_0). Own memory: safe to call while training runs."""
-        a = x.t()
-        weights = self.views(self.theta if theta is None else theta)
-        for i, W in enumerate(weights):
-            z = W[:, :-1] @ a + W[:, -1:]
-            a = self.f.forward(z) if i < len(weights) - 1 else z
-        return a.t()
+        """Outputs (B, C) of rows x: (B, n_0), evaluating (no dropout), of weights `theta` (P,).
+
+        In memory of its own: safe to call while training runs.
+        """
+        net = self if theta is None else self.at(theta)
+        X = with_ones(x.to(net.theta))
+        return net.forward(net.workspace(len(X), training=False), X).t()
+
+    def at(self, theta: Tensor) -> "Network":
+        """The same network with other weights (P,), which it does not copy."""
+        twin = copy.copy(self)
+        twin.layers = [layer.clone() for layer in self.layers]
+        twin._bind(theta)
+        return twin
+
+    def __deepcopy__(self, memo):
+        twin = self.at(self.theta.clone())
+        twin.generator = torch.Generator(self.theta.device)
+        twin.load_state(self.state())
+        twin._bind(twin.theta)
+        return twin
+
+    # ---- data, saving, exporting ------------------------------------------------------------
+
+    def fits(self, data) -> None:
+        """Raise `CourseError` unless inputs and outputs have the data's widths."""
+        if (self.features, self.outputs) != (data.features, data.outputs):
+            raise CourseError(
+                f"the network maps {self.features} features to {self.outputs} outputs, the data "
+                f"{data.name!r} has {data.features} features and wants {data.outputs} outputs; "
+                f"use sizes [{data.features}, …, {data.outputs}]"
+            )
+
+    def encode(self, x: Tensor, y: Tensor, B: int | None = None) -> tuple[Tensor, Tensor]:
+        """Rows x: (N, …) and answers y as `loss_and_grad` wants them, on the network's device.
+
+        B: how many rows a mean is over, where a step takes only some of these (default: all N).
+        """
+        dtype, device = self.theta.dtype, self.theta.device
+        X = with_ones(x.reshape(len(x), -1).to(dtype)).to(device)
+        return X, self.loss.encode(y, self.outputs, B or len(y), dtype).to(device)
+
+    @staticmethod
+    def inputs(X: Tensor) -> Tensor:
+        """The data's own columns of encoded rows X."""
+        return X[:, :-1]
+
+    def curvature(self, X: Tensor, Y: Tensor):
+        """The curvature of the loss on this batch (encoded): see `course.curvature`."""
+        from .curvature import Curvature  # builds on this module
+
+        return Curvature(self, X, Y)
+
+    def state(self) -> dict[str, Tensor]:
+        """What a bit-identical continuation needs besides theta."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.generator.set_state(state["generator"])
+
+    def module(self) -> nn.Module:
+        """The network as an `nn.Sequential` with a copy of these weights."""
+        module = nn.Sequential(*stack_modules(self.layers, self.features)).to(self.theta)
+        module.load_state_dict({k: v.detach() for k, v in self.named_views(self.theta).items()})
+        return module
+
+    def describe(self) -> dict:
+        """Plain JSON values from which `build_network` makes the same network with its start."""
+        return {
+            "kind": "Network", "layers": [layer.describe() for layer in self.layers],
+            "features": self.features, "loss": self.loss.describe(), "init": self.init,
+            "seed": self.seed, "dtype": str(self.theta.dtype).removeprefix("torch."),
+        }  # fmt: skip
+
+    def __repr__(self):
+        rows = "\n".join(f"  {i}: {layer!r}" for i, layer in enumerate(self.layers))
+        return f"{type(self).__name__}({self.features} inputs, {len(self.theta)} weights)\n{rows}"
+
+
+class MLP(Network):
+    """Fully connected network: sizes [n_0, …, n_L], `activation` after each hidden layer.
+
+    init: None takes what suits the activation (He for ReLU and GELU, Xavier for tanh and sigmoid).
+    dropout: probability after each hidden activation; None builds no dropout at all, 0 a knob.
+    Raises `CourseError` for fewer than two sizes, a size below 1, or an unknown name.
+    """
+
+    def __init__(
+        self, sizes, activation="relu", seed=0, dtype=torch.float32, device="cpu", init=None,
+        dropout=None, loss="cross_entropy",
+    ):  # fmt: skip
+        if len(sizes) < 2:
+            raise CourseError(f"sizes = {sizes!r}: give at least input and output, as [64, 10]")
+        self.sizes = [check_count("a layer size", n, 1, 10**6, "as in [64, 64, 10]") for n in sizes]
+        check_choice("activation", activation, ACTIVATIONS)
+        self.activation = activation
+        f = ACTIVATIONS[activation]
+        self.gain = f.gain
+        layers: list[Layer] = []
+        for n in self.sizes[1:-1]:
+            layers += [Linear(n), f()] + ([] if dropout is None else [Dropout(dropout)])
+        layers.append(Linear(self.sizes[-1]))
+        super().__init__(layers, self.sizes[0], loss, init or f.init, seed, dtype, device)
+
+    def describe(self):
+        dropouts = self.dropouts()
+        return {
+            "kind": "MLP", "sizes": self.sizes, "activation": self.activation, "init": self.init,
+            "dropout": dropouts[0].p if dropouts else None, "loss": self.loss.describe(),
+            "seed": self.seed, "dtype": str(self.theta.dtype).removeprefix("torch."),
+        }  # fmt: skip
+
+
+def build_network(description: dict) -> Network:
+    """The inverse of `describe`: a network with the weights it started from."""
+    options = {k: v for k, v in description.items() if k != "kind"}
+    options["dtype"] = getattr(torch, options["dtype"])
+    if description["kind"] == "MLP":
+        return MLP(**options)
+    options["layers"] = [build_layer(layer) for layer in options["layers"]]
+    return Network(**options)
 
 
 def with_ones(x: Tensor) -> Tensor:
     """Rows (B, n) → (B, n + 1): the column of ones that multiplies the biases."""
     return torch.cat([x, x.new_ones(len(x), 1)], 1)
-
-
-def targets(y: Tensor, classes: int, dtype=torch.float32) -> Tensor:
-    """Labels (B,) → (C, B) minus one-hot over B, as `cross_entropy` wants it."""
-    Y = torch.zeros(classes, len(y), dtype=dtype, device=y.device)
-    return Y.scatter_(0, y[None, :], -1 / max(len(y), 1))

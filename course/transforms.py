@@ -1,84 +1,92 @@
-"""Gradient transforms: small pieces, composed with `chain`.
+"""First-order transforms, from simple to complex. See `chain` for how they compose.
 
-Each takes a vector and returns a vector; none writes into what it was handed. The fields are plain
-numbers and may change between any two steps: nothing resets. The documents' algorithms are one
-line each:
-
-    gradient descent (D4 3.1)   chain(Descend(lr))
-    momentum (D4 3.4)           chain(Momentum(beta), Descend(lr))
-    gradient clipping (D4 3.5)  chain(ClipByValue(eps), Descend(lr))
-    momentum clipping (D4 3.6)  chain(ClipByValue(eps), Momentum(beta), Descend(lr))
+Each states its formula, its convention where the field has two, its source, and what it equals in
+`torch.optim`; the tests hold it to that over random gradients in float64.
 """
 
-import math
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from .errors import CourseError, check_number
-
-# name: (low, high, low excluded, high excluded, remedy)
-RANGES = {
-    "lr": (0, math.inf, False, True, "a common start is 0.1"),
-    "beta": (0, 1, False, True, "a common choice is 0.9"),
-    "eps": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
-    "c": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
-}
+from .chains import Transform
 
 
-class Transform:
-    """Base: validates each field whenever it is set, so a bad value never gets in."""
+@dataclass
+class Descend(Transform):
+    """θ ← θ - αg: the transform that moves the weights (D4 3.1)."""
 
-    def __setattr__(self, name, value):
-        if name in RANGES:
-            low, high, open_low, open_high, remedy = RANGES[name]
-            label = f"{type(self).__name__}.{name}"
-            value = check_number(
-                label, value, low, high, remedy, open_low=open_low, open_high=open_high
-            )
-        super().__setattr__(name, value)
+    lr: float = 0.1
 
-    def init(self, theta: Tensor) -> None:
-        """Make the buffers for parameters `theta`: (P,)."""
+    def __call__(self, g, context):
+        context.theta.add_(g, alpha=-self.lr)
+        return g
 
-    def state(self) -> dict[str, Tensor]:
-        """The vectors that must survive a save."""
-        return {}
 
-    def __call__(self, g: Tensor, theta: Tensor) -> Tensor:
-        raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
+# ---- clipping -----------------------------------------------------------------------------
 
 
 @dataclass
 class ClipByValue(Transform):
-    """g' = clip(g, -ε, ε), entry by entry (D4 3.5). It turns the direction."""
+    """g' = clip(g, -ε, ε), entry by entry (D4 3.5). It turns the direction.
+
+    A NaN stays NaN, an infinity becomes ±ε. Equals `torch.nn.utils.clip_grad_value_`.
+    """
 
     eps: float = 1.0
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
 
-    def __call__(self, g, theta):
+    def __call__(self, g, context):
         return torch.clamp(g, -self.eps, self.eps, out=self.out)
+
+    def norm(self):
+        """‖g'‖ of the step just made."""
+        return torch.linalg.vector_norm(self.out)
+
+    @property
+    def threshold(self):
+        return self.eps
+
+    @threshold.setter
+    def threshold(self, value):
+        self.eps = value
 
 
 @dataclass
 class ClipByNorm(Transform):
     """g' = g · min(1, c / ‖g‖₂): shorter, same direction (Pascanu et al. 2013).
 
-    A NaN or infinite norm stays visible: it makes every entry NaN (or 0), never hides.
+    A NaN or infinite norm stays visible: it makes every entry NaN (or 0), never hides. Equals
+    `torch.nn.utils.clip_grad_norm_` but for the 1e-6 that is added to the norm there.
     """
 
     c: float = 1.0
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
+        self.scale, self.after = theta.new_ones(()), theta.new_ones(())
 
-    def __call__(self, g, theta):
-        scale = (self.c / torch.linalg.vector_norm(g)).clamp_(max=1)
-        return torch.mul(g, scale, out=self.out)
+    def __call__(self, g, context):
+        norm = context.norm_of(g)
+        torch.reciprocal(norm, out=self.scale).mul_(self.c).clamp_max_(1)
+        torch.mul(norm, self.scale, out=self.after)
+        return torch.mul(g, self.scale, out=self.out)
+
+    def norm(self):
+        """‖g'‖ of the step just made."""
+        return self.after
+
+    @property
+    def threshold(self):
+        return self.c
+
+    @threshold.setter
+    def threshold(self, value):
+        self.c = value
+
+
+# ---- memory -------------------------------------------------------------------------------
 
 
 @dataclass
@@ -97,7 +105,7 @@ class Momentum(Transform):
     def state(self):
         return {"v": self.v}
 
-    def __call__(self, g, theta):
+    def __call__(self, g, context):
         return self.v.lerp_(g, 1 - self.beta)
 
 
@@ -113,71 +121,79 @@ class HeavyBall(Transform):
     def state(self):
         return {"v": self.v}
 
-    def __call__(self, g, theta):
-        return self.v.mul_(self.beta).add_(g)
+    def __call__(self, g, context):
+        return torch.add(g, self.v, alpha=self.beta, out=self.v)
 
 
 @dataclass
-class Descend(Transform):
-    """θ ← θ - αg: the only transform that moves the weights (D4 3.1). Stands last."""
+class Nesterov(Transform):
+    """v ← βv + g, then g + βv: the average looked at one step ahead (Nesterov 1983).
 
-    lr: float = 0.1
+    In Sutskever et al.'s (2013) form. Equals `torch.optim.SGD(momentum=β, nesterov=True)`.
+    """
 
-    def __call__(self, g, theta):
-        theta.add_(g, alpha=-self.lr)
+    beta: float = 0.9
+
+    def init(self, theta):
+        self.v, self.out = torch.zeros_like(theta), torch.empty_like(theta)
+
+    def state(self):
+        return {"v": self.v}
+
+    def __call__(self, g, context):
+        torch.add(g, self.v, alpha=self.beta, out=self.v)
+        return torch.add(g, self.v, alpha=self.beta, out=self.out)
+
+
+@dataclass
+class SignDescent(Transform):
+    """sign(g): every weight moves by α, whatever the slope (Bernstein et al. 2018: signSGD).
+
+    After `Momentum` it is Signum. `ClipByValue` with a tiny ε tends to it, times ε.
+    """
+
+    def init(self, theta):
+        self.out = torch.empty_like(theta)
+
+    def __call__(self, g, context):
+        return torch.sign(g, out=self.out)
+
+
+# ---- regularisation -----------------------------------------------------------------------
+
+
+@dataclass
+class L2(Transform):
+    """g + λθ: the gradient of L + (λ/2)‖θ‖² (D2 3), of all weights, biases included.
+
+    Equals `torch.optim.SGD(weight_decay=λ)`. Before `Adam` it is rescaled with the gradient;
+    after it, every weight shrinks alike: that is `AdamW` (Loshchilov & Hutter 2019).
+    """
+
+    lam: float = 1e-4
+
+    def init(self, theta):
+        self.out = torch.empty_like(theta)
+
+    def __call__(self, g, context):
+        return torch.add(g, context.theta, alpha=self.lam, out=self.out)
+
+
+@dataclass
+class L1(Transform):
+    """θ ← sign(θ) max(|θ| - αλ, 0), after `Descend`: the proximal step of λ‖θ‖₁ (D2 3).
+
+    Soft-thresholding gives exact zeros; the gradient of λ|θ| would only jitter around them
+    (Daubechies et al. 2004). Stands after `Descend`; biases included. Not in `torch.optim`.
+    """
+
+    lam: float = 1e-4
+    after_descend = True
+
+    def init(self, theta):
+        self.out = torch.empty_like(theta)
+
+    def __call__(self, g, context):
+        t = context.lr * self.lam
+        context.theta.sub_(torch.clamp(context.theta, -t, t, out=self.out))
         return g
-
-
-class Chain:
-    """Transforms applied from left to right; the last one is `Descend`."""
-
-    def __init__(self, *transforms: Transform):
-        for t in transforms:
-            if not isinstance(t, Transform):
-                raise CourseError(f"chain got {t!r}; it takes transforms such as Momentum(0.9)")
-        kinds = [isinstance(t, Descend) for t in transforms]
-        if not kinds or not kinds[-1] or sum(kinds) != 1:
-            raise CourseError(f"chain{transforms!r}: exactly one Descend(lr) must stand last")
-        self.transforms = list(transforms)
-
-    def init(self, theta: Tensor) -> None:
-        for t in self.transforms:
-            t.init(theta)
-
-    def __call__(self, grad: Tensor, theta: Tensor) -> None:
-        g = grad
-        for t in self.transforms:
-            g = t(g, theta)
-
-    def find(self, *kinds: type) -> Any:
-        """The first transform of one of these kinds, or None."""
-        return next((t for t in self.transforms if isinstance(t, kinds)), None)
-
-    def state(self) -> list[dict[str, Tensor]]:
-        return [{k: v.clone() for k, v in t.state().items()} for t in self.transforms]
-
-    def load_state(self, state: list[dict[str, Tensor]]) -> None:
-        for t, saved in zip(self.transforms, state, strict=True):
-            for name, vector in t.state().items():
-                vector.copy_(saved[name])
-
-    def describe(self) -> list[dict]:
-        """[{'kind': 'Momentum', 'beta': 0.9}, …]: enough to build the chain again."""
-        return [
-            {"kind": type(t).__name__} | {f.name: getattr(t, f.name) for f in fields(t)}  # type: ignore[arg-type]
-            for t in self.transforms
-        ]
-
-    def __repr__(self):
-        return f"chain({', '.join(map(repr, self.transforms))})"
-
-
-chain = Chain
-KINDS = {t.__name__: t for t in (ClipByValue, ClipByNorm, Momentum, HeavyBall, Descend)}
-
-
-def build_chain(description: list[dict]) -> Chain:
-    """The inverse of `Chain.describe`."""
-    return Chain(
-        *(KINDS[d["kind"]](**{k: v for k, v in d.items() if k != "kind"}) for d in description)
-    )

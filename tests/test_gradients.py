@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from course import MLP, CourseError, compare, gradient_check
 from course.layers import ACTIVATIONS
-from course.losses import cross_entropy
-from course.model import targets, with_ones
+from course.losses import CrossEntropy
 
 
 def random_model(sizes, activation, seed):
@@ -33,7 +32,7 @@ def test_network_gradient(sizes, activation, seed):
 
 
 def test_gradient_check_notices_a_wrong_backward(monkeypatch):
-    monkeypatch.setattr(ACTIVATIONS["tanh"], "backward", staticmethod(lambda d, a: d))
+    monkeypatch.setattr(ACTIVATIONS["tanh"], "backward", lambda self, s: s.dx.copy_(s.da))
     errors = gradient_check(*random_model([4, 5, 3], "tanh", 3))
     assert errors.autograd > 1e-3 and errors.differences > 1e-3
 
@@ -46,18 +45,19 @@ def test_cross_entropy_matches_torch_for_large_logits(scale):
     expected = torch.nn.functional.cross_entropy(reference, y)
     expected.backward()
     out = torch.empty(4, 9, dtype=torch.float64)
-    loss = cross_entropy(z.t().contiguous(), targets(y, 4, torch.float64), out)
+    Y = CrossEntropy().encode(y, 4, 9, torch.float64)
+    loss = CrossEntropy()(z.t().contiguous(), Y, out, 9)
     assert compare(loss, expected, rtol=1e-12)
     assert compare(out.t(), reference.grad, rtol=1e-12, atol=1e-15)
 
 
 def test_predict_is_the_forward_pass_and_disturbs_nothing():
     model, x, y = random_model([4, 5, 3], "relu", 6)
-    model.loss_and_grad(with_ones(x), targets(y, 3, torch.float64))
+    model.loss_and_grad(*model.encode(x, y))
     space = model.workspace(len(x))
-    before = [t.clone() for t in (*space.outputs, *space.deltas, model.grad)]
-    assert compare(model.predict(x), space.outputs[-1].t(), rtol=1e-12)
-    after = (*space.outputs, *space.deltas, model.grad)
+    before = [t.clone() for s in space for t in (s.a, s.da)] + [model.grad.clone()]
+    assert compare(model.predict(x), space[-1].a.t(), rtol=1e-12)
+    after = [t for s in space for t in (s.a, s.da)] + [model.grad]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 

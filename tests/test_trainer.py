@@ -55,7 +55,7 @@ def test_fifty_steps_equal_pytorch():
     d, losses = trainer.data, []
     for _ in range(50):
         trainer.step()
-        rows = trainer.order[trainer.position - 32 : trainer.position]
+        rows = trainer.batches.last_rows()
         loss = torch.nn.functional.cross_entropy(net(d.x_train[rows]), d.y_train[rows])
         sgd.zero_grad()
         loss.backward()
@@ -169,7 +169,7 @@ def test_every_epoch_sees_every_row_once():
     seen = []
     for _ in range(8):
         trainer.step()
-        seen += trainer.order[trainer.position - 100 : trainer.position].tolist()
+        seen += trainer.batches.last_rows().tolist()
     assert sorted(seen) == list(range(800))
 
 

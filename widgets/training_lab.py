@@ -21,6 +21,7 @@ from course import (
 )
 from course import chain as make_chain
 from course.errors import check_choice, check_count
+from course.knobs import set_threshold
 
 from .controls import Controls
 from .picture import describe, picture
@@ -86,7 +87,7 @@ class TrainingLab:
         steps = make_chain(*clip, Momentum(s["momentum"]), Descend(s["lr"]))
         model = MLP(self.sizes, seed=self.seed)
         trainer = Trainer(model, self.data, steps, s["batch_size"], self.seed)
-        trainer._set_threshold(s["threshold"])
+        set_threshold(trainer, s["threshold"])
         return trainer if s["device"] == "cpu" else trainer.to(s["device"])
 
     def _reset_views(self) -> None:

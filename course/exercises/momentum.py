@@ -7,8 +7,9 @@ import math
 
 import torch
 
+from ..chains import chain
 from ..check import Exercise
-from ..transforms import Descend, Momentum, chain
+from ..transforms import Descend, Momentum
 
 CURVATURES = (1.0, 100.0)  # the chapter's ravine
 

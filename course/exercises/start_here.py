@@ -5,12 +5,13 @@ from functools import cache
 
 import numpy as np
 
+from ..chains import chain
 from ..check import Exercise
 from ..data import load_data
 from ..errors import CourseError
 from ..model import MLP
 from ..trainer import Trainer
-from ..transforms import Descend, chain
+from ..transforms import Descend
 
 STEPS = 200
 CONSTANTS = (0.35, 0.5, 0.7, 1.0)  # the opponents: below they are slow, above they die
@@ -24,7 +25,7 @@ def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
         data = load_data("digits", seed)
         trainer = Trainer(MLP([64, 64, 10], seed=seed), data, chain(Descend(0.0)), seed=seed)
         for step in range(STEPS):
-            trainer.chain.transforms[-1].lr = schedule(step)
+            trainer.chain.descend.lr = schedule(step)
             trainer.step()
         losses.append(trainer.evaluate("test")[0])
     return float(np.mean(losses))

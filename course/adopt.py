@@ -1,0 +1,306 @@
+"""Any `torch.nn.Module` joins in: its weights become views of one flat vector (`course.flat`).
+
+From there on it is a model like the hand-written one: optimisers move `theta`, autograd fills
+`grad`, and trainer, labs and curvature code see two vectors (P,). The module stays what it was:
+same Parameter objects, same `state_dict()`, same forward.
+
+    model = adopt(nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)))
+    loss = model.loss_and_grad(*model.encode(x, y))
+    model.theta.sub_(model.grad, alpha=0.1)
+"""
+
+import copy
+import weakref
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .curvature import AutogradCurvature, gauss_newton_product, hessian_product
+from .errors import CourseError, check_choice, check_count
+from .flat import Flat
+from .modules import LOSSES, MeanLoss, RandomState, draws_numbers, twice_differentiable, unchanged
+
+ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
+
+
+def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0) -> "Adopted":
+    """Make the trainable parameters of `module` views of one vector, in place.
+
+    Tied parameters are one view; frozen ones and buffers stay where they are.
+    loss: 'cross_entropy', 'mse', 'bce' (of logits), or a function (outputs, y) → 0-d mean.
+    autocast: None or torch.bfloat16, in which forward and loss then run; weights stay float32.
+    stochastic: the forward draws random numbers, from a state of its own started by `seed`;
+    dropout is noticed without it.
+    Raises `CourseError` naming the parameter that cannot join; nothing has changed then.
+
+    On CUDA, cuDNN's RNNs warn that their weights lie in no chunk of their own: correct, slower.
+    """
+    return Adopted(module, loss, autocast, stochastic, seed)
+
+
+class Adopted:
+    """What `adopt` returns. theta, grad: (P,); `module` is the module that was handed in."""
+
+    sample_dim = 0  # samples are rows of the encoded answers
+    guard = torch.no_grad  # under which the trainer runs a step: inference mode would ban autograd
+
+    def __init__(self, module, loss="cross_entropy", autocast=None, stochastic=False, seed=0):
+        if not isinstance(module, nn.Module):
+            raise CourseError(f"adopt got {module!r}; it takes a torch.nn.Module, not its class")
+        check_choice("autocast", autocast, (None, torch.bfloat16, "bfloat16"))
+        self.loss = MeanLoss(loss)
+        for other in ALIVE:
+            for name, p in module.named_parameters():
+                if id(p) in other.flat.home:
+                    raise CourseError(
+                        f"parameter {name!r} is adopted already; one adopter at a time; go on "
+                        "with that one, `del` it, or adopt copy.deepcopy(module)"
+                    )
+        self.random = RandomState(check_count("seed", seed, 0, 2**63 - 1, "0 or more"))
+        self.module, self.flat = module, _flatten(module, autocast)
+        self.autocast = torch.bfloat16 if autocast else None
+        self.stochastic = stochastic or any(map(draws_numbers, module.modules()))
+        ALIVE.add(self)
+
+    @property
+    def theta(self) -> Tensor:
+        return self.flat.theta
+
+    @property
+    def grad(self) -> Tensor:
+        return self.flat.grad
+
+    def named_views(self, flat: Tensor) -> dict[str, Tensor]:
+        """{parameter name: view of any flat (P,) vector}; a tied parameter has its first name."""
+        return self.flat.named_views(flat)
+
+    # ---- training -------------------------------------------------------------------------
+
+    def encode(self, x: Tensor, y: Tensor, B: int | None = None) -> tuple[Tensor, Tensor]:
+        """Rows x and answers y as `loss_and_grad` wants them; x keeps a type that is no float.
+
+        B is what the hand-written network needs here; means are taken at each step instead.
+        """
+        return self._inputs(x), self.loss.encode(y, self.theta)
+
+    def loss_and_grad(self, X: Tensor, Y: Tensor, B: int | None = None) -> Tensor:
+        """Mean loss of rows X in train mode, 0-d; its gradient is left in `grad`.
+
+        B: how many rows the mean runs over, where these are only a part of the batch. A parameter
+        that the loss does not depend on has gradient 0. Raises `CourseError` where parameters have
+        left theta, as after `module.half()`.
+        """
+        self._check_home()
+        self.flat.attach_grads()
+        self.grad.zero_()
+        with torch.enable_grad(), self._drawing():
+            loss = self._training_loss(X, Y)
+            if B is not None and len(X) != B:
+                loss = loss * (len(X) / B)
+            if not loss.requires_grad:
+                raise CourseError("the loss depends on 0 trainable parameters; unfreeze some")
+            loss.backward()
+        return loss.detach()
+
+    def hvp(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
+        """Hessian of the mean loss times v: (P,) → (P,), by double backward (Pearlmutter 1994).
+
+        At the random numbers of the next step; changes neither grad nor buffers nor random state.
+        """
+        return self._product(v, X, Y, hessian_product)
+
+    def gauss_newton(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
+        """Jᵀ S J v: (P,) → (P,), J and S as in `course.curvature`; else as `hvp`."""
+        return self._product(v, X, Y, gauss_newton_product)
+
+    def curvature(self, X: Tensor, Y: Tensor) -> AutogradCurvature:
+        """The curvature of the loss on this batch (encoded), for transforms and instruments."""
+        return AutogradCurvature(self, X, Y)
+
+    def _product(self, v: Tensor, X: Tensor, Y: Tensor, product) -> Tensor:
+        self._check_home()
+        self.named_views(v)  # refuses another shape
+        out = torch.zeros_like(self.theta)
+        views = zip(self.flat.params, self.flat.views(v), self.flat.views(out), strict=True)
+        live = [(p, direction, result) for p, direction, result in views if p.requires_grad]
+        params, directions = [p for p, _, _ in live], [u for _, u, _ in live]
+        drawing = self.random.used(self.theta.device, keep=False)
+        with twice_differentiable(), unchanged(self.module), drawing, torch.enable_grad():
+            with self._precision():
+                outputs = self._training_outputs(X)
+                if not outputs.requires_grad:
+                    return out
+                second = product(outputs, lambda z: self.loss(z, Y), params, directions)
+        for (_, _, result), g in zip(live, second, strict=True):
+            result.copy_(g)
+        return out
+
+    def _training_loss(self, X: Tensor, Y: Tensor) -> Tensor:
+        with self._precision():
+            return self.loss(self._training_outputs(X), Y)
+
+    def _training_outputs(self, X: Tensor) -> Tensor:
+        if not all(m.training for m in self.module.modules()):
+            self.module.train()
+        return self._outputs(X)
+
+    def _outputs(self, X: Tensor) -> Tensor:
+        outputs = self.module(X)
+        if not isinstance(outputs, Tensor):
+            raise CourseError(
+                f"the module returned a {type(outputs).__name__}; allowed: one tensor, a row a "
+                "sample; wrap it in a module that picks the tensor"
+            )
+        return outputs
+
+    def _drawing(self):
+        return self.random.used(self.theta.device) if self.stochastic else nullcontext()
+
+    def _precision(self):
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.theta.device.type, dtype=self.autocast)
+
+    def _check_home(self) -> None:
+        for name, p in self.module.named_parameters():
+            if p.requires_grad and not self.flat.lies_here(p):
+                raise CourseError(
+                    f"parameter {name!r} does not lie in theta (a module.to() or .half(), a new "
+                    "parameter, one unfrozen?); every trainable one must; use adopted.to(device), "
+                    "which gathers the module as it now is"
+                )
+
+    def dropouts(self) -> list[Any]:
+        """Every dropout layer; its `p` may change between any two steps."""
+        modules = self.module.modules()
+        return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
+
+    @staticmethod
+    def inputs(X: Tensor) -> Tensor:
+        """The data's own part of encoded rows X: all of it."""
+        return X
+
+    # ---- looking --------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> Tensor:
+        """Outputs of rows x in eval mode, in theta's type; leaves the module as it was."""
+        drawing = self.random.used(self.theta.device, keep=False)
+        with unchanged(self.module), drawing, self._precision():
+            self.module.eval()
+            outputs = self._outputs(self._inputs(x))
+        return outputs.to(self.theta.dtype)
+
+    def fits(self, data) -> None:
+        """Raise `CourseError` unless two training rows give (2, data.outputs) and a loss."""
+        x, y = data.x_train[:2], data.y_train[:2]
+        if self.loss.kind == "cross_entropy" and data.classes is None:
+            raise CourseError(
+                f"loss 'cross_entropy' takes class numbers, the data {data.name!r} has values to "
+                "predict; adopt with loss='mse'"
+            )
+        try:
+            outputs = self.predict(x)
+        except Exception as error:  # whatever a stranger's forward raises
+            raise CourseError(
+                f"the module cannot take rows {tuple(x.shape[1:])} of {data.name!r} ({error}); "
+                "match its first layer to the data, or reshape the data's rows"
+            ) from error
+        if outputs.shape != (len(x), data.outputs):
+            raise CourseError(
+                f"the module gives {tuple(outputs.shape)} for {len(x)} rows of {data.name!r}; "
+                f"allowed: {(len(x), data.outputs)}; give its last layer {data.outputs} outputs"
+            )
+        if self.loss.kind in LOSSES:
+            self.loss.value(outputs, y)
+
+    def _inputs(self, x: Tensor) -> Tensor:
+        theta = self.theta
+        return x.to(theta.device, theta.dtype) if x.is_floating_point() else x.to(theta.device)
+
+    # ---- moving, saving, copying ----------------------------------------------------------
+
+    def to(self, device: str | torch.device) -> "Adopted":
+        """Move the whole module; theta and grad are new vectors with the values it now has."""
+        try:
+            torch.empty(0, device=device).cpu()  # 'meta' cannot hold values
+        except (RuntimeError, AssertionError, TypeError) as error:
+            raise CourseError(
+                f"device = {device!r} is not here ({error}); see available_devices()"
+            ) from error
+        self.module.to(device)
+        self.flat = _flatten(self.module, self.autocast)
+        return self
+
+    def describe(self) -> dict:
+        """Plain JSON values for a recipe. They name the module; only its code can build it."""
+        kind = type(self.module)
+        return {
+            "kind": "adopted", "module": f"{kind.__module__}.{kind.__qualname__}",
+            "parameters": len(self.theta), "loss": self.loss.name,
+        }  # fmt: skip
+
+    def state(self) -> dict[str, Tensor]:
+        """What a bit-identical continuation needs besides theta: buffers and random state.
+
+        Copies. Frozen parameters do not change in training: the module brings them along.
+        """
+        buffers = {f"buffer.{name}": b for name, b in self.module.named_buffers()}
+        random = {f"random.{kind}": s for kind, s in self.random.states.items()}
+        return {k: t.detach().clone() for k, t in (buffers | random).items()}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        wanted = self.state()
+        for k in sorted((wanted.keys() ^ state.keys()) - {"random.cuda"}):
+            raise CourseError(
+                f"the state {'lacks' if k in wanted else 'has an unknown'} {k!r}; allowed: "
+                f"{sorted(wanted)}; load one saved from the same module"
+            )
+        for k, t in state.items():
+            mine = wanted.get(k, t)
+            if (t.shape, t.dtype) != (mine.shape, mine.dtype):
+                raise CourseError(
+                    f"{k!r} of the state is {tuple(t.shape)}, {t.dtype}; allowed: "
+                    f"{tuple(mine.shape)}, {mine.dtype}; load one saved from the same module"
+                )
+        for name, b in self.module.named_buffers():
+            b.copy_(state[f"buffer.{name}"])
+        for k, t in state.items():
+            if k.startswith("random."):
+                self.random.states[k.removeprefix("random.")] = t.detach().cpu().clone()
+
+    def __deepcopy__(self, memo) -> "Adopted":
+        """A copy of the module, adopted anew, with gradients and random state of its own."""
+        module, loss = copy.deepcopy((self.module, self.loss.given), memo)
+        twin = Adopted(module, loss, self.autocast, self.stochastic, self.random.seed)
+        twin.grad.copy_(self.grad)
+        twin.random.states = dict(self.random.states)
+        return twin
+
+    def __reduce_ex__(self, protocol) -> Any:
+        raise CourseError(
+            "an adopted module is not pickled, its views would come apart; save "
+            "adopted.module.state_dict() and adopted.state(), or use copy.deepcopy"
+        )
+
+    def __repr__(self):
+        kind = type(self.module).__name__
+        return f"adopt({kind}, loss={self.loss.name!r}): {len(self.theta)} weights"
+
+
+def _flatten(module: nn.Module, autocast) -> Flat:
+    parameters = dict(module.named_parameters())
+    named = {name: p for name, p in parameters.items() if p.requires_grad}
+    others: dict[str, Tensor] = dict(module.named_buffers())
+    others |= {name: p for name, p in parameters.items() if not p.requires_grad}
+    for name, p in named.items():
+        if autocast and p.dtype != torch.float32:
+            raise CourseError(
+                f"parameter {name!r} is {p.dtype}; autocast takes torch.float32 only; convert the "
+                "module with .float(), or leave autocast out"
+            )
+    return Flat(named, others)

@@ -1,0 +1,116 @@
+"""Mini-batches: a seeded permutation an epoch, cut into batches, gathered on the device.
+
+Every epoch visits the rows in a new random order, each at most once; rows at the end that fill no
+batch are left out of that epoch. Among N devices, `shard` cuts the same order into disjoint parts
+that cover it (D1 3.3).
+"""
+
+import torch
+from torch import Tensor
+
+from .errors import check_choice, check_count
+
+
+def shard(order: Tensor, rank: int, world_size: int, tail: str = "keep") -> Tensor:
+    """The rows of `order`: (N,) that this rank works on, every world_size-th one.
+
+    tail: 'keep' (sizes differ by at most one; weight gradients by n_k / n), 'drop' (the last
+    N mod world_size rows are left out) or 'pad' (the first rows come twice, as DDP's sampler does).
+    """
+    check_count("world_size", world_size, 1, 10**6, "the number of ranks")
+    check_count("rank", rank, 0, world_size - 1, f"ranks are 0 to {world_size - 1}")
+    check_choice("tail", tail, ("keep", "drop", "pad"))
+    extra = len(order) % world_size
+    if extra and tail == "drop":
+        order = order[: len(order) - extra]
+    elif extra and tail == "pad":
+        missing = world_size - extra
+        order = torch.cat([order, order.repeat(-(-missing // len(order)))[:missing]])
+    return order[rank::world_size]
+
+
+class Batches:
+    """Endless mini-batches of a data set's training rows, in the form the model's step wants.
+
+    X, Y: all rows, encoded by the model, on its device; `size` rows a batch; `epoch` counts from 0.
+    augment: called as augment(x, image_shape, generator) on each batch's inputs, or None.
+    """
+
+    order: Tensor  # row numbers of this epoch: (N,)
+    position: int  # how many of them are used up
+
+    def __init__(self, model, data, size: int, seed: int, augment=None):
+        self.data, self.augment = data, augment
+        self.generator = torch.Generator().manual_seed(seed)  # of the order; on the CPU everywhere
+        self.noise = torch.Generator().manual_seed(seed + 1)  # of the augmentation
+        self.size, self.epoch = size, -1
+        self.put(model)
+        self._shuffle()
+        self.move(model)
+
+    def put(self, model) -> None:
+        """Encode all rows for batches of `size`, on the model's device."""
+        self.X, self.Y = model.encode(self.data.x_train, self.data.y_train, self.size)
+        self.dim, self.inputs = model.sample_dim, model.inputs
+        self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def move(self, model) -> None:
+        """Follow the model to its device; the order of the rows is kept."""
+        self.put(model)
+        self.order = self.order.to(self.X.device)
+        if self.noise.device.type != self.X.device.type:
+            self.noise = torch.Generator(self.X.device).manual_seed(self.noise.initial_seed())
+
+    def rows(self) -> Tensor:
+        """The row numbers of the next batch: (size,)."""
+        start, end = self.position, self.position + self.size
+        if end > self.order.shape[0]:
+            self._shuffle()
+            start, end = 0, self.size
+        self.position = end
+        return self.order[start:end]
+
+    def last_rows(self) -> Tensor:
+        """The row numbers of the batch before: (size,); at the start those of the first."""
+        end = max(self.position, self.size)
+        return self.order[end - self.size : end]
+
+    def resize(self, size: int, model) -> None:
+        """Batches of `size` rows from now on; the epoch goes on where it is."""
+        if size != self.size:
+            self.size = size
+            self.put(model)
+
+    def gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Those rows, encoded, in buffers that the next call overwrites."""
+        n = rows.shape[0]
+        if n not in self._buffers:
+            shape = [n if d == self.dim else k for d, k in enumerate(self.Y.shape)]
+            with torch.inference_mode(False):  # an adopted module's autograd must accept them
+                self._buffers[n] = self.X.new_empty(n, *self.X.shape[1:]), self.Y.new_empty(shape)
+        X, Y = self._buffers[n]
+        torch.index_select(self.X, 0, rows, out=X)
+        torch.index_select(self.Y, self.dim, rows, out=Y)
+        if self.augment is not None:
+            x = self.inputs(X)
+            x.copy_(self.augment(x, self.data.image_shape, self.noise))
+        return X, Y
+
+    def _shuffle(self) -> None:
+        order = torch.randperm(len(self.data.y_train), generator=self.generator)
+        if self.X.is_cuda:  # from pinned memory the copy does not wait
+            order = order.pin_memory()
+        self.order, self.position = order.to(self.X.device, non_blocking=True), 0
+        self.epoch += 1
+
+    def state_dict(self) -> dict:
+        return {
+            "order": self.order.clone(), "position": self.position, "epoch": self.epoch,
+            "generator": self.generator.get_state(), "noise": self.noise.get_state(),
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict) -> None:
+        self.order = state["order"].to(self.X.device).clone()
+        self.position, self.epoch = int(state["position"]), int(state["epoch"])
+        self.generator.set_state(state["generator"].cpu())
+        self.noise.set_state(state["noise"].cpu())

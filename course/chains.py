@@ -1,0 +1,220 @@
+"""Chains: gradient transforms composed from left to right.
+
+A transform takes a vector and returns a vector; it never writes into what it was handed. Its fields
+are plain numbers (or schedules) that may change between any two steps: nothing resets. `Descend`
+moves the weights. The documents' algorithms are one line each:
+
+    gradient descent (D4 3.1)   chain(Descend(lr))
+    momentum (D4 3.4)           chain(Momentum(beta), Descend(lr))
+    gradient clipping (D4 3.5)  chain(ClipByValue(eps), Descend(lr))
+    momentum clipping (D4 3.6)  chain(ClipByValue(eps), Momentum(beta), Descend(lr))
+    Newton's method (D4 3.7)    chain(Newton(damping), Descend(1.0))
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import CourseError, check_number
+from .schedules import Schedule, build_schedule
+
+# field, or Class.field: (low, high, low excluded, high excluded, remedy)
+RANGES = {
+    "lr": (0, math.inf, False, True, "a common start is 0.1"),
+    "beta": (0, 1, False, True, "a common choice is 0.9"),
+    "beta1": (0, 1, False, True, "a common choice is 0.9"),
+    "beta2": (0, 1, False, True, "a common choice is 0.999"),
+    "eps": (0, math.inf, False, True, "a common choice is 1e-8"),
+    "ClipByValue.eps": (0, math.inf, True, False, "to switch clipping off, leave it out"),
+    "c": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
+    "lam": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
+    "damping": (0, math.inf, False, True, "a common start is 1e-3"),
+    "iterations": (1, 10_000, False, False, "a common choice is 10"),
+}
+KINDS: dict[str, type] = {}  # every transform by its name
+
+
+class Context:
+    """What a transform may ask for besides the gradient it is handed.
+
+    theta: (P,) the weights; grad: (P,) the raw gradient; lr: the rate of the chain's `Descend`;
+    named_views(flat): any flat (P,) vector by name and shape; curvature(): that of this batch.
+    """
+
+    lr: float
+
+    def __init__(self, theta: Tensor, named_views=None, curvature=None):
+        self.theta, self.grad = theta, theta
+        self.named_views = named_views or (lambda flat: {"theta": flat})
+        self.curvature = curvature or _no_curvature
+        self._norm: Tensor | None = None
+
+    def norm_of(self, g: Tensor) -> Tensor:
+        """‖g‖₂, a 0-d tensor; that of the raw gradient is computed once a step."""
+        if g is not self.grad:
+            return torch.linalg.vector_norm(g)
+        if self._norm is None:
+            self._norm = torch.linalg.vector_norm(g)
+        return self._norm
+
+
+def _no_curvature():
+    raise CourseError("this transform needs the loss's curvature: use it in a Trainer's chain")
+
+
+class Transform:
+    """Base: validates each field whenever it is set, so a bad value never gets in."""
+
+    schedules: dict[str, Schedule] = {}  # by field; replaced by an own dict when one is set
+    after_descend = False  # acts on the weights that `Descend` has moved
+
+    def __init_subclass__(cls):
+        KINDS[cls.__name__] = cls
+
+    def __setattr__(self, name, value):
+        limits = RANGES.get(f"{type(self).__name__}.{name}") or RANGES.get(name)
+        if limits:
+            schedules = {k: v for k, v in self.schedules.items() if k != name}
+            if isinstance(value, Schedule):
+                schedules[name], value = value, value.value(0)
+            value = self._check(name, value, limits)
+            super().__setattr__("schedules", schedules)
+        super().__setattr__(name, value)
+
+    def _check(self, name, value, limits) -> float:
+        low, high, open_low, open_high, remedy = limits
+        label = f"{type(self).__name__}.{name}"
+        return check_number(label, value, low, high, remedy, open_low=open_low, open_high=open_high)
+
+    def advance(self, step: int) -> None:
+        """Set each scheduled field to its value in this step."""
+        for name, schedule in self.schedules.items():
+            object.__setattr__(self, name, schedule.value(step))
+
+    def init(self, theta: Tensor) -> None:
+        """Make the buffers for parameters `theta`: (P,)."""
+
+    def state(self) -> dict[str, Tensor]:
+        """The vectors that must survive a save."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        for name, vector in self.state().items():
+            vector.copy_(state[name])
+
+    def __call__(self, g: Tensor, context: Context) -> Tensor:
+        raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
+
+    def describe(self) -> dict:
+        """{'kind': 'Momentum', 'beta': 0.9}; a scheduled field as the schedule's description."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        values |= {name: schedule.describe() for name, schedule in self.schedules.items()}
+        return {"kind": type(self).__name__} | values
+
+
+class Chain:
+    """Transforms applied from left to right. One of them is `Descend`; only L1's proximal step
+    may stand after it."""
+
+    def __init__(self, *transforms: Transform):
+        for t in transforms:
+            if not isinstance(t, Transform):
+                raise CourseError(f"chain got {t!r}; it takes transforms such as Momentum(0.9)")
+        self.step = 0
+        self.context: Context | None = None
+        self._arrange(list(transforms))
+
+    def _arrange(self, transforms: list[Transform], new: Transform | None = None) -> None:
+        at = [i for i, t in enumerate(transforms) if isinstance(t, KINDS["Descend"])]
+        last = next((i for i, t in enumerate(transforms) if t.after_descend), len(transforms))
+        if len(at) != 1 or at[0] != last - 1 or not all(t.after_descend for t in transforms[last:]):
+            listed = ", ".join(map(repr, transforms))
+            raise CourseError(
+                f"chain({listed}): exactly one Descend(lr) must stand last, or only L1 after it"
+            )
+        if new is not None and self.context is not None:
+            new.init(self.context.theta)
+        self.transforms = transforms
+        self.descend: Any = transforms[at[0]]
+        self.clip: Any = self.find(KINDS["ClipByValue"], KINDS["ClipByNorm"])
+
+    def init(self, theta: Tensor, named_views: Callable | None = None, curvature=None) -> None:
+        """Make the buffers for weights `theta`: (P,), and start counting steps at 0.
+
+        named_views, curvature: see `Context`; a `Trainer` hands over its model's.
+        """
+        self.context = Context(theta, named_views, curvature)
+        self.step = 0
+        for t in self.transforms:
+            t.init(theta)
+
+    def __call__(self, grad: Tensor, theta: Tensor) -> None:
+        """One step: `theta` (P,) moves in place, `grad` (P,) stays as it is."""
+        context = self.context
+        if context is None:
+            raise CourseError("the chain has no buffers yet; call chain.init(theta) first")
+        context.theta, context.grad, context._norm = theta, grad, None
+        for t in self.transforms:
+            if t.schedules:
+                t.advance(self.step)
+        context.lr = self.descend.lr
+        g = grad
+        for t in self.transforms:
+            g = t(g, context)
+        self.step += 1
+
+    def norms(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """‖gradient‖ before and after clipping in the step just made, 0-d tensors."""
+        assert self.context is not None
+        before = self.context.norm_of(grad)
+        return before, before if self.clip is None else self.clip.norm()
+
+    def find(self, *kinds: type) -> Any:
+        """The first transform of one of these kinds, or None."""
+        return next((t for t in self.transforms if isinstance(t, kinds)), None)
+
+    def replace(self, old: Transform, new: Transform | None) -> None:
+        """Put `new` where `old` is, or just remove `old`. The others keep their buffers."""
+        at = self.transforms.index(old)
+        middle = [] if new is None else [new]
+        self._arrange(self.transforms[:at] + middle + self.transforms[at + 1 :], new)
+
+    def insert(self, at: int, new: Transform) -> None:
+        """Put `new` at place `at`. The others keep their buffers."""
+        self._arrange([*self.transforms[:at], new, *self.transforms[at:]], new)
+
+    def state(self) -> list[dict[str, Tensor]]:
+        """Copies of all buffers, and the step count first."""
+        buffers = [{k: v.clone() for k, v in t.state().items()} for t in self.transforms]
+        return [{"step": torch.tensor(self.step)}, *buffers]
+
+    def load_state(self, state: list[dict[str, Tensor]]) -> None:
+        for t, saved in zip(self.transforms, state[1:], strict=True):
+            t.load_state(saved)
+        self.step = int(state[0]["step"])
+
+    def describe(self) -> list[dict]:
+        """[{'kind': 'Momentum', 'beta': 0.9}, …]: enough to build the chain again."""
+        return [t.describe() for t in self.transforms]
+
+    def __repr__(self):
+        return f"chain({', '.join(map(repr, self.transforms))})"
+
+
+chain = Chain
+
+
+def build_chain(description: list[dict]) -> Chain:
+    """The inverse of `Chain.describe`."""
+    made = []
+    for d in description:
+        if d["kind"] not in KINDS:
+            raise CourseError(f"transform {d['kind']!r} is unknown; use one of {sorted(KINDS)}")
+        options = {k: build_schedule(v) if isinstance(v, dict) else v for k, v in d.items()}
+        del options["kind"]
+        made.append(KINDS[d["kind"]](**options))
+    return Chain(*made)

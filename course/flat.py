@@ -1,0 +1,157 @@
+"""Many parameters, one vector: the flattening that `adopt` and `as_optimizer` share.
+
+    weight (3, 2) ──view──┐                         ┌─ grad: same cut, same order
+    bias   (3,)   ──view──┴─► theta (P,), P = 9     ┘
+
+`p.data` and `p.grad` are set to views; the Parameter objects stay, so everything that holds them
+(the module, its hooks, another optimiser) goes on working.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from .errors import CourseError
+
+
+class Flat:
+    """theta, grad: (P,). Every parameter of `named` becomes a view of both; values are kept.
+
+    named: {name: parameter}, no parameter twice; others: tensors that stay where they are.
+    Raises `CourseError` naming the parameter that cannot join; nothing has changed then.
+    """
+
+    # Made inside inference mode, the vectors could not serve autograd outside it.
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def __init__(self, named: Mapping[str, Tensor], others: Mapping[str, Tensor] | None = None):
+        check_parameters(named)
+        check_overlap(named, others or {})
+        self.names, self.params = list(named), list(named.values())
+        self.theta = torch.cat([p.reshape(-1) for p in self.params])
+        self.grad = torch.zeros_like(self.theta)
+        self._values, self._grads = self.views(self.theta), self.views(self.grad)
+        self.home = {
+            id(p): view.data_ptr() for p, view in zip(self.params, self._values, strict=True)
+        }
+        for p, value, grad in zip(self.params, self._values, self._grads, strict=True):
+            if p.grad is not None:
+                grad.copy_(p.grad.to_dense())
+            p.grad = None  # first: a gradient must lie on its parameter's device
+            p.data, p.grad = value, grad
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """Cut a flat (P,) vector into the parameters' shapes, without a copy."""
+        parts = flat.split([p.numel() for p in self.params])
+        return [part.view(p.shape) for part, p in zip(parts, self.params, strict=True)]
+
+    def named_views(self, flat: Tensor) -> dict[str, Tensor]:
+        """{parameter name: view of any flat (P,) vector}."""
+        if flat.shape != self.theta.shape:
+            raise CourseError(
+                f"the vector is {tuple(flat.shape)}; allowed: {tuple(self.theta.shape)}, one "
+                "number a trainable parameter; take one shaped like theta"
+            )
+        return dict(zip(self.names, self.views(flat), strict=True))
+
+    def lies_here(self, p: Tensor) -> bool:
+        """Whether p's values are the ones in theta."""
+        return self.home.get(id(p)) == p.data_ptr()
+
+    def attach_grads(self) -> None:
+        """Every p.grad is a view again, whatever `module.zero_grad()` or others set it to."""
+        for p, grad in zip(self.params, self._grads, strict=True):
+            if p.grad is not grad:
+                p.grad = grad
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Copy in the values and gradients that others replaced; a gradient None counts as 0.
+
+        Raises `CourseError` where a parameter has meanwhile another type or device.
+        """
+        for name, p, value, grad in zip(
+            self.names, self.params, self._values, self._grads, strict=True
+        ):
+            if not self.lies_here(p):
+                if (p.dtype, p.device, p.shape) != (value.dtype, value.device, value.shape):
+                    raise CourseError(
+                        f"parameter {name!r} is now {tuple(p.shape)}, {p.dtype} on {p.device}; it "
+                        f"was {tuple(value.shape)}, {value.dtype} on {value.device}; move the "
+                        "module first, then build the optimizer anew"
+                    )
+                value.copy_(p)
+                p.data = value
+            if p.grad is None:
+                grad.zero_()
+            elif p.grad is not grad:
+                grad.copy_(p.grad.to_dense())
+            p.grad = grad
+
+
+def check_parameters(named: Mapping[str, Tensor]) -> None:
+    """Raise `CourseError` unless these fit into one vector: one type, one device, plain memory."""
+    if not named:
+        raise CourseError(
+            "0 trainable parameters; at least 1 must have requires_grad; unfreeze some with "
+            "parameter.requires_grad_(True)"
+        )
+    first = next(iter(named.values()))
+    for name, p in named.items():
+        problem = _problem(p, first)
+        if problem:
+            raise CourseError(
+                f"parameter {name!r} {problem}, or freeze it with requires_grad_(False)"
+            )
+
+
+def _problem(p: Tensor, first: Tensor) -> str | None:
+    if is_lazy(p):  # first: a lazy parameter answers no other question
+        return "is lazy, it has no shape yet; run one forward first"
+    if p.layout != torch.strided or type(p.data) is not Tensor:
+        return f"is {p.layout}, a {type(p.data).__name__}; only dense tensors fit; use .to_dense()"
+    if not p.is_floating_point():
+        return f"is {p.dtype}; only floating-point types fit; convert it"
+    if p.is_meta:
+        return "lies on the device 'meta' and has no values; use module.to_empty('cpu') and fill it"
+    if p.is_inference():
+        return "was made under torch.inference_mode, without autograd; build the module outside it"
+    if p.dtype != first.dtype:
+        return f"is {p.dtype}, others are {first.dtype}; one type fits; convert the module"
+    if p.device != first.device:
+        return f"is on {p.device}, others are on {first.device}; one device fits; move the module"
+    return None
+
+
+def check_overlap(named: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> None:
+    """Raise `CourseError` where a parameter lies in the same memory as another tensor or itself.
+
+    Two views of one memory would come apart when one of them moves into theta.
+    """
+    spans = []  # (device, first byte, end, name, is it a parameter?)
+    for name, t in (*named.items(), *others.items()):
+        if is_lazy(t):
+            raise CourseError(f"{name!r} {_problem(t, t)}")
+        if t.layout != torch.strided or not t.numel():
+            continue
+        length = 1 + sum((n - 1) * step for n, step in zip(t.shape, t.stride(), strict=True))
+        if name in named and length < t.numel():
+            raise _overlap(name, "itself (an expanded tensor?)")
+        start = t.data_ptr()
+        spans.append((str(t.device), start, start + length * t.itemsize, name, name in named))
+    ends = {True: ("", 0, ""), False: ("", 0, "")}  # the farthest end so far, of each sort
+    for device, start, end, name, trainable in sorted(spans):
+        for sort in (True, False) if trainable else (True,):  # frozen ones may share among them
+            before, until, other = ends[sort]
+            if (before, until) > (device, start):
+                raise _overlap(name, repr(other))
+        ends[trainable] = max(ends[trainable], (device, end, name))
+
+
+def _overlap(name: str, other: str) -> CourseError:
+    return CourseError(
+        f"{name!r} lies in the same memory as {other}; each parameter needs its own; to tie two, "
+        "use one Parameter object twice, else .clone() one"
+    )

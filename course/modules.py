@@ -1,0 +1,126 @@
+"""What an `nn.Module` needs besides flat weights to be trained as the hand-written network is.
+
+A loss that does not broadcast. A random state: a forward may draw numbers (dropout) from torch's
+one global generator, and two trainers that take turns must not draw from each other's. And looking
+without touching: a forward may move buffers (BatchNorm's averages); an instrument must not.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .errors import CourseError, check_choice
+
+LOSSES: dict[str, Callable] = {
+    "cross_entropy": F.cross_entropy,
+    "mse": F.mse_loss,
+    "bce": F.binary_cross_entropy_with_logits,
+}
+
+
+class MeanLoss:
+    """A loss by name or any function; built-in ones refuse shapes that would broadcast."""
+
+    def __init__(self, loss):
+        if not callable(loss):
+            check_choice("loss", loss, tuple(LOSSES), "or a function (outputs, y) → 0-d tensor")
+        self.given, self.kind, self.name = loss, loss, loss
+        self.function: Callable = loss if callable(loss) else LOSSES[loss]
+        if callable(loss):
+            self.kind, self.name = "own", getattr(loss, "__qualname__", type(loss).__name__)
+
+    def encode(self, y: Tensor, like: Tensor) -> Tensor:
+        """Answers in the type this loss takes, on the device of `like`."""
+        if self.kind == "cross_entropy":
+            return y.to(like.device, torch.long)
+        if self.kind in ("mse", "bce") or y.is_floating_point():
+            return y.to(like.device, like.dtype)
+        return y.to(like.device)
+
+    def __call__(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The mean over the rows, 0-d."""
+        if self.kind in ("mse", "bce") and outputs.shape != y.shape:
+            raise CourseError(
+                f"loss {self.name!r} got outputs {tuple(outputs.shape)} and y {tuple(y.shape)}; "
+                "allowed: equal shapes, else they would broadcast; reshape y, as in y[:, None]"
+            )
+        value = self.function(outputs, y)
+        if not isinstance(value, Tensor) or value.ndim:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise CourseError(
+                f"loss {self.name!r} returned {got}; allowed: a 0-d tensor; take .mean()"
+            )
+        return value
+
+    def value(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Mean loss of output rows (N, C) against answers as the data has them."""
+        return self(outputs, self.encode(y, outputs))
+
+
+def draws_numbers(module: nn.Module) -> bool:
+    """Whether this one module (not its children) looks as if it had dropout."""
+    rate = getattr(module, "dropout", 0)
+    return "Dropout" in type(module).__name__ or (isinstance(rate, int | float) and rate > 0)
+
+
+class RandomState:
+    """A random state of one's own, lent to torch's global generators for a while.
+
+    states: {'cpu': …, 'cuda': …}, as `torch.get_rng_state` gives them; started by `seed`.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.states: dict[str, Tensor] = {}
+        self._start("cpu")
+
+    def _start(self, kind: str) -> None:
+        if kind not in self.states:
+            self.states[kind] = torch.Generator(kind).manual_seed(self.seed).get_state()
+
+    @contextmanager
+    def used(self, device: torch.device, keep: bool = True) -> Iterator[None]:
+        """Inside, torch draws from here; afterwards from where it did before.
+
+        keep: whether this state has moved on then. After an error it has not.
+        """
+        on_cuda = device.type == "cuda"
+        with torch.random.fork_rng(devices=[device] if on_cuda else []):
+            torch.set_rng_state(self.states["cpu"])
+            if on_cuda:
+                self._start("cuda")
+                torch.cuda.set_rng_state(self.states["cuda"], device)
+            yield
+            if keep:
+                self.states["cpu"] = torch.get_rng_state()
+                if on_cuda:
+                    self.states["cuda"] = torch.cuda.get_rng_state(device)
+
+
+@contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Inside, the module may change its mode, and copies of its buffers; then all is as before."""
+    modes = [(m, m.training) for m in module.modules()]
+    buffers = [(m, name, b) for m, _ in modes for name, b in m._buffers.items() if b is not None]
+    # Batch norm writes without moving the version counter, so who wrote cannot be told afterwards.
+    copies = {id(b): b.clone() for _, _, b in buffers}
+    try:
+        for m, name, b in buffers:
+            m._buffers[name] = copies[id(b)]
+        yield
+    finally:
+        for m, training in modes:
+            m.training = training
+        for m, name, b in buffers:
+            m._buffers[name] = b
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Fused attention and cuDNN's RNNs have no second derivative; their plain forms do."""
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+        yield

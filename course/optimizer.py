@@ -1,0 +1,205 @@
+"""A chain of transforms as an ordinary `torch.optim.Optimizer`, for training loops of one's own.
+
+    optimizer = as_optimizer(chain(ClipByNorm(1.0), HeavyBall(0.9), Descend(0.1)), net.parameters())
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
+    ...
+    loss.backward(); optimizer.step(); scheduler.step(); optimizer.zero_grad()
+
+Each parameter group becomes one flat vector (`course.flat`) with a copy of the chain of its own, so
+clipping by norm sees the norm of the group. The group's 'lr' and 'momentum' are the chain's knobs.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from .adaptive import Muon
+from .adopt import ALIVE
+from .chains import Chain, build_chain
+from .errors import CourseError
+from .flat import Flat
+from .transforms import HeavyBall, Momentum, Nesterov
+
+MOMENTA = (Momentum, HeavyBall, Nesterov, Muon)
+
+
+def as_optimizer(chain: Chain, params) -> "ChainOptimizer":
+    """An optimizer that moves `params` by `chain`.
+
+    params: parameters, (name, parameter) pairs, or dicts {'params': …, 'lr': …}, as torch.optim
+    takes them. Every group starts from a copy of `chain`; the chain itself is left alone. Frozen
+    parameters stay where they are. Raises `CourseError` for parameters that do not fit into one
+    vector (give each type or device a group of its own), or that `adopt` holds.
+    """
+    return ChainOptimizer(chain, params)
+
+
+class ChainOptimizer(torch.optim.Optimizer):
+    """What `as_optimizer` returns. `chains`: one chain a parameter group.
+
+    Unlike in torch.optim, a gradient None counts as 0: momentum and weight decay go on moving such
+    a parameter. `zero_grad` zeroes the flat gradient; set_to_none makes no difference.
+    """
+
+    def __init__(self, chain: Chain, params):
+        if not isinstance(chain, Chain):
+            raise CourseError(f"as_optimizer got {chain!r}; it takes a chain(…) of transforms")
+        if isinstance(params, nn.Module):
+            raise CourseError(
+                "as_optimizer got a module; it takes its parameters: net.parameters()"
+            )
+        self.chain = chain
+        self.chains: list[Chain] = []
+        self.flats: list[Flat] = []
+        self._frozen: list[list[tuple[str, torch.Tensor]]] = []
+        super().__init__(params, {knob: getattr(t, field) for t, field, knob in _knobs(chain)})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """One more group, with a copy of the chain that starts now."""
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        try:
+            self._adopt_group(group)
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def _adopt_group(self, group: dict[str, Any]) -> None:
+        at = len(self.flats)
+        names = group.get("param_names") or [f"{at}.{i}" for i in range(len(group["params"]))]
+        named = dict(zip(names, group["params"], strict=True))
+        for name, p in named.items():
+            if any(id(p) in other.flat.home for other in ALIVE):
+                raise CourseError(
+                    f"parameter {name!r} is adopted; one owner at a time; hand the chain to a "
+                    "Trainer with the adopted module, or `del` that one"
+                )
+        trainable = {name: p for name, p in named.items() if p.requires_grad}
+        frozen = {name: p for name, p in named.items() if not p.requires_grad}
+        chain = Chain(*copy.deepcopy(self.chain.transforms))
+        _turn_knobs(chain, group)
+        flat = Flat(trainable, frozen)
+        self._start(chain, flat)
+        self.chains.append(chain)
+        self.flats.append(flat)
+        self._frozen.append(list(frozen.items()))
+
+    @staticmethod
+    def _start(chain: Chain, flat: Flat) -> None:
+        chain.init(flat.theta, flat.named_views)
+
+    @torch.no_grad()
+    def step(self, closure: Callable | None = None):  # type: ignore[override]
+        """Move the parameters once. closure: computes loss and gradients first; its loss returns.
+
+        Raises `CourseError` for a parameter that was unfrozen or moved to another device since.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for flat, frozen in zip(self.flats, self._frozen, strict=True):
+            for name, p in frozen:
+                if p.requires_grad:
+                    raise CourseError(
+                        f"parameter {name!r} was frozen when the optimizer was built; only "
+                        "parameters trainable then can move; build the optimizer anew"
+                    )
+            flat.collect()
+        for group, chain in zip(self.param_groups, self.chains, strict=True):
+            _turn_knobs(chain, group)  # all before the first move: a bad value changes nothing
+        for group, chain, flat in zip(self.param_groups, self.chains, self.flats, strict=True):
+            chain(flat.grad, flat.theta)
+            _show_schedules(chain, group)
+            # Only theta was written to; autograd must notice it in the parameters too.
+            torch.autograd.graph.increment_version(flat.params)
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """All gradients 0, as views of the flat one, whatever `set_to_none` says."""
+        for flat in self.flats:
+            flat.collect()
+            flat.grad.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies, of plain types: `torch.load(…, weights_only=True)` reads them back."""
+        chains = [
+            {"chain": chain.describe(), "size": len(flat.theta), "state": chain.state()}
+            for chain, flat in zip(self.chains, self.flats, strict=True)
+        ]
+        return super().state_dict() | {"chains": chains}
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go back to a saved state. One that does not fit raises `CourseError`; nothing changes."""
+        if not isinstance(state_dict, dict) or "chains" not in state_dict:
+            raise CourseError(
+                "the state has no 'chains': another optimizer's; allowed: what state_dict() of a "
+                "chain's optimizer gave; load that"
+            )
+        try:
+            groups = [len(group["params"]) for group in state_dict["param_groups"]]
+            chains = [
+                self._revived(chain, flat, saved)
+                for chain, flat, saved in zip(
+                    self.chains, self.flats, state_dict["chains"], strict=True
+                )
+            ]
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+            raise CourseError(f"the state does not fit ({error}); build the same first") from error
+        mine = [len(group["params"]) for group in self.param_groups]
+        if groups != mine:
+            raise CourseError(
+                f"the state has groups of {groups} parameters, this optimizer of {mine}; they must "
+                "be equal; build the same groups first"
+            )
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "chains"})
+        self.chains = chains
+
+    def _revived(self, chain: Chain, flat: Flat, saved: dict[str, Any]) -> Chain:
+        """A chain as it was saved, in a copy: the running one stays until all is checked."""
+        kinds = [[d["kind"] for d in ds] for ds in (saved["chain"], chain.describe())]
+        if kinds[0] != kinds[1] or saved["size"] != len(flat.theta):
+            raise CourseError(
+                f"it is of {kinds[0]} for {saved['size']} weights, this one of {kinds[1]} for "
+                f"{len(flat.theta)}"
+            )
+        revived = build_chain(saved["chain"])
+        self._start(revived, flat)
+        for fresh, vectors in zip(revived.state(), saved["state"], strict=True):
+            if {k: v.shape for k, v in fresh.items()} != {k: v.shape for k, v in vectors.items()}:
+                raise CourseError(f"its buffers {sorted(vectors)} are not {sorted(fresh)} in shape")
+        revived.load_state(saved["state"])
+        for t in revived.transforms:  # a schedule stands where the group's saved number does
+            t.advance(max(revived.step - 1, 0))
+        return revived
+
+    def __getstate__(self):
+        raise CourseError(
+            "a chain's optimizer is not copied or pickled: its vectors belong to these parameters; "
+            "save state_dict(), and call as_optimizer on the copy's parameters"
+        )
+
+
+def _turn_knobs(chain: Chain, group: dict[str, Any]) -> None:
+    """Set what the group says, if it says something new: setting a number ends a schedule."""
+    for t, field, knob in _knobs(chain):
+        value = float(group[knob])
+        if value != getattr(t, field):
+            setattr(t, field, value)
+
+
+def _show_schedules(chain: Chain, group: dict[str, Any]) -> None:
+    for t, field, knob in _knobs(chain):
+        if field in t.schedules:
+            group[knob] = getattr(t, field)
+
+
+def _knobs(chain: Chain) -> list[tuple[Any, str, str]]:
+    """(transform, field, its name in a parameter group)."""
+    knobs = [(chain.descend, "lr", "lr")]
+    momentum = chain.find(*MOMENTA)
+    return knobs if momentum is None else [*knobs, (momentum, "beta", "momentum")]

@@ -1,0 +1,103 @@
+"""Schedules: values for a knob that change with the step. Not a second mechanism: wherever a knob
+takes a number, it takes a schedule, and `trainer.set("lr", 0.1)` puts a plain number back.
+
+    trainer.set("lr", Cosine(0.3, steps=1000, warmup=100))
+
+Before each step t = 0, 1, 2, …, counted from the start of the run, it is asked for its value.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+from .errors import CourseError, check_count, check_number
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Base: `value(t)` is the knob's value in step t."""
+
+    def value(self, t: int) -> float:
+        raise TypeError(f"{type(self).__name__} does not say its value")
+
+    def describe(self) -> dict:
+        return {"kind": type(self).__name__} | asdict(self)
+
+    def _check(self) -> None:
+        for name, value in asdict(self).items():
+            label = f"{type(self).__name__}.{name}"
+            if name in ("steps", "every"):
+                check_count(label, value, 1, 10**12, "a number of steps")
+            elif name == "warmup":
+                check_count(label, value, 0, 10**12, "a number of steps, fewer than all")
+            else:
+                check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
+        if getattr(self, "warmup", 0) > getattr(self, "steps", math.inf):
+            raise CourseError(f"{self!r}: warmup must not be longer than all steps")
+
+    def __post_init__(self):
+        self._check()
+
+
+@dataclass(frozen=True)
+class Warmup(Schedule):
+    """Linear from peak/steps to `peak` over `steps` steps, then constant (Goyal et al. 2017)."""
+
+    peak: float
+    steps: int
+
+    def value(self, t):
+        return self.peak * min(1.0, (t + 1) / self.steps)
+
+
+@dataclass(frozen=True)
+class Linear(Schedule):
+    """A straight line from `start` to `end` over `steps` steps, then constant."""
+
+    start: float
+    end: float
+    steps: int
+
+    def value(self, t):
+        return self.start + (self.end - self.start) * min(1.0, t / self.steps)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Warm-up over `warmup` steps, then half a cosine from `peak` to `end` at step `steps`.
+
+    With warmup = 0 it is `torch.optim.lr_scheduler.CosineAnnealingLR` (Loshchilov & Hutter 2017).
+    """
+
+    peak: float
+    steps: int
+    warmup: int = 0
+    end: float = 0.0
+
+    def value(self, t):
+        if t < self.warmup:
+            return self.peak * (t + 1) / self.warmup
+        share = min(1.0, (t - self.warmup) / max(1, self.steps - self.warmup))
+        return self.end + (self.peak - self.end) * (1 + math.cos(math.pi * share)) / 2
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """`start` times `factor` to the number of times `every` steps have passed: `StepLR`."""
+
+    start: float
+    every: int
+    factor: float = 0.1
+
+    def value(self, t):
+        return self.start * self.factor ** (t // self.every)
+
+
+KINDS = {k.__name__: k for k in (Warmup, Linear, Cosine, Step)}
+
+
+def build_schedule(description: dict) -> Schedule:
+    """The inverse of `Schedule.describe`."""
+    options = {k: v for k, v in description.items() if k != "kind"}
+    if description.get("kind") not in KINDS:
+        raise CourseError(f"schedule {description.get('kind')!r} is unknown; use {sorted(KINDS)}")
+    return KINDS[description["kind"]](**options)

@@ -1,0 +1,124 @@
+"""Second-order transforms: use the curvature H as well as the slope g (D4 3.7).
+
+Near θ the loss is L + gᵀd + ½ dᵀH d. Where H has only positive eigenvalues its lowest point is at
+d = -H⁻¹g: Newton's step. Elsewhere that is a saddle, and H⁻¹ leads *to* it. Damping mends this:
+with λ > -λ_min(H) the step d = -(H + λI)⁻¹ g goes downhill at first (the whole step may still
+climb). The document calls λ a regularisation parameter; it regularises the step, not the weights.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .chains import Transform
+
+
+class Solution(NamedTuple):
+    """x: (P,); the products it took; ‖b - Ax‖/‖b‖; whether curvature ≤ 0 stopped it."""
+
+    x: Tensor
+    iterations: int
+    residual: float
+    negative_curvature: bool
+
+
+def conjugate_gradients(
+    product: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tolerance: float = 1e-6
+) -> Solution:
+    """Solve A x = b for symmetric A, given only products A v (Hestenes & Stiefel 1952).
+
+    Stops at the first direction d with dᵀAd ≤ 0, where the quadratic has no bottom, and returns x
+    as it stands; before any step that is b itself (Steihaug 1983). Waits for the device each time.
+    """
+    x, r, d = torch.zeros_like(b), b.clone(), b.clone()
+    rr = start = float(torch.dot(r, r))
+    for i in range(iterations):
+        if rr <= tolerance**2 * start:
+            return Solution(x, i, (rr / start) ** 0.5 if start else 0.0, False)
+        Ad = product(d)
+        curvature = float(torch.dot(d, Ad))
+        if not curvature > 0:
+            return Solution(x if i else b.clone(), i + 1, (rr / start) ** 0.5, True)
+        alpha = rr / curvature
+        x.add_(d, alpha=alpha)
+        r.sub_(Ad, alpha=alpha)
+        before, rr = rr, float(torch.dot(r, r))
+        d.mul_(rr / before).add_(r)
+    return Solution(x, iterations, (rr / start) ** 0.5 if start else 0.0, False)
+
+
+def sharpness(
+    product: Callable[[Tensor], Tensor], start: Tensor, iterations: int = 20
+) -> tuple[float, Tensor]:
+    """The largest eigenvalue of a symmetric matrix and its vector (P,), from products alone.
+
+    Lanczos (1950) with full reorthogonalisation. `start`: (P,), not zero; the vector of an earlier
+    call is a good one, then a few iterations do. For the edge of stability compare with 2/α.
+    """
+    n = min(iterations, start.numel())
+    Q = start.new_zeros(n, start.numel())
+    T = torch.zeros(n, n, dtype=torch.float64)
+    q, size = start / start.norm(), 0
+    for i in range(n):
+        Q[i], size = q, i + 1
+        w = product(q)
+        T[i, i] = float(torch.dot(q, w))
+        for _ in range(2):  # twice is enough (Parlett 1980)
+            w = w - Q[:size].t() @ (Q[:size] @ w)
+        length = float(w.norm())
+        if i + 1 == n or not length > 1e-7 * float(T.abs().max()):
+            break
+        T[i, i + 1] = T[i + 1, i] = length
+        q = w / length
+    values, vectors = torch.linalg.eigh(T[:size, :size])
+    return float(values[-1]), Q[:size].t() @ vectors[:, -1].to(Q)
+
+
+@dataclass
+class Newton(Transform):
+    """(H + λI)⁻¹ g, H written down whole: O(P²) memory, O(P³) time (D4 3.7).
+
+    λ = `damping`. With λ = 0 it is drawn to saddles; a singular H + λI gives infinities or NaN.
+    """
+
+    damping: float = 1e-3
+
+    def __call__(self, g, context):
+        H = context.curvature().hessian()
+        H.diagonal().add_(self.damping)
+        return torch.linalg.solve_ex(H, g).result
+
+
+@dataclass
+class NewtonCG(Transform):
+    """(H + λI)⁻¹ g to within a few conjugate-gradient iterations, from products H v alone.
+
+    Stops where the curvature is not positive (Martens 2010), so it still goes downhill.
+    """
+
+    damping: float = 1e-3
+    iterations: int = 10
+
+    def __call__(self, g, context):
+        product = self.product(context.curvature())
+        damped = conjugate_gradients(
+            lambda v: product(v).add_(v, alpha=self.damping), g, int(self.iterations)
+        )
+        return damped.x
+
+    def product(self, curvature):
+        return curvature.hvp
+
+
+@dataclass
+class GaussNewton(NewtonCG):
+    """(JᵀSJ + λI)⁻¹ g: the part of H that is never negative, so no saddle attracts it.
+
+    For cross-entropy it is the Fisher matrix, and this is natural gradient (Amari 1998).
+    """
+
+    def product(self, curvature):
+        return curvature.gauss_newton

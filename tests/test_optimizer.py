@@ -1,0 +1,475 @@
+"""A chain as a torch optimizer. Referees: torch.optim and its schedulers on the same net."""
+
+import copy
+import io
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import lr_scheduler
+
+from course import (
+    L1,
+    Adam,
+    AdamW,
+    ClipByNorm,
+    CourseError,
+    Descend,
+    HeavyBall,
+    Momentum,
+    Nesterov,
+    Warmup,
+    chain,
+    compare,
+)
+from course.adopt import adopt
+from course.optimizer import as_optimizer
+
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "cuda",
+        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def net(device="cpu", dtype=torch.float64):
+    torch.manual_seed(1)
+    layers = nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)
+    return nn.Sequential(*layers).to(device, dtype)
+
+
+def batches(steps=50, device="cpu", dtype=torch.float64):
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(steps):
+        x = torch.randn(8, 1, 6, 6, generator=generator, dtype=dtype)
+        yield x.to(device), torch.randint(4, (8,), generator=generator).to(device)
+
+
+def train(model, optimizer, data, scheduler=None, clip=None):
+    """An ordinary training loop; returns its losses."""
+    losses = []
+    for x, y in data:
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        if clip is not None:
+            nn.utils.clip_grad_value_(model.parameters(), clip)
+        optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def same(a, b, rtol=1e-9):
+    pairs = zip(a.state_dict().items(), b.state_dict().values(), strict=True)
+    return all(compare(p, q, rtol=rtol, atol=1e-11) for (_, p), q in pairs)
+
+
+def pair(steps, device="cpu", **sgd):
+    """(net, optimizer by chain), (net, torch.optim.SGD) from the same start."""
+    a, b = net(device), net(device)
+    return (a, as_optimizer(steps, a.parameters())), (b, torch.optim.SGD(b.parameters(), **sgd))
+
+
+SCHEDULERS = {
+    "none": lambda o: None,
+    "StepLR": lambda o: lr_scheduler.StepLR(o, 10, 0.5),
+    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 50),
+    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 0.1, 50, cycle_momentum=True),
+}
+
+
+# ---- equal to torch.optim -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS)
+@pytest.mark.parametrize("device", DEVICES)
+def test_heavy_ball_is_sgd_with_momentum_under_every_scheduler(schedule, device):
+    (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.02)), device, lr=0.02, momentum=0.9)
+    schedulers = [SCHEDULERS[schedule](o) for o in (mine, sgd)]
+    losses = train(a, mine, batches(device=device), schedulers[0])
+    assert compare(losses, train(b, sgd, batches(device=device), schedulers[1]), rtol=1e-9)
+    assert same(a, b)
+    for knob in ("lr", "momentum"):
+        assert mine.param_groups[0][knob] == sgd.param_groups[0][knob]
+
+
+@pytest.mark.parametrize(
+    ("steps", "referee"),
+    [
+        (chain(Descend(0.1)), lambda p: torch.optim.SGD(p, 0.1)),
+        (
+            chain(Nesterov(0.9), Descend(0.05)),
+            lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True),
+        ),
+        (
+            chain(Momentum(0.9), Descend(0.5)),
+            lambda p: torch.optim.SGD(p, 0.05, momentum=0.9),
+        ),
+        (chain(Adam(), Descend(0.01)), lambda p: torch.optim.Adam(p, 0.01)),
+        (chain(AdamW(), Descend(0.01)), lambda p: torch.optim.AdamW(p, 0.01)),
+    ],
+)
+def test_other_chains_and_their_twins(steps, referee):
+    a, b = net(), net()
+    train(a, as_optimizer(steps, a.parameters()), batches())
+    train(b, referee(b.parameters()), batches())
+    assert same(a, b, rtol=1e-6)
+
+
+def test_onecycle_needs_a_momentum_to_cycle():
+    model = net()
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    assert "momentum" not in optimizer.param_groups[0]
+    with pytest.raises(ValueError, match="momentum"):
+        lr_scheduler.OneCycleLR(optimizer, 0.1, 50, cycle_momentum=True)
+
+
+def test_a_changed_group_is_read_at_the_next_step_and_a_bad_value_changes_nothing():
+    p = nn.Parameter(torch.zeros(3))
+    optimizer = as_optimizer(chain(Descend(0.1)), [p])
+    p.grad.fill_(1)
+    optimizer.step()
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    optimizer.step()
+    assert compare(p, [-0.6] * 3, rtol=1e-6)
+    optimizer.param_groups[0]["lr"] = -1
+    with pytest.raises(CourseError, match="Descend.lr = -1"):
+        optimizer.step()
+    assert compare(p, [-0.6] * 3, rtol=1e-6)
+
+
+def test_a_schedule_of_the_chain_shows_in_the_group_until_a_number_is_set():
+    p = nn.Parameter(torch.zeros(()))
+    optimizer = as_optimizer(chain(Descend(Warmup(0.4, steps=4))), [p])
+    seen = []
+    for _ in range(3):
+        optimizer.step()
+        seen.append(optimizer.param_groups[0]["lr"])
+    assert compare(seen, [0.1, 0.2, 0.3])
+    optimizer.param_groups[0]["lr"] = 0.05
+    optimizer.step()
+    assert optimizer.param_groups[0]["lr"] == optimizer.chains[0].descend.lr == 0.05
+
+
+# ---- groups -------------------------------------------------------------------------------
+
+
+def test_groups_have_rates_and_momenta_of_their_own():
+    a, b = net(), net()
+
+    def groups(m):
+        return [
+            {"params": m[0].parameters(), "lr": 0.01},
+            {"params": [*m[1].parameters(), *m[4].parameters()], "momentum": 0.5},
+        ]
+
+    mine = as_optimizer(chain(HeavyBall(0.9), Descend(0.05)), groups(a))
+    sgd = torch.optim.SGD(groups(b), lr=0.05, momentum=0.9)
+    train(a, mine, batches(), lr_scheduler.StepLR(mine, 20))
+    train(b, sgd, batches(), lr_scheduler.StepLR(sgd, 20))
+    assert same(a, b)
+    assert [len(flat.theta) for flat in mine.flats] == [30, 202]
+
+
+def test_a_group_added_later_starts_its_own_momentum():
+    a, b = net(), net()
+    mine = as_optimizer(chain(HeavyBall(0.9), Descend(0.05)), a[4].parameters())
+    sgd = torch.optim.SGD(b[4].parameters(), lr=0.05, momentum=0.9)
+    for model, optimizer in ((a, mine), (b, sgd)):
+        train(model, optimizer, batches(10))
+        model.zero_grad()
+        optimizer.add_param_group({"params": list(model[0].parameters()), "lr": 0.01})
+        train(model, optimizer, batches(10))
+    assert same(a, b)
+
+
+def test_a_group_that_does_not_fit_is_refused_and_not_added():
+    model = net()
+    optimizer = as_optimizer(chain(Descend(0.1)), model[4].parameters())
+    mixed = [model[0].weight, nn.Parameter(torch.zeros(3))]
+    with pytest.raises(CourseError, match="'1.1' is torch.float32, others are torch.float64"):
+        optimizer.add_param_group({"params": mixed})
+    with pytest.raises(CourseError, match="Descend.lr = -1"):
+        optimizer.add_param_group({"params": [model[0].weight], "lr": -1})
+    assert len(optimizer.param_groups) == len(optimizer.flats) == len(optimizer.chains) == 1
+    optimizer.step()
+
+
+def test_named_parameters_are_named_in_errors():
+    model = nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Linear(2, 2).double()})
+    with pytest.raises(CourseError, match="'b.weight' is torch.float64"):
+        as_optimizer(chain(Descend(0.1)), model.named_parameters())
+
+
+def test_the_chain_handed_in_is_a_pattern_only():
+    steps = chain(HeavyBall(0.9), Descend(0.1))
+    model = net()
+    optimizer = as_optimizer(steps, model.parameters())
+    optimizer.param_groups[0]["lr"] = 0.7
+    train(model, optimizer, batches(2))
+    assert steps.descend.lr == 0.1 and steps.context is None
+
+
+def test_clipping_by_norm_sees_the_norm_of_the_whole_group():
+    a, b = net(), net()
+    mine = as_optimizer(chain(ClipByNorm(0.1), Descend(0.1)), a.parameters())
+    sgd = torch.optim.SGD(b.parameters(), lr=0.1)
+    for x, y in batches(10):
+        for model, optimizer in ((a, mine), (b, sgd)):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            if model is b:
+                norm = nn.utils.get_total_norm([p.grad for p in b.parameters()])
+                for p in b.parameters():
+                    p.grad.mul_(min(1, 0.1 / norm))
+            optimizer.step()
+    assert same(a, b)
+
+
+# ---- gradients ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_zero_grad_keeps_the_views_and_zeroes_them(set_to_none):
+    model = net()
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    views = [p.grad for p in model.parameters()]
+    train(model, optimizer, batches(1))
+    F.cross_entropy(model(torch.randn(2, 1, 6, 6).double()), torch.tensor([0, 1])).backward()
+    assert optimizer.flats[0].grad.any()
+    optimizer.zero_grad(set_to_none=set_to_none)
+    assert all(p.grad is v for p, v in zip(model.parameters(), views, strict=True))
+    assert not optimizer.flats[0].grad.any()
+
+
+def test_gradients_from_elsewhere_are_copied_in_and_none_counts_as_zero():
+    a, b = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(3))
+    a.grad = torch.tensor([1.0, 2.0])  # computed before there was an optimizer
+    optimizer = as_optimizer(chain(HeavyBall(0.5), Descend(1.0)), [a, b])
+    optimizer.step()
+    assert compare(a, [-1.0, -2.0]) and compare(b, [0.0] * 3)
+    a.grad, b.grad = None, torch.ones(3)
+    optimizer.step()
+    assert compare(a, [-1.5, -3.0]) and compare(b, [-1.0] * 3)
+    assert a.grad.data_ptr() == optimizer.flats[0].grad.data_ptr()
+
+
+def test_model_zero_grad_and_clipping_in_place_work_as_always():
+    (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.05)), lr=0.05, momentum=0.9)
+    for x, y in batches(20):
+        for model, optimizer in ((a, mine), (b, sgd)):
+            model.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.3)
+            optimizer.step()
+    assert same(a, b)
+
+
+def test_a_closure_is_run_with_gradients_and_its_loss_returned():
+    model = net()
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    x, y = next(batches(1))
+    before = copy.deepcopy(model)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    expected = F.cross_entropy(before(x), y)
+    assert compare(optimizer.step(closure).detach(), expected.detach(), rtol=1e-12)
+    assert not torch.equal(model[4].weight, before[4].weight)
+
+
+def test_autograd_notices_weights_that_moved_in_mid_graph():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    loss = model(torch.randn(2, 3)).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_grad_scaler_scales_and_skips_on_infinity(device):
+    (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.05)), device, lr=0.05, momentum=0.9)
+    scalers = [torch.amp.GradScaler(device, init_scale=2.0**10) for _ in range(2)]
+    for i, (x, y) in enumerate(batches(10, device)):
+        for model, optimizer, scaler in ((a, mine, scalers[0]), (b, sgd, scalers[1])):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y) * (float("inf") if i == 4 else 1)
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            kept = optimizer.param_groups[0]["params"][0].detach().clone()
+            scaler.step(optimizer)
+            moved = not torch.equal(kept, optimizer.param_groups[0]["params"][0])
+            assert moved == (i != 4)
+            scaler.update()
+    assert same(a, b) and scalers[0].get_scale() == scalers[1].get_scale() == 2.0**9
+
+
+# ---- saving -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        chain(ClipByNorm(0.5), HeavyBall(0.9), Descend(0.05)),
+        chain(Adam(), Descend(Warmup(0.01, steps=20)), L1(1e-5)),
+    ],
+)
+def test_a_saved_state_continues_to_the_bit(steps):
+    data = list(batches(30))
+    a = net()
+    first = as_optimizer(steps, a.parameters())
+    train(a, first, data[:10])
+    file = io.BytesIO()
+    torch.save({"net": a.state_dict(), "optimizer": first.state_dict()}, file)
+    expected = train(a, first, data[10:])
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    b = net()
+    second = as_optimizer(steps, b.parameters())
+    train(b, second, data[20:])
+    b.load_state_dict(saved["net"])
+    second.load_state_dict(saved["optimizer"])
+    assert train(b, second, data[10:]) == expected
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_scheduler_and_optimizer_continue_together():
+    (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.05)), lr=0.05, momentum=0.9)
+    for model, optimizer in ((a, mine), (b, sgd)):
+        scheduler = lr_scheduler.CosineAnnealingLR(optimizer, 50)
+        train(model, optimizer, batches(20), scheduler)
+        states = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+        train(model, optimizer, batches(5), scheduler)
+        optimizer.load_state_dict(states[0])
+        scheduler.load_state_dict(states[1])
+        train(model, optimizer, batches(20), scheduler)
+    assert same(a, b)
+
+
+def test_a_state_is_a_copy():
+    model = net()
+    optimizer = as_optimizer(chain(HeavyBall(0.9), Descend(0.1)), model.parameters())
+    train(model, optimizer, batches(2))
+    state = optimizer.state_dict()
+    v = state["chains"][0]["state"][1]["v"]
+    kept = v.clone()
+    train(model, optimizer, batches(2))
+    optimizer.load_state_dict(state)
+    train(model, optimizer, batches(2))
+    assert torch.equal(v, kept)
+
+
+def test_a_foreign_state_is_refused_and_changes_nothing():
+    model, other = net(), nn.Linear(3, 3).double()
+    steps = chain(HeavyBall(0.9), Descend(0.1))
+    optimizer = as_optimizer(steps, model.parameters())
+    train(model, optimizer, batches(3))
+    before = copy.deepcopy(optimizer.state_dict())
+    broken = copy.deepcopy(before)
+    broken["chains"][0]["state"][1]["v"] = torch.zeros(1).double()  # would broadcast
+    lacking = copy.deepcopy(before)
+    del lacking["chains"][0]["state"][1]["v"]
+    regrouped = copy.deepcopy(before)
+    regrouped["param_groups"][0]["params"] = [0]
+    foreign = [
+        torch.optim.SGD(net().parameters(), momentum=0.9).state_dict(),
+        as_optimizer(chain(Descend(0.1)), net().parameters()).state_dict(),
+        as_optimizer(steps, other.parameters()).state_dict(),
+        broken, lacking, regrouped, {"chains": 3}, {"chains": []}, None,
+    ]  # fmt: skip
+    for state in foreign:
+        with pytest.raises(CourseError, match="the state"):
+            optimizer.load_state_dict(state)
+        assert str(optimizer.state_dict()) == str(before)
+
+
+def test_copying_or_pickling_says_what_to_do_instead():
+    optimizer = as_optimizer(chain(Descend(0.1)), net().parameters())
+    for attempt in (copy.deepcopy, lambda o: torch.save(o, io.BytesIO())):
+        with pytest.raises(CourseError, match="as_optimizer on the copy"):
+            attempt(optimizer)
+
+
+# ---- what others do to the parameters -----------------------------------------------------
+
+
+def test_frozen_parameters_stay_and_unfreezing_asks_for_a_new_optimizer():
+    model = net()
+    model[0].requires_grad_(False)
+    kept = copy.deepcopy(model[0])
+    optimizer = as_optimizer(chain(AdamW(), Descend(0.1)), model.parameters())
+    train(model, optimizer, batches(3))
+    assert torch.equal(model[0].weight, kept.weight)
+    model[0].requires_grad_(True)
+    with pytest.raises(CourseError, match="'0.0' was frozen"):
+        optimizer.step()
+
+
+def test_values_replaced_from_outside_are_taken_up():
+    p = nn.Parameter(torch.zeros(2))
+    optimizer = as_optimizer(chain(Descend(1.0)), [p])
+    p.data = torch.tensor([5.0, 6.0])
+    p.grad = torch.ones(2)
+    optimizer.step()
+    assert compare(p, [4.0, 5.0]) and compare(optimizer.flats[0].theta, [4.0, 5.0])
+
+
+def test_two_optimizers_may_share_parameters_as_in_torch():
+    p, q = (nn.Parameter(torch.zeros(2)) for _ in range(2))
+    first = as_optimizer(chain(Descend(1.0)), [p, q])
+    second = as_optimizer(chain(Descend(0.5)), [p])
+    for optimizer in (first, second, first):
+        optimizer.zero_grad()
+        (p.sum() + q.sum()).backward()
+        optimizer.step()
+    assert compare(p, [-2.5] * 2) and compare(q, [-2.0] * 2)
+
+
+def test_a_change_of_type_asks_for_a_new_optimizer():
+    model = net()
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    model.float()
+    for call in (optimizer.step, optimizer.zero_grad):
+        with pytest.raises(CourseError, match="'0.0' is now .* torch.float32"):
+            call()
+
+
+def test_tied_parameters_are_one():
+    a, b = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    b.weight = a.weight
+    model = nn.Sequential(a, b)
+    optimizer = as_optimizer(chain(Descend(0.1)), model.parameters())
+    assert len(optimizer.flats[0].theta) == 9
+
+
+def test_what_makes_no_optimizer_is_refused():
+    model = net()
+    with pytest.raises(CourseError, match="takes a chain"):
+        as_optimizer(Descend(0.1), model.parameters())
+    with pytest.raises(CourseError, match=r"net.parameters\(\)"):
+        as_optimizer(chain(Descend(0.1)), model)
+    with pytest.raises(CourseError, match="0 trainable"):
+        as_optimizer(chain(Descend(0.1)), net().requires_grad_(False).parameters())
+    with pytest.raises(ValueError, match="empty"):
+        as_optimizer(chain(Descend(0.1)), [])
+    held = adopt(model)
+    with pytest.raises(CourseError, match="'0.0' is adopted"):
+        as_optimizer(chain(Descend(0.1)), model.parameters())
+    held.loss_and_grad(*next(batches(1)))
