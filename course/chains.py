@@ -80,6 +80,8 @@ class Transform:
         if limits:
             schedules = {k: v for k, v in self.schedules.items() if k != name}
             if isinstance(value, Schedule):
+                for level in value.levels():
+                    self._check(name, level, limits)
                 schedules[name], value = value, value.value(0)
             value = self._check(name, value, limits)
             super().__setattr__("schedules", schedules)

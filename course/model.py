@@ -170,8 +170,12 @@ class Network:
     # ---- data, saving, exporting ------------------------------------------------------------
 
     def fits(self, data) -> None:
-        """Raise `CourseError` unless inputs and outputs have the data's widths."""
-        if (self.features, self.outputs) != (data.features, data.outputs):
+        """Raise `CourseError` unless inputs and outputs have the data's widths.
+
+        For two classes the loss 'bce' may also have one output, the log odds of class 1.
+        """
+        yes_or_no = self.loss.name == "bce" and (data.classes, self.outputs) == (2, 1)
+        if self.features != data.features or (self.outputs != data.outputs and not yes_or_no):
             raise CourseError(
                 f"the network maps {self.features} features to {self.outputs} outputs, the data "
                 f"{data.name!r} has {data.features} features and wants {data.outputs} outputs; "

@@ -19,6 +19,10 @@ class Schedule:
     def value(self, t: int) -> float:
         raise TypeError(f"{type(self).__name__} does not say its value")
 
+    def levels(self) -> tuple[float, ...]:
+        """Values it starts from, goes to or turns at: the knob's range must hold them all."""
+        raise TypeError(f"{type(self).__name__} does not say its levels")
+
     def describe(self) -> dict:
         return {"kind": type(self).__name__} | asdict(self)
 
@@ -27,6 +31,8 @@ class Schedule:
             label = f"{type(self).__name__}.{name}"
             if name in ("steps", "every"):
                 check_count(label, value, 1, 10**12, "a number of steps")
+            elif name == "factor":
+                check_number(label, value, 0, 1, "a common choice is 0.1", open_low=True)
             elif name == "warmup":
                 check_count(label, value, 0, 10**12, "a number of steps, fewer than all")
             else:
@@ -48,6 +54,9 @@ class Warmup(Schedule):
     def value(self, t):
         return self.peak * min(1.0, (t + 1) / self.steps)
 
+    def levels(self):
+        return self.value(0), self.peak
+
 
 @dataclass(frozen=True)
 class Linear(Schedule):
@@ -59,6 +68,9 @@ class Linear(Schedule):
 
     def value(self, t):
         return self.start + (self.end - self.start) * min(1.0, t / self.steps)
+
+    def levels(self):
+        return self.start, self.end
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,9 @@ class Cosine(Schedule):
         share = min(1.0, (t - self.warmup) / max(1, self.steps - self.warmup))
         return self.end + (self.peak - self.end) * (1 + math.cos(math.pi * share)) / 2
 
+    def levels(self):
+        return self.value(0), self.peak, self.end
+
 
 @dataclass(frozen=True)
 class Step(Schedule):
@@ -90,6 +105,9 @@ class Step(Schedule):
 
     def value(self, t):
         return self.start * self.factor ** (t // self.every)
+
+    def levels(self):
+        return (self.start,)
 
 
 KINDS = {k.__name__: k for k in (Warmup, Linear, Cosine, Step)}

@@ -149,14 +149,15 @@ class Nesterov(Transform):
 class SignDescent(Transform):
     """sign(g): every weight moves by α, whatever the slope (Bernstein et al. 2018: signSGD).
 
-    After `Momentum` it is Signum. `ClipByValue` with a tiny ε tends to it, times ε.
+    After `Momentum` it is Signum. `ClipByValue` with a tiny ε tends to it, times ε. A NaN or
+    infinite entry gives NaN: torch.sign(NaN) is 0, which would hide it.
     """
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
-        return torch.sign(g, out=self.out)
+        return torch.sign(g, out=self.out).add_(g, alpha=0)
 
 
 # ---- regularisation -----------------------------------------------------------------------

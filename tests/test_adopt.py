@@ -15,21 +15,8 @@ from course import CourseError, Dataset, Descend, HeavyBall, Trainer, chain, com
 from course.adopt import adopt
 from course.modules import twice_differentiable
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
-    ),
-]
 # On CUDA, cuDNN says that an adopted GRU's weights are not one chunk of their own.
 pytestmark = pytest.mark.filterwarnings("ignore:RNN module weights:UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
 
 
 # ---- the modules: each a kind that flattening could break ---------------------------------
@@ -124,7 +111,6 @@ def test_theta_and_grad_are_the_parameters_and_the_modules_own_names(build):
 
 
 @KINDS
-@pytest.mark.parametrize("device", DEVICES)
 def test_the_gradient_is_autograds(build, device):
     net = build().double().to(device)
     referee, model = copy.deepcopy(net), adopt(net, seed=3)
@@ -143,7 +129,6 @@ def test_the_gradient_is_autograds(build, device):
 
 
 @KINDS
-@pytest.mark.parametrize("device", DEVICES)
 def test_a_chain_trains_it_as_torch_optim_does(build, device):
     net = build().double().to(device)
     referee, model = copy.deepcopy(net), adopt(net)
@@ -165,7 +150,6 @@ def test_a_chain_trains_it_as_torch_optim_does(build, device):
 
 
 @KINDS
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # inside torch.func.jvp
 def test_hvp_is_forward_over_reverse(build, device):
     model = adopt(build().double().to(device), loss="mse", seed=5)
@@ -487,7 +471,6 @@ def test_describe_is_json():
     assert repr(adopt(mlp())) == "adopt(Sequential, loss='cross_entropy'): 92 weights"
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_to_moves_everything_and_keeps_the_values(device):
     model, (x, y) = make(cnn, dtype=torch.float32)
     loss, gradient, theta = model.loss_and_grad(x, y).item(), model.grad.clone(), model.theta

@@ -26,20 +26,6 @@ from course import (
 from course.adopt import adopt
 from course.optimizer import as_optimizer
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
-    ),
-]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
 
 def net(device="cpu", dtype=torch.float64):
     torch.manual_seed(1)
@@ -94,7 +80,6 @@ SCHEDULERS = {
 
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
-@pytest.mark.parametrize("device", DEVICES)
 def test_heavy_ball_is_sgd_with_momentum_under_every_scheduler(schedule, device):
     (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.02)), device, lr=0.02, momentum=0.9)
     schedulers = [SCHEDULERS[schedule](o) for o in (mine, sgd)]
@@ -303,7 +288,6 @@ def test_autograd_notices_weights_that_moved_in_mid_graph():
         loss.backward()
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_grad_scaler_scales_and_skips_on_infinity(device):
     (a, mine), (b, sgd) = pair(chain(HeavyBall(0.9), Descend(0.05)), device, lr=0.05, momentum=0.9)
     scalers = [torch.amp.GradScaler(device, init_scale=2.0**10) for _ in range(2)]

@@ -22,11 +22,6 @@ from course import (
 from course.transforms import HeavyBall
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 def make(data="digits", seed=0, lr=0.3, dtype=torch.float32, **options):
     data = load_data(data, seed, dtype=dtype) if isinstance(data, str) else data
     model = MLP([data.features, 16, data.classes], seed=seed, dtype=dtype)
