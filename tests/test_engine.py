@@ -172,7 +172,9 @@ def test_bad_run_options_are_refused(options, words):
 
 def test_regression_has_a_loss_and_no_accuracy():
     trainer = make(
-        data="sine", model=MLP([1, 32, 1], "tanh", loss="mse"), steps=chain(Adam(), Descend(0.02))
+        data="sine",
+        model=MLP([1, 32, 32, 1], "tanh", loss="mse"),
+        steps=chain(Adam(), Descend(0.01)),
     )
     before = trainer.evaluate()[0]
     loss, accuracy = train(trainer, 2000).evaluate()
