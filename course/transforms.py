@@ -65,11 +65,15 @@ class ClipByNorm(Transform):
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
-        self.scale, self.after = theta.new_ones(()), theta.new_ones(())
+        self.limit, self.scale, self.after = theta.new_zeros(3).unbind()
+        self.held = 0.0  # what `limit` is filled with: c as a tensor saves an operation a step
 
     def __call__(self, g, context):
         norm = context.norm_of(g)
-        torch.reciprocal(norm, out=self.scale).mul_(self.c).clamp_max_(1)
+        if self.held != self.c:
+            self.held = self.c
+            self.limit.fill_(self.c)
+        torch.div(self.limit, norm, out=self.scale).clamp_max_(1)
         torch.mul(norm, self.scale, out=self.after)
         return torch.mul(g, self.scale, out=self.out)
 

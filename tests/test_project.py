@@ -75,3 +75,18 @@ def test_readme_code_runs():
     code = re.search(r"```python\n(.*?)```", readme, re.S).group(1)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_quotes_the_measurements_as_they_are():
+    def tables(path):
+        for line in path.read_text().splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if re.fullmatch(r"\d+(-\d+)+", cells[0]):
+                yield tuple(cells[:2]), [cell.split()[0] for cell in cells[2:]]
+
+    results = ROOT / "tests/benchmarks/results.md"
+    steps = {key: cells for key, cells in tables(results) if len(cells) == 9}
+    quoted = dict(tables(ROOT / "README.md"))
+    assert quoted.keys() == steps.keys() and len(quoted) == 7
+    for key, cells in quoted.items():
+        assert cells == [steps[key][i] for i in (2, 5, 7)], key
