@@ -62,7 +62,7 @@ class LayerNorm(Layer):
     γ and β lie in one (n, 2) matrix and start at 1 and 0.
     """
 
-    eps = 1e-5
+    eps, matrices = 1e-5, 1
 
     def shapes(self, n):
         return [(n, 2)]
@@ -104,39 +104,79 @@ class LayerNorm(Layer):
         return nn.LayerNorm(n, eps=self.eps)
 
 
-class Residual(Layer):
+class Stack(Layer):
+    """Several layers as one, run one after the other: the bookkeeping of `Residual`."""
+
+    def __init__(self, *layers: Layer):
+        self.layers = list(layers)
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            name = type(self).__name__
+            raise CourseError(f"{name}{layers!r}: give layers, as {name}(ReLU(), Linear(64))")
+
+    @property
+    def matrices(self):
+        return sum(layer.matrices for layer in self.layers)
+
+    def width_out(self, n):
+        for layer in self.layers:
+            n = layer.width_out(n)
+        return n
+
+    def shapes(self, n):
+        found: list[tuple[int, int]] = []
+        for layer in self.layers:
+            found += layer.shapes(n)
+            n = layer.width_out(n)
+        return found
+
+    def share(self, weights: list[Tensor]) -> list[tuple[Layer, list[Tensor]]]:
+        """Weights in a row → (layer, its weights) pairs."""
+        rest = iter(weights)
+        return [(layer, [next(rest) for _ in range(layer.matrices)]) for layer in self.layers]
+
+    def bind(self, weights, grads):
+        for (layer, w), (_, g) in zip(self.share(weights), self.share(grads), strict=True):
+            layer.bind(w, g)
+
+    def named(self, weights):
+        return {
+            f"{i}.{name}": view
+            for i, (layer, w) in enumerate(self.share(weights))
+            for name, view in layer.named(w).items()
+        }
+
+    def start(self, weights, generator, init, gain):
+        for layer, w in self.share(weights):
+            layer.start(w, generator, init, gain)
+
+    def clone(self):
+        twin = copy.copy(self)
+        twin.layers = [layer.clone() for layer in self.layers]
+        return twin
+
+    def describe(self):
+        kind = type(self).__name__
+        return {"kind": kind, "layers": [layer.describe() for layer in self.layers]}
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+class Residual(Stack):
     """a = x + f(x), f a stack of layers that keeps the width (He et al. 2016).
 
     Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
     deep the network: that is why residual networks train.
     """
 
-    def __init__(self, *layers: Layer):
-        self.layers = list(layers)
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise CourseError(f"Residual{layers!r}: give layers, as Residual(ReLU(), Linear(64))")
-
     def shapes(self, n):
-        found, width = [], n
-        for layer in self.layers:
-            found += layer.shapes(width)
-            width = layer.width_out(width)
+        width = self.width_out(n)
         if width != n:
             raise CourseError(
                 f"Residual gets width {n} but its layers give {width}; x + f(x) needs the same "
                 f"width: end with Linear({n})"
             )
-        self.counts = [len(layer.shapes(1)) for layer in self.layers]
-        return found
-
-    def share(self, weights: list[Tensor]) -> list[list[Tensor]]:
-        """Weights in a row → one list a layer."""
-        rest = iter(weights)
-        return [[next(rest) for _ in range(count)] for count in self.counts]
-
-    def bind(self, weights, grads):
-        for layer, w, g in zip(self.layers, self.share(weights), self.share(grads), strict=True):
-            layer.bind(w, g)
+        return super().shapes(n)
 
     def arrays(self, s):
         return arrange(self.layers, s, with_dx=True)
@@ -155,30 +195,8 @@ class Residual(Layer):
             layer.backward(t)
         torch.add(s.da, inner[0].dx, out=s.dx)
 
-    def named(self, weights):
-        return {
-            f"{i}.{name}": view
-            for i, (layer, w) in enumerate(zip(self.layers, self.share(weights), strict=True))
-            for name, view in layer.named(w).items()
-        }
-
-    def start(self, weights, generator, init, gain):
-        for layer, w in zip(self.layers, self.share(weights), strict=True):
-            layer.start(w, generator, init, gain)
-
-    def clone(self):
-        twin = copy.copy(self)
-        twin.layers = [layer.clone() for layer in self.layers]
-        return twin
-
     def module(self, n):
         return ResidualModule(*stack_modules(self.layers, n))
-
-    def describe(self):
-        return {"kind": "Residual", "layers": [layer.describe() for layer in self.layers]}
-
-    def __repr__(self):
-        return f"Residual({', '.join(map(repr, self.layers))})"
 
 
 class ResidualModule(nn.Sequential):

@@ -54,11 +54,13 @@ class Arrays:
 class Layer:
     """Base: a layer without weights that keeps the width.
 
+    matrices: how many it has weights in (see `shapes`).
     in_place: the output may overwrite the input, because backward does not need it.
     keeps_output: backward reads `s.a`, so the next layer must not overwrite it.
     """
 
     in_place = keeps_output = False
+    matrices: Any = 0
 
     def width_out(self, n: int) -> int:
         return n
@@ -108,6 +110,8 @@ class Linear(Layer):
 
     init: how the weights start (a name of `course.init`); None: what the network says.
     """
+
+    matrices = 1
 
     def __init__(self, width: int, init: str | None = None):
         self.width = check_count("Linear.width", width, 1, 10**6, "as in Linear(64)")

@@ -41,11 +41,9 @@ class Network:
         self.features = check_count("features", features, 1, 10**8, "the width of the input")
         self.loss: Loss = build_loss(loss)
         self.init, self.seed = init, check_count("seed", seed, 0, 2**63 - 1, "0 or more")
-        self.shapes, self._counts, n = [], [], self.features
+        self.shapes, n = [], self.features
         for layer in self.layers:
-            found = layer.shapes(n)
-            self.shapes += found
-            self._counts.append(len(found))
+            self.shapes += layer.shapes(n)
             n = layer.width_out(n)
         self.outputs = n
         if not self.shapes:
@@ -74,7 +72,7 @@ class Network:
 
     def _share(self, flat: Tensor) -> list[list[Tensor]]:
         views = iter(self.views(flat))
-        return [[next(views) for _ in range(count)] for count in self._counts]
+        return [[next(views) for _ in range(layer.matrices)] for layer in self.layers]
 
     def _bind(self, theta: Tensor) -> None:
         self.theta, self.grad = theta, torch.zeros_like(theta)

@@ -54,6 +54,10 @@ class Trainer(Saving):
     def _init_chain(self, chain: Chain) -> None:
         chain.init(self.model.theta, self.model.named_views, self.curvature)
 
+    def __repr__(self):
+        model = f"{type(self.model).__name__} of {len(self.model.theta)} weights"
+        return f"Trainer({model}, {self.data.name!r}, {self.chain!r}, at step {self.step_count})"
+
     # ---- training -------------------------------------------------------------------------
 
     def step(self) -> None:

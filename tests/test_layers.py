@@ -47,7 +47,8 @@ def stacks(draw):
         elif kind == "simple":
             layers.append(draw(simple)())
         else:
-            layers.append(Residual(draw(simple)(), Linear(draw(widths)), ReLU(), Linear(width)))
+            inner = [draw(simple)(), Linear(draw(widths)), ReLU(), Linear(width)]
+            layers.append(Residual(*draw(st.sampled_from([inner, [Residual(*inner)]]))))
     return features, [*layers, Linear(draw(st.integers(1, 4)))]
 
 

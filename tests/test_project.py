@@ -90,3 +90,20 @@ def test_the_readme_quotes_the_measurements_as_they_are():
     assert quoted.keys() == steps.keys() and len(quoted) == 7
     for key, cells in quoted.items():
         assert cells == [steps[key][i] for i in (2, 5, 7)], key
+
+
+def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():
+    import inspect
+
+    from course.blocks import KINDS as layers
+    from course.chains import KINDS as transforms
+    from course.losses import LOSSES
+    from course.preprocess import KINDS as augmentations
+    from course.schedules import KINDS as schedules
+
+    kinds = [*layers.values(), *LOSSES.values(), *transforms.values()]
+    kinds += [*schedules.values(), *augmentations.values()]
+    assert len(kinds) > 30
+    for kind in kinds:
+        assert len(inspect.getsource(kind).splitlines()) <= 52, kind.__name__
+        assert not kind.__doc__.startswith(f"{kind.__name__}("), f"{kind.__name__}: no docstring"
