@@ -103,6 +103,7 @@ def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():
 
     kinds = [*layers.values(), *LOSSES.values(), *transforms.values()]
     kinds += [*schedules.values(), *augmentations.values()]
+    kinds = [kind for kind in kinds if kind.__module__.startswith("course.")]
     assert len(kinds) > 30
     for kind in kinds:
         assert len(inspect.getsource(kind).splitlines()) <= 52, kind.__name__
