@@ -11,7 +11,7 @@ from .check import Exercise, compare, gradient_check
 from .data import Dataset, load_data
 from .errors import CourseError
 from .layers import GELU, Linear, ReLU, Sigmoid, Tanh
-from .model import MLP, Network
+from .model import MLP, Network, build_network
 from .optimizer import as_optimizer
 from .preprocess import Augment, Noise, Rotate, Shift, standardise
 from .schedules import Cosine, Step, Warmup
@@ -31,8 +31,8 @@ from .transforms import (
 
 __version__ = "0.1.0"
 __all__ = [
-    "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "chain",
-    "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
+    "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "build_network",
+    "chain", "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
     "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2",
     "LayerNorm", "Linear", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network", "Newton",
     "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "Shift", "Sigmoid",

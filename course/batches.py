@@ -33,6 +33,7 @@ class Batches:
     """Endless mini-batches of a data set's training rows, in the form the model's step wants.
 
     X, Y: all rows, encoded by the model, on its device; `size` rows a batch; `epoch` counts from 0.
+    answers: (N, …), what is trained towards: the data's, until somebody puts noise into them.
     augment: called as augment(x, image_shape, generator) on each batch's inputs, or None.
     """
 
@@ -40,7 +41,7 @@ class Batches:
     position: int  # how many of them are used up
 
     def __init__(self, model, data, size: int, seed: int, augment=None):
-        self.data, self.augment = data, augment
+        self.data, self.answers, self.augment = data, data.y_train, augment
         self.generator = torch.Generator().manual_seed(seed)  # of the order; on the CPU everywhere
         self.noise = torch.Generator().manual_seed(seed + 1)  # of the augmentation
         self.size, self.epoch = size, -1
@@ -50,7 +51,7 @@ class Batches:
 
     def put(self, model) -> None:
         """Encode all rows for batches of `size`, on the model's device."""
-        self.X, self.Y = model.encode(self.data.x_train, self.data.y_train, self.size)
+        self.X, self.Y = model.encode(self.data.x_train, self.answers, self.size)
         self.dim, self.inputs = model.sample_dim, model.inputs
         self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
 

@@ -111,6 +111,12 @@ class Transform:
     def __call__(self, g: Tensor, context: Context) -> Tensor:
         raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
+    def code(self) -> str:
+        """'Momentum(beta=0.9)', with the schedule where a field has one."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        values |= self.schedules
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+
     def describe(self) -> dict:
         """{'kind': 'Momentum', 'beta': 0.9}; a scheduled field as the schedule's description."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
@@ -128,9 +134,11 @@ class Chain:
                 raise CourseError(f"chain got {t!r}; it takes transforms such as Momentum(0.9)")
         self.step = 0
         self.context: Context | None = None
-        self._arrange(list(transforms))
+        self.transforms: list[Transform] = []
+        self.arrange(list(transforms))
 
-    def _arrange(self, transforms: list[Transform], new: Transform | None = None) -> None:
+    def arrange(self, transforms: list[Transform]) -> None:
+        """Use these from now on. Those that were there before keep their buffers."""
         at = [i for i, t in enumerate(transforms) if isinstance(t, KINDS["Descend"])]
         last = next((i for i, t in enumerate(transforms) if t.after_descend), len(transforms))
         if len(at) != 1 or at[0] != last - 1 or not all(t.after_descend for t in transforms[last:]):
@@ -138,8 +146,10 @@ class Chain:
             raise CourseError(
                 f"chain({listed}): exactly one Descend(lr) must stand last, or only L1 after it"
             )
-        if new is not None and self.context is not None:
-            new.init(self.context.theta)
+        if self.context is not None:
+            for t in transforms:
+                if not any(t is old for old in self.transforms):
+                    t.init(self.context.theta)
         self.transforms = transforms
         self.descend: Any = transforms[at[0]]
         self.clip: Any = self.find(KINDS["ClipByValue"], KINDS["ClipByNorm"])
@@ -183,11 +193,11 @@ class Chain:
         """Put `new` where `old` is, or just remove `old`. The others keep their buffers."""
         at = self.transforms.index(old)
         middle = [] if new is None else [new]
-        self._arrange(self.transforms[:at] + middle + self.transforms[at + 1 :], new)
+        self.arrange(self.transforms[:at] + middle + self.transforms[at + 1 :])
 
     def insert(self, at: int, new: Transform) -> None:
         """Put `new` at place `at`. The others keep their buffers."""
-        self._arrange([*self.transforms[:at], new, *self.transforms[at:]], new)
+        self.arrange([*self.transforms[:at], new, *self.transforms[at:]])
 
     def state(self) -> list[dict[str, Tensor]]:
         """Copies of all buffers, and the step count first."""
@@ -204,7 +214,7 @@ class Chain:
         return [t.describe() for t in self.transforms]
 
     def __repr__(self):
-        return f"chain({', '.join(map(repr, self.transforms))})"
+        return f"chain({', '.join(t.code() for t in self.transforms)})"
 
 
 chain = Chain

@@ -9,7 +9,7 @@ that judge the result at the end (test). All but the images are drawn from a see
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,7 +26,8 @@ class Dataset:
 
     x_*: (N, ...), at least one axis after the rows. y_*: class numbers (N,), int64, with
     `classes` the number of classes; or targets (N, K), floats, with `classes` None: a regression.
-    image_shape: (H, W) where a row is one grey image of H·W pixels.
+    image_shape: (H, W) where a row is one grey image of H·W pixels. source: what `load_data` was
+    asked for and what was done since, from which `build_data` makes the same set; None: own data.
     Raises `CourseError` for shapes, labels or numbers that do not fit.
     """
 
@@ -39,6 +40,7 @@ class Dataset:
     x_val: Tensor | None = None
     y_val: Tensor | None = None
     image_shape: tuple[int, int] | None = None
+    source: dict | None = None
 
     def __post_init__(self):
         if (self.x_val is None) != (self.y_val is None):
@@ -116,13 +118,15 @@ class Dataset:
         return replace(
             self, x_train=self.x_train[train], y_train=self.y_train[train],
             x_val=self.x_train[val], y_val=self.y_train[val],
+            source=self.after("with_validation", share=share, seed=seed),
         )  # fmt: skip
 
     def subset(self, n: int, seed: int = 0) -> "Dataset":
         """The first n training rows of a seeded order: with one seed, n rows hold all smaller n."""
         n = check_count("n", n, 1, len(self.y_train), "the training rows there are")
         rows = self._shuffled(seed)[:n]
-        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+        source = self.after("subset", n=n, seed=seed)
+        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows], source=source)
 
     def images(self) -> "Dataset":
         """x: (N, 1, H, W), as a convolution takes it. Raises `CourseError` without image_shape."""
@@ -133,7 +137,27 @@ class Dataset:
             )
         shape = (1, *self.image_shape)
         x = {f"x_{split}": x.reshape(-1, *shape) for split, x, _ in self.splits()}
-        return replace(self, **x)  # type: ignore[arg-type]
+        return replace(self, **x, source=self.after("images"))  # type: ignore[arg-type]
+
+    def noisy_labels(self, share: float, seed: int = 0) -> Tensor:
+        """y_train with another label in a random share of the rows, in [0, 1]: (N,) int64.
+
+        With one seed a larger share keeps the wrong labels of a smaller one.
+        """
+        if self.classes is None or self.classes < 2:
+            raise CourseError(f"{self.name!r} has no classes to confuse; label noise needs two")
+        check_number("label_noise", share, 0, 1, "0.2 is much already")
+        generator = torch.Generator().manual_seed(_check_seed(seed))
+        drawn = torch.rand(len(self.y_train), generator=generator)
+        shift = torch.randint(1, self.classes, (len(self.y_train),), generator=generator)
+        wrong = (self.y_train.cpu() + shift) % self.classes
+        return torch.where(drawn < share, wrong, self.y_train.cpu()).to(self.y_train.device)
+
+    def after(self, step: str, **options) -> dict | None:
+        """`source` with one more step."""
+        if self.source is None:
+            return None
+        return self.source | {"then": [*self.source.get("then", []), [step, options]]}
 
     def _shuffled(self, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(_check_seed(seed))
@@ -258,10 +282,13 @@ def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.flo
     _check_seed(seed)
     check_number("test_share", test_share, 0, 1, "as 0.2", open_low=True, open_high=True)
     check_choice("dtype", dtype, DTYPES)
+    source = {"name": name, "seed": seed, "test_share": test_share}
+    source["dtype"] = str(dtype).removeprefix("torch.")
     if name in DOWNLOADED:
         from .mnist import load_mnist
 
-        return load_mnist(name, dtype, seed=seed, test_share=test_share, stacklevel=3)
+        loaded = load_mnist(name, dtype, seed=seed, test_share=test_share, stacklevel=3)
+        return loaded if loaded.name != name else replace(loaded, source=source)
     generator = torch.Generator().manual_seed(seed)
     x, y, classes = LOADERS[name](generator)
     order = torch.randperm(len(y), generator=generator)
@@ -269,4 +296,27 @@ def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.flo
     test, train = order[:held], order[held:]
     x, y = x.to(dtype), y.to(dtype) if classes is None else y
     shape = (8, 8) if name == "digits" else None
-    return Dataset(name, x[train], y[train], x[test], y[test], classes, image_shape=shape)
+    return Dataset(
+        name, x[train], y[train], x[test], y[test], classes, image_shape=shape, source=source
+    )
+
+
+def build_data(source: dict) -> Dataset:
+    """The inverse of `Dataset.source`. Raises `CourseError` for one that is not of this form."""
+    from .preprocess import standardise  # builds on this module
+
+    steps: dict[str, Callable[..., Dataset]] = {
+        "with_validation": Dataset.with_validation, "subset": Dataset.subset,
+        "images": Dataset.images, "standardise": standardise,
+    }  # fmt: skip
+    try:
+        options = {k: v for k, v in source.items() if k != "then"}
+        options["dtype"] = getattr(torch, options.get("dtype", "float32"))
+        data = load_data(**options)
+        for step, step_options in source.get("then", []):
+            data = steps[check_choice("data step", step, tuple(steps))](data, **step_options)
+    except (AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, CourseError):
+            raise
+        raise CourseError(f"data = {source!r} is no source of a data set ({error})") from error
+    return data

@@ -90,6 +90,14 @@ class History:
             self._finite = len(numbers)
         return self._bad
 
+    def cut(self, steps: int) -> None:
+        """Forget what happened after the first `steps` steps."""
+        self.table = self.numbers()[:steps].copy()
+        self.kept, self.filled = len(self.table), 0
+        self._finite, self._bad = 0, None
+        self.knobs = [change for change in self.knobs if change[0] < steps]
+        self.evaluated = [e for e in self.evaluated if e[0] <= steps]
+
     def state_dict(self) -> dict:
         return {
             "numbers": torch.from_numpy(self.numbers().copy()),

@@ -38,7 +38,7 @@ def standardise(data: Dataset) -> Dataset:
         return ((rows.double() - mean) / std).masked_fill(constant, 0).to(rows.dtype)
 
     x_of = {f"x_{split}": scaled(rows) for split, rows, _ in data.splits()}
-    return replace(data, **x_of)  # type: ignore[arg-type]
+    return replace(data, **x_of, source=data.after("standardise"))  # type: ignore[arg-type]
 
 
 # ---- augmentation -------------------------------------------------------------------------------

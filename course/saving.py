@@ -1,4 +1,4 @@
-"""What a run needs to go on bit for bit: recipe, weights, buffers, row order, generators."""
+"""What a run needs to go on bit for bit: settings, weights, buffers, row order, generators."""
 
 import pickle
 from typing import Any
@@ -8,6 +8,7 @@ import torch
 from .chains import build_chain
 from .errors import CourseError
 from .history import History
+from .preprocess import build_augment
 
 ERRORS = (KeyError, TypeError, RuntimeError, AttributeError, ValueError, IndexError)
 
@@ -33,35 +34,68 @@ class Saving:
     seed: Any
     _check_batch: Any
     _init_chain: Any
+    relabel: Any
+    label_noise: float
 
-    def recipe(self) -> dict:
-        """What reproduces this run, as plain JSON values."""
+    def settings(self) -> dict:
+        """Where the knobs stand, as plain JSON values."""
         augment = self.batches.augment
         return {
-            "data": self.data.name,
-            "model": self.model.describe(),
             "chain": self.chain.describe(),
             "batch_size": self.batch_size,
             "accumulate": self.accumulate,
-            "augment": augment and augment.describe(),
-            "seed": self.seed,
-            "step": self.step_count,
+            "augment": augment.describe() if augment else [],
+            "label_noise": self.label_noise,
             "threshold": self.threshold,
-            "threads": torch.get_num_threads(),
+            "dropouts": [layer.p for layer in self.model.dropouts()],
         }
+
+    def snapshot(self) -> dict:
+        """All that the next step depends on, copied; the history is not among it."""
+        return {
+            "for": [self.data.name, signature(self.model.describe())],
+            "step": self.step_count,
+            "settings": self.settings(),
+            "theta": self.model.theta.clone(),
+            "model": self.model.state(),
+            "transforms": self.chain.state(),
+            "batches": self.batches.state_dict(),
+        }
+
+    def restore(self, snapshot: dict) -> None:
+        """Go back to a snapshot; the history is cut off there. One that does not fit raises."""
+        mine = [self.data.name, signature(self.model.describe())]
+        if list(snapshot["for"]) != mine:
+            raise CourseError(
+                f"the state is for {snapshot['for']}, this trainer is {mine}; build that first"
+            )
+        if snapshot["theta"].shape != self.model.theta.shape:
+            raise CourseError(f"the state has {len(snapshot['theta'])} weights, the model "
+                              f"{len(self.model.theta)}; build the same model first")  # fmt: skip
+        settings = snapshot["settings"]
+        chain = build_chain(settings["chain"])
+        self._init_chain(chain)
+        chain.load_state(snapshot["transforms"])
+        self.batches.resize(self._check_batch(settings["batch_size"]), self.model)
+        self.batches.load_state_dict(snapshot["batches"])
+        augment = build_augment(settings["augment"])
+        self.batches.augment = augment if augment.steps else None
+        if settings["label_noise"] != self.label_noise:
+            self.label_noise = settings["label_noise"]
+            self.relabel(self.data.noisy_labels(self.label_noise, self.seed))
+        self.model.theta.copy_(snapshot["theta"])
+        self.model.load_state(snapshot["model"])
+        for layer, p in zip(self.model.dropouts(), settings["dropouts"], strict=True):
+            layer.p = p
+        self.chain = chain
+        self.accumulate, self.threshold = settings["accumulate"], settings["threshold"]
+        self.step_count = int(snapshot["step"])
+        self.history.cut(self.step_count)
 
     def state_dict(self) -> dict:
         """Everything a bit-identical continuation needs. Copies, so it stays as it is."""
-        return {
-            "recipe": self.recipe(),
-            "theta": self.model.theta.clone(),
-            "model": self.model.state(),
-            "dropouts": [layer.p for layer in self.model.dropouts()],
-            "transforms": self.chain.state(),
-            "batches": self.batches.state_dict(),
-            "history": self.history.state_dict(),
-            "best": None if self.best is None else list(self.best),
-        }
+        best = None if self.best is None else list(self.best)
+        return {"run": self.snapshot(), "history": self.history.state_dict(), "best": best}
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to a saved state. A state that does not fit raises; nothing changes."""
@@ -75,27 +109,10 @@ class Saving:
             raise CourseError(f"the state is not a Trainer's ({error!r}); save one anew") from error
 
     def _load(self, state: dict) -> None:
-        recipe, mine = state["recipe"], self.recipe()
-        saved, here = ((r["data"], signature(r["model"])) for r in (recipe, mine))
-        if saved != here:
-            raise CourseError(f"the state is for {saved}, this trainer is {here}; build that first")
-        if state["theta"].shape != self.model.theta.shape:
-            raise CourseError(f"the state has {len(state['theta'])} weights, the model "
-                              f"{len(self.model.theta)}; build the same model first")  # fmt: skip
-        chain = build_chain(recipe["chain"])
-        self._init_chain(chain)
-        chain.load_state(state["transforms"])
         history = History(self.model.theta.device, self.model.theta.dtype)
         history.load_state_dict(state["history"])
-        self.batches.resize(self._check_batch(recipe["batch_size"]), self.model)
-        self.batches.load_state_dict(state["batches"])
-        self.model.theta.copy_(state["theta"])
-        self.model.load_state(state["model"])
-        for layer, p in zip(self.model.dropouts(), state["dropouts"], strict=True):
-            layer.p = p
-        self.chain, self.history = chain, history
-        self.accumulate, self.threshold = recipe["accumulate"], recipe["threshold"]
-        self.step_count, self.best = int(recipe["step"]), state["best"]
+        self.restore(state["run"])
+        self.history, self.best = history, state["best"]
 
     def save(self, path) -> None:
         torch.save(self.state_dict(), path)

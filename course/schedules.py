@@ -118,4 +118,9 @@ def build_schedule(description: dict) -> Schedule:
     options = {k: v for k, v in description.items() if k != "kind"}
     if description.get("kind") not in KINDS:
         raise CourseError(f"schedule {description.get('kind')!r} is unknown; use {sorted(KINDS)}")
-    return KINDS[description["kind"]](**options)
+    try:
+        return KINDS[description["kind"]](**options)
+    except TypeError as error:
+        raise CourseError(
+            f"schedule {description!r} has missing or unknown fields ({error})"
+        ) from error

@@ -11,12 +11,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from . import knobs
 from .batches import Batches
 from .chains import Chain
 from .data import Dataset
 from .errors import CourseError, check_choice, check_count
 from .history import History
-from .knobs import KNOBS, field_knobs, set_field
 from .saving import Saving
 
 
@@ -44,12 +44,14 @@ class Trainer(Saving):
         size = self._check_batch(batch_size)
         self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
         self.threshold = 1.0 if chain.clip is None else chain.clip.threshold
+        self.label_noise = 0.0
         self.batches = Batches(model, data, size, seed, augment)
         self.step_count = 0
         self._guard = model.guard()
         self.best: list | None = None  # (step, validation loss, theta)
         self.history = History(model.theta.device, model.theta.dtype)
         self._init_chain(chain)
+        self.start = self.settings(), model.describe(), model.theta.clone()
 
     def _init_chain(self, chain: Chain) -> None:
         chain.init(self.model.theta, self.model.named_views, self.curvature)
@@ -134,20 +136,26 @@ class Trainer(Saving):
 
     def knobs(self) -> dict[str, object]:
         """The knobs as they stand: the common ones, and `Transform.field` for every other field."""
-        return {name: get(self) for name, (get, _) in KNOBS.items()} | field_knobs(self)
+        return knobs.knobs(self)
 
     def set(self, knob: str, value) -> None:
         """Turn a knob and record `(step, knob, value)`. A bad value raises; nothing changes.
 
-        A number field takes a schedule too (`course.schedules`), recorded as its description.
+        A number field takes a schedule too (`course.schedules`) or its description.
         """
-        check_choice("knob", knob, self.knobs(), "see Trainer.knobs()")
-        if knob in KNOBS:
-            KNOBS[knob][1](self, value)
-        else:
-            set_field(self, knob, value)
-        described = value.describe() if hasattr(value, "describe") else self.knobs()[knob]
-        self.history.knobs.append((self.step_count, knob, described))
+        self.history.knobs.append((self.step_count, knob, knobs.turn(self, knob, value)))
+
+    def recipe(self) -> dict:
+        """What reproduces this run, as plain JSON values (see `course.recipe`)."""
+        from .recipe import recipe_of  # builds on this module
+
+        return recipe_of(self)
+
+    def relabel(self, answers: Tensor) -> None:
+        """Train towards these answers (N,) from now on; the data's own stay as they are."""
+        self.batches.answers = answers
+        self.batches.put(self.model)
+        self.__dict__.pop("_splits", None)
 
     @property
     def batch_size(self) -> int:
@@ -174,7 +182,7 @@ class Trainer(Saving):
     @cached_property
     def _splits(self) -> dict[str, tuple[Tensor, Tensor]]:
         d, like = self.data, self.model.theta
-        pairs = {"train": (d.x_train, d.y_train), "test": (d.x_test, d.y_test)}
+        pairs = {"train": (d.x_train, self.batches.answers), "test": (d.x_test, d.y_test)}
         if d.x_val is not None:
             pairs["validation"] = (d.x_val, d.y_val)
         return {

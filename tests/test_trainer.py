@@ -114,7 +114,8 @@ def test_a_corrupt_missing_or_foreign_state_is_refused_and_nothing_is_lost(tmp_p
         with pytest.raises(CourseError):
             trainer.load(tmp_path / name)
     after = trainer.state_dict()
-    assert torch.equal(before["theta"], after["theta"]) and before["recipe"] == after["recipe"]
+    assert torch.equal(before["run"]["theta"], after["run"]["theta"])
+    assert before["run"]["settings"] == after["run"]["settings"]
     train(trainer, 5)
 
 

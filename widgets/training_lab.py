@@ -157,7 +157,7 @@ class TrainingLab:
             self._say("There is no earlier point to go back to: press Reset.")
             return
         if self.diverged is not None:
-            while len(self.checkpoints) > 1 and self.checkpoints[-1]["recipe"]["step"] > (
+            while len(self.checkpoints) > 1 and self.checkpoints[-1]["run"]["step"] > (
                 self.diverged
             ):
                 self.checkpoints.pop()
