@@ -92,11 +92,16 @@ class History:
 
     def cut(self, steps: int) -> None:
         """Forget what happened after the first `steps` steps."""
-        self.table = self.numbers()[:steps].copy()
-        self.kept, self.filled = len(self.table), 0
-        self._finite, self._bad = 0, None
-        self.knobs = [change for change in self.knobs if change[0] < steps]
+        self.rewrite(self.numbers()[:steps], [k for k in self.knobs if k[0] < steps])
         self.evaluated = [e for e in self.evaluated if e[0] <= steps]
+
+    def rewrite(self, numbers: np.ndarray, knobs: list) -> None:
+        """Put these steps (steps, 3) and knob changes in place of the recorded ones."""
+        with self._lock:
+            self.table, self.knobs = numbers.copy(), list(knobs)
+            self.kept, self.filled = len(self.table), 0
+            self.full.clear()
+            self._finite, self._bad = 0, None
 
     def state_dict(self) -> dict:
         return {
