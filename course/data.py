@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .errors import CourseError, check_choice, check_count, check_number
+from .sets import LOADERS
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
@@ -202,73 +203,8 @@ def _check_targets(split: str, y: Tensor) -> None:
         raise CourseError(f"{split} targets hold NaN or infinity; remove or repair those rows")
 
 
-# ---- the sets -----------------------------------------------------------------------------------
+# ---- by name ----------------------------------------------------------------------------------
 
-Rows = tuple[Tensor, Tensor, int | None]  # x, y, classes
-
-
-def load_digits(generator: torch.Generator) -> Rows:
-    """1,797 handwritten digits, 8 x 8, scaled to [0, 1] (scikit-learn; UCI, Alpaydin & Kaynak)."""
-    from sklearn.datasets import load_digits as sklearn_digits  # slow import: only when asked
-
-    digits = sklearn_digits()
-    return torch.from_numpy(digits.data) / 16, torch.from_numpy(digits.target).long(), 10
-
-
-def moons(generator: torch.Generator, n=1000, noise=0.15) -> Rows:
-    """Two half circles that reach into each other."""
-    y = torch.arange(n) % 2
-    t = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
-    upper = torch.stack([t.cos(), t.sin()], 1)
-    lower = torch.stack([1 - t.cos(), 0.5 - t.sin()], 1)
-    x = torch.where(y[:, None] == 0, upper, lower) - torch.tensor([0.5, 0.25])
-    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
-
-
-def spirals(generator: torch.Generator, n=1000, noise=0.03) -> Rows:
-    """Two spirals of 1.5 turns: no straight line separates them."""
-    y = torch.arange(n) % 2
-    r = 0.1 + 0.9 * torch.rand(n, generator=generator, dtype=torch.float64)
-    t = 3 * math.pi * r + math.pi * y
-    x = r[:, None] * torch.stack([t.cos(), t.sin()], 1)
-    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
-
-
-def rings(generator: torch.Generator, n=1000, noise=0.08) -> Rows:
-    """A ring of radius 1 (class 0) around one of radius 0.5 (class 1)."""
-    y = torch.arange(n) % 2
-    t = 2 * math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
-    x = (1 - 0.5 * y)[:, None] * torch.stack([t.cos(), t.sin()], 1)
-    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), y, 2
-
-
-def xor(generator: torch.Generator, n=1000, noise=0.2) -> Rows:
-    """Four clusters at (±0.6, ±0.6); class 1 where exactly one coordinate is positive."""
-    corner = torch.arange(n) % 4
-    right, upper = corner % 2, corner // 2
-    x = 1.2 * torch.stack([right, upper], 1).double() - 0.6
-    return x + noise * torch.randn(n, 2, generator=generator, dtype=x.dtype), right ^ upper, 2
-
-
-def sine(generator: torch.Generator, n=500, noise=0.1) -> Rows:
-    """y = sin(3πx)·(1 + x)/2 + noise on [-1, 1]: three waves that grow from left to right."""
-    x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
-    y = (3 * math.pi * x).sin() * (1 + x) / 2
-    return x, y + noise * torch.randn(n, 1, generator=generator, dtype=x.dtype), None
-
-
-def steps(generator: torch.Generator, n=500, noise=0.1) -> Rows:
-    """Five flat stretches of [-1, 1] with jumps between, plus noise."""
-    levels = torch.tensor([-0.5, 0.5, -1.0, 1.0, 0.0], dtype=torch.float64)
-    x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
-    y = levels[(2.5 * (x + 1)).long()]
-    return x, y + noise * torch.randn(n, 1, generator=generator, dtype=x.dtype), None
-
-
-LOADERS = {
-    "digits": load_digits, "moons": moons, "spirals": spirals, "rings": rings, "xor": xor,
-    "sine": sine, "steps": steps,
-}  # fmt: skip
 DOWNLOADED = ("mnist", "fashion_mnist")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from .chains import build_chain
-from .data import build_data
+from .data import Dataset, build_data
 from .errors import CourseError, check_count, check_number
 from .model import build_network
 from .preprocess import build_augment
@@ -140,9 +140,13 @@ def _check_knobs(changes: list, steps: int) -> None:
         before = step
 
 
-def build_recipe(recipe: dict) -> Trainer:
-    """The trainer of a recipe before its first step. Raises `CourseError` for what has no code."""
-    if "own" in recipe["data"] or recipe["model"].get("kind") == "adopted":
+def build_recipe(recipe: dict, data: Dataset | None = None) -> Trainer:
+    """The trainer of a recipe before its first step, on `data` where it is one's own.
+
+    Raises `CourseError` for what has no code.
+    """
+    own = "own" in recipe["data"] and data is None
+    if own or recipe["model"].get("kind") == "adopted":
         raise CourseError(
             f"the recipe is for data {recipe['data']} and model {recipe['model']}, which only "
             "their own code can build; build that Trainer and pass it: run_recipe(recipe, trainer)"
@@ -150,7 +154,7 @@ def build_recipe(recipe: dict) -> Trainer:
     try:
         model = build_network(recipe["model"])
         trainer = Trainer(
-            model, build_data(recipe["data"]), build_chain(recipe["chain"]),
+            model, data or build_data(recipe["data"]), build_chain(recipe["chain"]),
             recipe["batch_size"], recipe["seed"], recipe["accumulate"],
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:

@@ -25,7 +25,7 @@ BRANCHES = 4  # branches kept
 MEMORY = 64 * 2**20  # bytes for the snapshots of all branches
 
 
-@dataclass
+@dataclass(eq=False)
 class Branch:
     """One run from its first step to its end. numbers: (steps, 3); knobs: [(step, knob, value)].
 
@@ -84,10 +84,10 @@ class Timeline:
             for _, knob, value in then[len(here) :]:
                 t.set(knob, value)
         else:
-            self._leave()
+            self.leave()
 
-    def _leave(self) -> None:
-        """The way that was gone stays as a branch; a new one starts at this step."""
+    def leave(self) -> None:
+        """Go another way from here: what lies ahead stays as a branch of its own."""
         here, old = self.trainer.step_count, self.current
         kept = {step: s for step, s in old.snapshots.items() if step <= here}
         seen = [e for e in old.evaluations if e[0] <= here]

@@ -11,15 +11,16 @@ from course import CourseError
 from widgets import TrainingLab
 from widgets.canvas import decode, encode
 from widgets.controls import Controls
-from widgets.training_lab import LABS
+from widgets.front_end import LABS, SHOWN
 
 
 @pytest.fixture(autouse=True)
 def stop_labs():
     yield
-    for lab in LABS.values():
+    for lab in list(LABS.values()):
         lab.close()
     LABS.clear()
+    SHOWN.clear()
 
 
 def wait(condition, seconds=10):
@@ -76,24 +77,41 @@ def test_knobs_turned_from_another_thread_are_applied_between_steps_and_recorded
 
 def test_the_widgets_turn_the_knobs():
     lab = TrainingLab(interactive=True)
-    lab.controls.lr_number.value = 0.25
-    lab.controls.momentum.value = 0.5
-    lab.controls.clip.value = "norm"
-    lab.controls.threshold_number.value = 2.0
-    lab.controls.batch_size.value = 64
-    knobs = lab.trainer.knobs()
-    assert (knobs["lr"], knobs["momentum"], knobs["clip"]) == (0.25, 0.5, "norm")
-    assert (knobs["threshold"], knobs["batch_size"]) == (2.0, 64)
-    assert abs(lab.controls.lr.value - 0.25) < 0.02
+    knobs = lab.controls.knobs
+    knobs["lr"].number.value = 0.25
+    knobs["momentum"].slider.value = 0.5
+    knobs["clip"].list.value = "norm"
+    knobs["threshold"].number.value = 2.0
+    knobs["batch_size"].list.value = 64
+    drawer = lab.controls.drawer.knobs
+    drawer["optimiser"].list.value = "nesterov"
+    drawer["l1"].number.value = 1e-4
+    drawer["l2"].slider.value = 1e-3
+    drawer["dropout"].slider.value = 0.2
+    drawer["label_noise"].number.value = 0.1
+    drawer["augment"].list.value = "shift"
+    expected = {
+        "lr": 0.25, "momentum": 0.5, "clip": "norm", "threshold": 2.0, "batch_size": 64,
+        "optimiser": "nesterov", "l1": 1e-4, "l2": 1e-3, "dropout": 0.2, "label_noise": 0.1,
+        "augment": "shift",
+    }  # fmt: skip
+    now = lab.trainer.knobs()
+    assert {k: now[k] for k in expected} == expected
+    assert abs(knobs["lr"].slider.value - 0.25) < 0.02
+    drawer["l2"].slider.value = 1e-7  # the far left switches off
+    assert lab.trainer.knobs()["l2"] == 0 == drawer["l2"].number.value
+    assert len(lab.trainer.history.knobs) == 12
 
 
 def test_a_bad_value_is_shown_and_nothing_changes():
     lab = TrainingLab(interactive=True)
-    lab.controls.lr_number.value = -3.0
+    field = lab.controls.knobs["lr"].number
+    field.value = -3.0
     assert "-3" in lab.controls.status.value and "common start" in lab.controls.status.value
-    assert lab.trainer.knobs()["lr"] == lab.controls.lr_number.value == 0.1
+    assert lab.trainer.knobs()["lr"] == field.value == 0.1
     for bad in ({"lr": -1}, {"momentum": 1}, {"clip": "hard"}, {"data": "mnst"}, {"steps": -1},
-                {"threshold": 0}, {"device": "abacus"}):  # fmt: skip
+                {"threshold": 0}, {"device": "abacus"}, {"optimiser": "sgd"},
+                {"instruments": ["heat"]}, {"data": 3}, {"activation": "swish"}):  # fmt: skip
         with pytest.raises(CourseError):
             TrainingLab(interactive=False, **bad)
 
@@ -107,10 +125,12 @@ def test_a_diverged_run_pauses_says_why_and_goes_back():
     assert "Diverged" in lab.status and f"step {lab.diverged + 1}" in lab.status
     assert 250 <= lab.diverged < 260
     lab.go_back()
-    assert lab.trainer.step_count == 200 and lab.trainer.knobs()["lr"] == 0.1
+    assert lab.trainer.step_count == 250 and lab.trainer.knobs()["lr"] == 0.1
+    assert "before lr was turned" in lab.status
     assert np.isfinite(lab.trainer.history.numbers()).all()
     lab.run(20)
-    assert lab.trainer.step_count == 220 and lab.diverged is None
+    assert lab.trainer.step_count == 270 and lab.diverged is None
+    assert len(lab.timeline.branches) == 2  # the diverged run is kept to look at
 
 
 def test_running_the_cell_again_leaves_one_thread():
@@ -153,7 +173,8 @@ def test_a_frame_decodes_to_the_numbers_it_was_made_from():
     assert picture["seq"] == 7 and picture["step"] == 50
     assert np.allclose(picture["arrays"]["batch"], lab.trainer.history.loss, rtol=1e-6)
     assert picture["loss"] == lab.trainer.history.loss[-1]
-    assert picture["arrays"]["heat"].shape == (1600,)
+    assert picture["arrays"]["heat"].shape == (32 * 32,)
+    assert picture["arrays"]["heat"].dtype == np.uint8
 
 
 def test_without_any_answer_from_a_canvas_the_lab_shows_stills(monkeypatch):
@@ -162,14 +183,18 @@ def test_without_any_answer_from_a_canvas_the_lab_shows_stills(monkeypatch):
     lab.play()
     wait(lambda: bytes(lab.controls.image.value).startswith(b"\x89PNG"))
     assert lab.controls.canvas.layout.display == "none"
+    lab.controls.canvas.ack = 1  # a browser after all
+    wait(lambda: lab.controls.canvas.layout.display is None)
+    assert lab.controls.image.layout.display == "none"
 
 
 def test_a_slow_browser_gets_fewer_frames_never_a_queue():
-    controls = TrainingLab(interactive=True).controls
+    lab = TrainingLab(interactive=True)
+    controls = lab.controls
     assert isinstance(controls, Controls)
     controls.canvas.ack = controls.canvas.seq
     assert controls.ready()
-    controls.show(controls.lab)
+    controls.show()
     assert not controls.ready(), "a frame is on its way"
     controls.canvas.ack = controls.canvas.seq
     assert controls.ready()

@@ -1,8 +1,9 @@
 """The live painter: one binary trait a frame goes to a canvas drawn in the browser.
 
 A frame is a 4-byte little-endian header length, a JSON header padded to a multiple of four, and
-one float32 payload. The browser answers with the number of the frame it has painted (`ack`); no
-new frame is sent before that, so a slow browser gets fewer frames, never a queue.
+one payload of float32 and uint8 arrays. The browser answers with the number of the frame it has
+painted (`ack`); no new frame is sent before that, so a slow browser gets fewer frames, never a
+queue, and a hidden one none.
 """
 
 import json
@@ -14,22 +15,41 @@ import anywidget
 import numpy as np
 import traitlets
 
+HERE = Path(__file__).parent
+LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
+
 
 class Canvas(anywidget.AnyWidget):
-    """Shows the picture that `send` was given last; repaints it after a reload."""
+    """Shows the picture that `send_picture` was given last; repaints it after a reload.
 
-    _esm = Path(__file__).parent / "canvas.js"
+    visible: whether anybody can see it. calm: the reader prefers reduced motion. drawing: whether
+    the pointer draws on the loss panel; drawn: the [x, y] points drawn, in the panel's units.
+    """
+
+    # Painters first, then the view that uses them: one module, kept in two files a reader can hold.
+    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("painters.js", "canvas.js"))
+    _css = HERE / "canvas.css"
     frame = traitlets.Bytes(b"").tag(sync=True)
     ack = traitlets.Int(0).tag(sync=True)
+    visible = traitlets.Bool(True).tag(sync=True)
+    calm = traitlets.Bool(False).tag(sync=True)
+    drawing = traitlets.Bool(False).tag(sync=True)
+    drawn: traitlets.List = traitlets.List().tag(sync=True)
+    clip = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, patience: float = 1.0):
+    def __init__(self):
         super().__init__()
-        self.seq, self.patience = 0, patience
-        self.sent_at = 0.0
+        self.seq, self.sent_at = 0, 0.0
+
+    def copy(self, text: str) -> None:
+        """Put a text on the browser's clipboard."""
+        self.clip = ""
+        self.clip = text
 
     def ready(self) -> bool:
-        """True when the last frame is painted, or has been on its way for too long."""
-        return self.ack >= self.seq or time.monotonic() - self.sent_at > self.patience
+        """True when somebody looks and the last frame is painted (or was lost on its way)."""
+        late = time.monotonic() - self.sent_at > LOST
+        return self.visible and (self.ack >= self.seq or late)
 
     def send_picture(self, picture: dict) -> None:
         """Send a picture (see `picture.py`)."""
@@ -39,24 +59,32 @@ class Canvas(anywidget.AnyWidget):
 
 
 def encode(picture: dict, seq: int) -> bytes:
-    """Picture → bytes. Arrays go into the payload, all else into the header."""
+    """Picture → bytes. Arrays go into the payload, all else into the header.
+
+    In the header an array is [place in bytes, length, 0 for float32 or 1 for uint8]; each is
+    padded to a multiple of four.
+    """
     arrays, parts, at = {}, [], 0
     for name, values in picture["arrays"].items():
-        flat = np.ascontiguousarray(values, dtype="<f4").ravel()
-        arrays[name] = [at, flat.size]
-        at += flat.size
-        parts.append(flat)
+        small = np.asarray(values).dtype == np.uint8
+        flat = np.ascontiguousarray(values, dtype="u1" if small else "<f4").ravel()
+        data = flat.tobytes()
+        arrays[name] = [at, flat.size, int(small)]
+        parts.append(data + b"\0" * (-len(data) % 4))
+        at += len(parts[-1])
     rest = {k: v for k, v in picture.items() if k != "arrays"}
-    header = json.dumps({**rest, "seq": seq, "arrays": arrays}).encode()
+    header = json.dumps(
+        {**rest, "seq": seq, "arrays": arrays}, separators=(",", ":"), ensure_ascii=False
+    ).encode()
     header += b" " * (-len(header) % 4)
-    return struct.pack("<I", len(header)) + header + b"".join(p.tobytes() for p in parts)
+    return struct.pack("<I", len(header)) + header + b"".join(parts)
 
 
 def decode(frame: bytes) -> dict:
     """Bytes → picture, as the browser reads it."""
     size = struct.unpack_from("<I", frame)[0]
     picture = json.loads(frame[4 : 4 + size])
-    payload = np.frombuffer(frame, dtype="<f4", offset=4 + size)
-    spans = picture["arrays"].items()
-    picture["arrays"] = {name: payload[at : at + n] for name, (at, n) in spans}
+    for name, (at, length, small) in picture["arrays"].items():
+        kind = "u1" if small else "<f4"
+        picture["arrays"][name] = np.frombuffer(frame, kind, length, 4 + size + at)
     return picture

@@ -1,26 +1,50 @@
 """What a lab shows, as small named arrays. Two painters draw it: `canvas.js` and `still.py`.
 
-A picture is {step, loss, text, panels, arrays}; a panel names its arrays:
-    curves   {kind, title, log, curves: [(name, x array, y array), …]}
-    regions  {kind, title, heat, shape, points}      2-D data: probability of class 1, and samples
-    digits   {kind, title, pixels, answers}          samples, with (truth, guess, probability) each
+A picture is {step, loss, text, panels, arrays}; every panel has a kind, a title, and names its
+arrays. x is the name of an array, or [first, distance] where points are equally spaced.
+    curves  {log, x_label, curves: [[name, x, y, style], …], lines: [[name, value], …]}
+            style: a number (colour and dash) or "dots"
+    regions {heat, shape, points}             2-D data: probability of class 1, and test samples
+    images  {pixels, shape: [n, h, w], captions, wrong}   grey images, 0 black to 1 white
+    hist    {counts, rows: [[name, low, high, note], …]}  one histogram a row, counts (rows, bins)
+    slice   {heat, shape, path, low, high}    loss on a plane, and the path of the weights on it
+    note    {words}                           why there is nothing to see
+An array is float32, or uint8 standing for 0 to 1 in steps of 1/255: pixels and heat.
 """
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
-POINTS = 200  # per curve: more than a panel has pixels to spare for
-GRID = 40  # decision regions: GRID × GRID cells
-DIGITS = 8  # how many samples in the row
+POINTS = 120  # per curve: as many as a panel can show apart
+EVALUATIONS = 50
+GRID = 32  # decision regions: GRID × GRID cells
+SAMPLES = 8  # test images in the row
+
+Curve = list  # [name, x, y, style]
 
 
-def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(x, y) with at most `POINTS` points: means over equal stretches; NaN stays NaN."""
+def thin(values: np.ndarray) -> tuple[list[float], np.ndarray]:
+    """([first x, distance], y) with at most `POINTS` points: means over stretches; NaN stays."""
     n = len(values)
     if n <= POINTS:
-        return np.arange(1, n + 1), values
+        return [1, 1], values
     edges = np.linspace(0, n, POINTS + 1).astype(int)
-    return (edges[:-1] + edges[1:] + 1) / 2, np.add.reduceat(values, edges[:-1]) / np.diff(edges)
+    width = n / POINTS
+    return [(width + 1) / 2, width], np.add.reduceat(values, edges[:-1]) / np.diff(edges)
+
+
+def thin_rows(table: np.ndarray, rows: int = EVALUATIONS) -> np.ndarray:
+    """At most `rows` of the rows, evenly spaced over the whole, the last always among them."""
+    if len(table) <= rows:
+        return table
+    return table[np.linspace(0, len(table) - 1, rows).round().astype(int)]
+
+
+def bytes_of(values) -> np.ndarray:
+    """0 to 1 → uint8."""
+    return np.rint(np.clip(np.asarray(values), 0, 1) * 255).astype(np.uint8)
 
 
 def number(value: float) -> float | None:
@@ -28,76 +52,160 @@ def number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def describe(trainer, evaluations: list[tuple]) -> str:
+def describe(trainer, evaluations: Sequence[tuple]) -> str:
     """The picture in words, for a screen reader, a text console and the status line."""
     knobs, loss = trainer.knobs(), trainer.history.loss
     words = f"Step {trainer.step_count}"
     if len(loss):
         words += f", training loss {loss[-1]:.4f}"
     if evaluations:
-        words += f", test loss {evaluations[-1][2]:.4f}, test accuracy {evaluations[-1][4]:.1%}"
+        words += f", test loss {evaluations[-1][2]:.4f}"
+        if np.isfinite(evaluations[-1][4]):
+            words += f", test accuracy {evaluations[-1][4]:.1%}"
     return words + f", learning rate {knobs['lr']:.4g}, momentum {knobs['momentum']:g}"
 
 
-def picture(trainer, evaluations: list[tuple]) -> dict:
-    """Everything a painter needs, read from the trainer between two steps.
-
-    evaluations: [(step, train loss, test loss, train accuracy, test accuracy), …].
-    """
-    numbers = trainer.history.numbers()
-    table = np.array(evaluations, dtype=float).reshape(-1, 5)[-POINTS:]
-    arrays = {"evaluated": table[:, 0]}
-    for name, column in [("train", 1), ("test", 2), ("train_right", 3), ("test_right", 4)]:
-        arrays[name] = table[:, column]
-    for name, column in [("batch", 0), ("before", 1), ("after", 2)]:
-        arrays[f"{name}_x"], arrays[name] = thin(numbers[:, column])
-
-    def curve(name, key, x=None):
-        return [name, x or f"{key}_x", key]
-
-    panels = [
-        {"kind": "curves", "title": "loss", "log": True, "curves": [
-            curve("batch", "batch"), curve("train", "train", "evaluated"),
-            curve("test", "test", "evaluated")]},
-        {"kind": "curves", "title": "accuracy", "log": False, "curves": [
-            curve("train", "train_right", "evaluated"), curve("test", "test_right", "evaluated")]},
-        {"kind": "curves", "title": "gradient norm", "log": True, "curves": [
-            curve("before clipping", "before"), curve("after", "after")]},
-    ]  # fmt: skip
-    data = trainer.data
-    if data.is_2d:
-        panels.append(_regions(trainer, arrays))
-    elif data.is_image:
-        panels.append(_digits(trainer, arrays))
-    loss = number(numbers[-1, 0]) if len(numbers) else None
-    text = describe(trainer, evaluations)
-    return {
-        "step": trainer.step_count, "loss": loss, "text": text, "panels": panels, "arrays": arrays,
-    }  # fmt: skip
+# ---- the panels a lab starts with ---------------------------------------------------------------
 
 
-def _regions(trainer, arrays: dict) -> dict:
-    x = trainer.data.x_test
+def loss_panel(view, arrays: dict) -> dict:
+    """Batch loss and evaluations of this run; the batch loss of the branches it left."""
+    trainer = view.trainer
+    x, arrays["batch"] = thin(trainer.history.loss)
+    table = evaluated(view, arrays)
+    curves: list[Curve] = [["batch", x, "batch", 0]]
+    if len(table):
+        curves += [["train", "evaluated", "train", 1], ["test", "evaluated", "test", 2]]
+    for i, branch in enumerate(view.branches):
+        bx, arrays[f"branch{i}"] = thin(branch.numbers[:, 0])
+        curves.append([branch_name(branch), bx, f"branch{i}", 3 + i])
+    panel = {"kind": "curves", "title": "loss", "log": True, "curves": curves}
+    if view.drawn is not None:
+        arrays["drawn_x"], arrays["drawn"] = view.drawn
+        curves.append(["your guess", "drawn_x", "drawn", 5])
+    return panel
+
+
+def evaluated(view, arrays: dict) -> np.ndarray:
+    """Rows of (step, train loss, test loss, train accuracy, test accuracy), put into `arrays`."""
+    table = thin_rows(np.array(view.evaluations, dtype=float).reshape(-1, 5))
+    for i, name in enumerate(("evaluated", "train", "test")):
+        arrays[name] = table[:, i]
+    return table
+
+
+def branch_name(branch) -> str:
+    """What was turned last in a branch: its name in the legend."""
+    if not branch.knobs:
+        return f"to {branch.end}"
+    step, knob, value = branch.knobs[-1]
+    shown = f"{value:.3g}" if isinstance(value, float) else value
+    if isinstance(value, dict | list):
+        shown = "…"
+    return f"{knob} {shown} at {step}"
+
+
+def accuracy_panel(view, arrays: dict) -> dict | None:
+    if view.trainer.data.is_regression:
+        return None
+    table = thin_rows(np.array(view.evaluations, dtype=float).reshape(-1, 5))
+    arrays["accuracy_x"], arrays["train_right"], arrays["test_right"] = table[:, [0, 3, 4]].T
+    curves = [["train", "accuracy_x", "train_right", 1], ["test", "accuracy_x", "test_right", 2]]
+    return {"kind": "curves", "title": "accuracy", "log": False, "curves": curves}
+
+
+def norm_panel(view, arrays: dict) -> dict:
+    """Gradient norm before and after clipping, and the share of steps that were clipped."""
+    numbers = view.trainer.history.numbers()
+    x, arrays["before"] = thin(numbers[:, 1])
+    curves = [["before clipping", x, "before", 0]]
+    title = "gradient norm"
+    clipped = numbers[:, 2] < numbers[:, 1] * (1 - 1e-6)
+    if clipped.any():
+        arrays["after"] = thin(numbers[:, 2])[1]
+        curves.append(["after", x, "after", 1])
+        title += f" ({clipped[-100:].mean():.0%} of the last {len(clipped[-100:])} steps clipped)"
+    return {"kind": "curves", "title": title, "log": True, "curves": curves}
+
+
+def samples_panel(view, arrays: dict) -> dict | None:
+    """What the network makes of test samples: regions of the plane, images, or a fitted curve."""
+    data = view.trainer.data
+    if data.is_regression and data.features == 1 and data.outputs == 1:
+        return _fit(view.trainer, arrays)
+    if data.is_2d and data.classes == 2:
+        return _regions(view, arrays)
+    if data.is_image and not data.is_regression:
+        return _images(view, arrays)
+    return None
+
+
+def _predict(trainer, x: torch.Tensor) -> torch.Tensor:
+    like = trainer.model.theta
+    return trainer.model.predict(x.to(like.device, like.dtype)).float().cpu()
+
+
+def _class_probabilities(outputs: torch.Tensor) -> torch.Tensor:
+    """Outputs (N, C) → (N, C); one output is the log odds of class 1."""
+    if outputs.shape[1] == 1:
+        p = outputs.sigmoid()
+        return torch.cat([1 - p, p], 1)
+    return outputs.softmax(1)
+
+
+def _regions(view, arrays: dict) -> dict:
+    x, trainer = view.trainer.data.x_test.float(), view.trainer
     low, high = x.min(0).values - 0.2, x.max(0).values + 0.2
     axes = [torch.linspace(float(a), float(b), GRID) for a, b in zip(low, high, strict=True)]
     rows, columns = torch.meshgrid(axes[1], axes[0], indexing="ij")
-    grid = torch.stack([columns.ravel(), rows.ravel()], 1).to(trainer.model.theta)
-    arrays["heat"] = trainer.model.predict(grid).softmax(1)[:, 1].cpu().numpy()
+    grid = torch.stack([columns.ravel(), rows.ravel()], 1)
+    arrays["heat"] = bytes_of(_class_probabilities(_predict(trainer, grid))[:, 1])
     shown = (x[:120] - low) / (high - low)
-    labels = trainer.data.y_test[:120, None].to(shown.dtype)
-    arrays["points"] = torch.cat([shown, labels], 1).numpy()
-    return {
-        "kind": "regions", "title": "decision regions and test samples", "heat": "heat",
-        "shape": [GRID, GRID], "points": "points",
-    }  # fmt: skip
+    labels = trainer.data.y_test[:120, None].float()
+    arrays["points"] = bytes_of(torch.cat([shown, labels], 1))
+    return {"kind": "regions", "title": "decision regions and test samples", "heat": "heat",
+            "shape": [GRID, GRID], "points": "points"}  # fmt: skip
 
 
-def _digits(trainer, arrays: dict) -> dict:
-    x, y = trainer.data.x_test[:DIGITS], trainer.data.y_test[:DIGITS]
-    sure, guess = trainer.model.predict(x.to(trainer.model.theta)).softmax(1).cpu().max(1)
-    arrays["pixels"] = x.numpy()
-    arrays["answers"] = torch.stack([y.double(), guess.double(), sure.double()], 1).numpy()
+def _images(view, arrays: dict) -> dict:
+    data = view.trainer.data
+    x, y = data.x_test[:SAMPLES], data.y_test[:SAMPLES].tolist()
+    sure, guess = _class_probabilities(_predict(view.trainer, x)).max(1)
+    grey = x.reshape(len(x), -1).float()
+    low, high = grey.min(), grey.max()
+    arrays["pixels"] = bytes_of((high - grey) / (high - low).clamp(min=1e-9))
+    marks = ["✓" if a == b else "✗" for a, b in zip(y, guess.tolist(), strict=True)]
+    answers = zip(marks, guess.tolist(), sure.tolist(), strict=True)
+    return {"kind": "images", "title": "test samples: what the network thinks", "pixels": "pixels",
+            "shape": [len(x), *data.image_shape], "wrong": [int(m == "✗") for m in marks],
+            "captions": [f"{m} {g}\n{p:.0%}" for m, g, p in answers]}  # fmt: skip
+
+
+def _fit(trainer, arrays: dict) -> dict:
+    x, y = trainer.data.x_test[:80].float(), trainer.data.y_test[:80].float()
+    grid = torch.linspace(float(x.min()), float(x.max()), 80)[:, None]
+    arrays["data_x"], arrays["data_y"] = x[:, 0].numpy(), y[:, 0].numpy()
+    arrays["fit"] = _predict(trainer, grid)[:, 0].numpy()
+    step = float(grid[1] - grid[0])
+    curves = [["network", [float(grid[0]), step], "fit", 0], ["test samples", "data_x", "data_y",
+                                                              "dots"]]  # fmt: skip
+    return {"kind": "curves", "title": "the fitted curve", "log": False, "x_label": "x",
+            "curves": curves}  # fmt: skip
+
+
+Panel = Callable[..., dict | None]
+
+
+def picture(view, panels: Sequence[Panel]) -> dict:
+    """Everything a painter needs, read from `view.trainer` between two steps.
+
+    view has trainer, evaluations [(step, train loss, test loss, train accuracy, test accuracy)],
+    branches (left ones, `course.timeline.Branch`) and drawn: None or (x, y) arrays.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    made = [panel for make in panels if (panel := make(view, arrays)) is not None]
+    loss = view.trainer.history.loss
     return {
-        "kind": "digits", "title": "test samples: what the network thinks", "pixels": "pixels",
-        "answers": "answers",
+        "step": view.trainer.step_count, "loss": number(loss[-1]) if len(loss) else None,
+        "text": describe(view.trainer, view.evaluations), "panels": made, "arrays": arrays,
     }  # fmt: skip

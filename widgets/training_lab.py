@@ -7,95 +7,96 @@ nbval, a script): `steps` steps, then a still picture with its description in wo
 """
 
 import time
-from collections import deque
 
-from course import (
-    MLP,
-    ClipByNorm,
-    ClipByValue,
-    CourseError,
-    Descend,
-    Momentum,
-    Trainer,
-    load_data,
-)
-from course import chain as make_chain
+import torch
+
+from course import CourseError, Trainer
 from course.errors import check_choice, check_count
-from course.knobs import set_threshold
+from course.recipe import replay
+from course.timeline import Timeline
 
 from .controls import Controls
+from .extras import Extras
+from .front_end import cell_name, enter, has_front_end, leave, pin
+from .instruments import DEFAULT, INSTRUMENTS, Instrument, guarded
 from .picture import describe, picture
 from .runner import Runner
+from .setup import Setup, from_knobs, from_recipe, is_recipe
 from .still import still
 
-FRAMES = 15  # a second, at most
+FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM
+CALM = 2
 SHARE = 1 / 3  # of the time may go into pictures, at most
-CHECKPOINT = 100  # steps between two points one can go back to
-LABS: dict[str, "TrainingLab"] = {}  # re-running a cell stops the lab it replaces
 
 
-def has_front_end() -> bool:
-    """True in a notebook that somebody looks at: a front end allows input, papermill does not."""
-    try:
-        from IPython import get_ipython
-
-        kernel = getattr(get_ipython(), "kernel", None)
-        return kernel is not None and bool(kernel._allow_stdin)
-    except (ImportError, AttributeError):
-        return False
-
-
-class TrainingLab:
+class TrainingLab(Extras):
     """A network in training, with its knobs.
 
-    data: a name ("digits", "moons", "spirals") or a `Dataset`. sizes: layer sizes; default: one
-    hidden layer of 64. lr, momentum (exponential-average form), clip ("off", "value", "norm")
-    with threshold, batch_size, seed, device: where the run starts; all but seed and sizes may
-    change while it trains. steps: how long a headless lab trains. interactive: None finds out.
-    name: a new lab of the same name stops the old one. Raises `CourseError` for bad values.
+    data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
+    recipe (dict, JSON text or file), which is replayed to its end. sizes: layer sizes; default: one
+    hidden layer of 64. optimiser: a name of `course.knobs.OPTIMISERS`; momentum in its form; clip
+    ("off", "value", "norm") with threshold. All but data, sizes, activation, init and seed may
+    change while it trains. steps: how long a headless lab trains. instruments: names of
+    `INSTRUMENTS`. interactive: None finds out. name: a new lab of the same name stops the old one;
+    default: the notebook cell. Raises `CourseError` for bad values.
     """
 
     def __init__(
         self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", threshold=1.0,
-        batch_size=32, seed=0, steps=300, device="cpu", interactive=None, name="lab",
+        batch_size=32, seed=0, steps=300, activation="relu", init=None, optimiser="momentum",
+        instruments=DEFAULT, device="cpu", interactive=None, name=None,
     ):  # fmt: skip
-        check_choice("clip", clip, ("off", "value", "norm"))
-        self.data = load_data(data, seed) if isinstance(data, str) else data
-        self.sizes = list(sizes or (self.data.features, 64, self.data.classes))
         self.steps = check_count("steps", steps, 0, 10**7, "how long a headless lab trains")
-        self._start = {
-            "lr": lr, "momentum": momentum, "clip": clip, "threshold": threshold,
-            "batch_size": batch_size, "device": device,
-        }  # fmt: skip
-        self.seed, self.name = seed, name
-        self.runner = Runner(self.tick, self._apply, self._between, self._failed)
+        for instrument in instruments:
+            check_choice("instrument", instrument, INSTRUMENTS)
+        torch.set_num_threads(1)  # recipes say so, and small networks are faster
+        done: dict | None = None
+        if isinstance(data, Trainer):
+            self.setup = Setup(None, data.data, data)
+        elif is_recipe(data):
+            self.setup, done = from_recipe(data)
+        else:
+            self.setup = from_knobs(data, sizes, activation, init, optimiser, lr, momentum, clip,
+                                    threshold, batch_size, seed)  # fmt: skip
+        self.name = name or cell_name()
+        self.runner = Runner(self.tick, self.apply, self.between, self.failed)
         self.interactive = has_front_end() if interactive is None else bool(interactive)
-        self.message = ""
-        self.trainer = self._build()
-        self._reset_views()
-        if name in LABS:
-            LABS[name].close()
-        LABS[name] = self
-        self.controls = Controls(self) if self.interactive else None
-        if self.controls:
+        self.controls: Controls | None = None
+        self.instruments: dict[str, Instrument] = {k: INSTRUMENTS[k]() for k in instruments}
+        self._begin(self.setup.build())
+        if device != "cpu":
+            self.trainer.to(device)
+        if done is not None:
+            self._replay(done)
+        enter(self)
+        if self.interactive:
+            self.controls = Controls(self)
             self._show()
 
-    def _build(self) -> Trainer:
-        s = self._start
-        clips = {"value": ClipByValue, "norm": ClipByNorm}
-        clip = [clips[s["clip"]](s["threshold"])] if s["clip"] != "off" else []
-        steps = make_chain(*clip, Momentum(s["momentum"]), Descend(s["lr"]))
-        model = MLP(self.sizes, seed=self.seed)
-        trainer = Trainer(model, self.data, steps, s["batch_size"], self.seed)
-        set_threshold(trainer, s["threshold"])
-        return trainer if s["device"] == "cpu" else trainer.to(s["device"])
-
-    def _reset_views(self) -> None:
-        self.evaluations: list[tuple] = []
-        self.checkpoints: deque = deque(maxlen=8)
-        self.diverged: int | None = None
+    def _begin(self, trainer: Trainer) -> None:
+        self.trainer, self.timeline = trainer, Timeline(trainer)
+        self.message, self.diverged = "", None
+        self.bets = []
+        self.drawn: tuple | None = None  # the guess, (x, y)
+        self.probe: tuple | None = None  # (step, weights before, weights after)
         self._shown_at = self._cost = 0.0
+        self._probing = False
+        for name in self.instruments:
+            self.instruments[name] = INSTRUMENTS[name]()
         self._look()
+
+    def _replay(self, recipe: dict) -> None:
+        changes = recipe["knobs"]
+        every = max(1, recipe["steps"] // 50)
+        while self.trainer.step_count < recipe["steps"]:
+            to = min(recipe["steps"], (self.trainer.step_count // every + 1) * every)
+            while self.trainer.step_count < to:
+                here = self.trainer.step_count
+                replay(self.trainer, [c for c in changes if c[0] == here], here)
+                self.tick()
+            self._look()
+        end = recipe["steps"]
+        replay(self.trainer, [c for c in changes if c[0] == end], end)
 
     # ---- driving --------------------------------------------------------------------------
 
@@ -120,10 +121,14 @@ class TrainingLab:
             self.run(1)
 
     def tick(self) -> None:
-        """One training step; keep a checkpoint now and then."""
-        if self.trainer.step_count % CHECKPOINT == 0:
-            self._checkpoint()
-        self.trainer.step()
+        """One training step."""
+        if self._probing:
+            before = self.trainer.model.theta.clone()
+            self.timeline.step()
+            self.probe = self.trainer.step_count, before, self.trainer.model.theta.clone()
+            self._probing = False
+        else:
+            self.timeline.step()
 
     def run(self, steps: int) -> "TrainingLab":
         """Train `steps` steps here and now, evaluating along the way."""
@@ -138,85 +143,114 @@ class TrainingLab:
         self._show()
         return self
 
-    def reset(self) -> None:
-        """Start again from the first step, with the knobs as they stand now."""
-        self.runner.stop()
-        self._start = self.trainer.knobs()
-        self.trainer, self.message = self._build(), ""
-        self._reset_views()
-        self._show()
-
     def set(self, knob: str, value) -> None:
         """Turn a knob, running or not. A bad value is shown in the lab; nothing changes."""
         self.runner.turn(knob, value)
 
-    def go_back(self) -> None:
-        """Return to the last checkpoint before the numbers broke."""
+    def reset(self) -> None:
+        """Start again from the first step, with the knobs as they stand now."""
+        self.restart()
+
+    def restart(self, **changes) -> None:
+        """Start again, with the knobs as they stand and new data, hidden, activation, init, seed.
+
+        A lab around one's own Trainer goes back to the step at which it was made.
+        """
         self.runner.stop()
-        if not self.checkpoints:
-            self._say("There is no earlier point to go back to: press Reset.")
-            return
-        if self.diverged is not None:
-            while len(self.checkpoints) > 1 and self.checkpoints[-1]["run"]["step"] > (
-                self.diverged
-            ):
-                self.checkpoints.pop()
-        knobs = self.trainer.knobs()
-        self.trainer.load_state_dict(self.checkpoints[-1])
-        step = self.trainer.step_count
-        self.evaluations = [e for e in self.evaluations if e[0] <= step]
-        self.diverged = None
-        self.message = f"Back at step {step}, with its learning rate (it was {knobs['lr']:.4g})."
+        if self.setup.recipe is None and not changes:
+            self.timeline.go_to(self.timeline.first)
+            self.timeline.leave()
+            self.diverged, self.message = None, ""
+        else:
+            self.setup = self.setup.changed(self.trainer.settings(), **changes)
+            self._begin(self.setup.build())
         if self.controls:
-            self.controls.show_knobs(self.trainer.knobs())
+            self.controls.show_all()
+        self._show()
+
+    def go_to(self, step: int) -> None:
+        """Go to any step of this run, exactly. Raises `CourseError` for one it never had."""
+        self.runner.stop()
+        self.timeline.go_to(step)
+        self.message, self.diverged = "", None
+        self._find_divergence()
+        if self.controls:
+            self.controls.show_knobs()
+        self._show()
+
+    def go_back(self) -> None:
+        """To just before the last knob was turned, or the last kept step, before it diverged."""
+        self.runner.stop()
+        self.timeline.note()
+        broken = self.diverged if self.diverged is not None else self.trainer.step_count
+        changes = [c for c in self.trainer.history.knobs if 0 < c[0] <= broken]
+        kept = [s for s in self.timeline.current.snapshots if s < broken] or [self.timeline.first]
+        step, words = max(kept), "the last one that was kept"
+        if changes and changes[-1][0] > step:
+            step, words = changes[-1][0], f"just before {changes[-1][1]} was turned"
+        self.timeline.go_to(step)
+        self.timeline.leave()
+        self.diverged = None
+        self.message = f"Back at step {step}, {words}."
+        if self.controls:
+            self.controls.show_knobs()
         self._show()
 
     def close(self) -> None:
         """Stop the thread for good."""
         self.runner.stop()
+        leave(self)
 
     # ---- what the runner calls ------------------------------------------------------------
 
-    def _apply(self, knob: str, value) -> None:
+    def apply(self, knob: str, value) -> None:
         try:
             self.trainer.set(knob, value)
             self.message = ""
         except CourseError as error:
             self.message = f"Not changed: {error}"
-            if self.controls:
-                self.controls.show_knobs(self.trainer.knobs())
+        if self.controls and self.message:
+            self.controls.show_knobs()
         if not self.runner.running:
             self._show()
 
-    def _between(self) -> None:
+    def between(self) -> None:
         """After a slice of steps: a frame, if it is time and the browser has kept up."""
         now = time.monotonic()
-        pause = max(1 / FRAMES, self._cost / SHARE)
+        frames = CALM if self.controls and self.controls.canvas.calm else FRAMES
+        pause = max(1 / frames, self._cost / SHARE)
         if now - self._shown_at < pause or (self.controls and not self.controls.ready()):
+            if self.trainer.history.filled % 64 == 0:
+                self._find_divergence()  # also when nobody looks
             return
         self._shown_at = now
         self._look()
         self._show()
         self._cost = time.monotonic() - now
 
-    def _failed(self, error: Exception) -> None:
-        self._say(f"The training stopped: {type(error).__name__}: {error}")
+    def failed(self, error: Exception) -> None:
+        words = f"{type(error).__name__}: {error}"
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            words = "the GPU's memory is full; choose a smaller batch or another device"
+        self._say(f"The training stopped at step {self.trainer.step_count}: {words}")
         if self.controls:
             self.controls.paused()
 
-    def _checkpoint(self) -> None:
-        if self.trainer.check_finite() is None:
-            self.checkpoints.append(self.trainer.state_dict())
-
     def _look(self) -> None:
         """Evaluate, and pause when the numbers have broken."""
-        train, test = self.trainer.evaluate("train"), self.trainer.evaluate("test")
-        if not self.evaluations or self.evaluations[-1][0] < self.trainer.step_count:
-            self.evaluations.append((self.trainer.step_count, train[0], test[0], train[1], test[1]))
+        rows, step = self.timeline.note().evaluations, self.trainer.step_count
+        if not any(row[0] == step for row in rows[-1:]) and (not rows or rows[-1][0] < step):
+            (a, b), (c, d) = self.trainer.evaluate("train"), self.trainer.evaluate("test")
+            rows.append((step, a, c, b, d))
+        self._probing = "update ratio" in self.instruments
+        self._find_divergence()
+        self.settle()
+
+    def _find_divergence(self) -> None:
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
             self.diverged = first
-            self.runner._stop.set()
+            self.runner.stopping.set()
             self.message = (
                 f"Diverged: the loss or its gradient is no finite number since step {first + 1}. "
                 f"The learning rate {self.trainer.knobs()['lr']:.4g} is too high for this network: "
@@ -224,6 +258,18 @@ class TrainingLab:
             )
 
     # ---- showing --------------------------------------------------------------------------
+
+    @property
+    def evaluations(self) -> list[tuple]:
+        """[(step, train loss, test loss, train accuracy, test accuracy)] up to this step."""
+        rows = self.timeline.current.evaluations
+        return [row for row in rows if row[0] <= self.trainer.step_count]
+
+    @property
+    def branches(self) -> list:
+        """The other branches, and what lies ahead when the lab has gone back."""
+        t = self.timeline
+        return [b for b in t.branches if b is not t.current or t.in_the_past()]
 
     def summary(self) -> str:
         """The state in words."""
@@ -233,7 +279,11 @@ class TrainingLab:
     status = property(summary)
 
     def picture(self) -> dict:
-        return picture(self.trainer, self.evaluations)
+        self.timeline.note()
+        made = picture(self, [guarded(i, name) for name, i in list(self.instruments.items())])
+        if self.controls and self.controls.canvas.drawing:
+            made["expect"] = {"x": self.trainer.step_count + self.steps, "y": [0.01, 5]}
+        return made
 
     def still(self) -> bytes:
         """The picture as PNG bytes."""
@@ -246,7 +296,7 @@ class TrainingLab:
 
     def _show(self) -> None:
         if self.controls:
-            self.controls.show(self)
+            self.controls.show()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.interactive and self.trainer.step_count == 0:
@@ -254,6 +304,7 @@ class TrainingLab:
         bundle = {"text/plain": f"TrainingLab. {self.summary()}", "image/png": self.still()}
         alt = {"image/png": {"alt": self.summary()}}
         if self.controls:
+            pin(self)
             view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = view
         return bundle, alt

@@ -1,0 +1,97 @@
+"""Your hand against the autopilot: did you learn a schedule, or a seed?
+
+A recording (a recipe with its knob changes) is replayed on seeds it has never seen, and so are
+three autopilots with as many steps: the best constant rate, a cosine and Adam. Each autopilot's
+rate is chosen from a grid on the seed of the recording, as the hand had only that seed too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .adaptive import Adam
+from .chains import Chain, build_chain, chain
+from .errors import CourseError, check_count
+from .recipe import load_recipe, run_recipe
+from .schedules import Cosine
+from .transforms import Descend, Momentum
+
+RATES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0)
+ADAM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+HAND = "your hand"
+
+
+@dataclass
+class Duel:
+    """losses: {name: test loss on each seed (seeds,)}; rates: {autopilot: the rate it chose}."""
+
+    losses: dict[str, np.ndarray]
+    rates: dict[str, float]
+    seeds: list[int]
+
+    @property
+    def ranking(self) -> list[str]:
+        """Names from the lowest median loss to the highest."""
+        return sorted(self.losses, key=lambda name: float(np.median(self.losses[name])))
+
+    def won(self, rival: str) -> int:
+        """On how many seeds the hand ended lower than this rival."""
+        return int((self.losses[HAND] < self.losses[rival]).sum())
+
+    def __str__(self):
+        lines = [f"{'':14}{'median':>9}{'lowest':>9}{'highest':>9}   hand lower on"]
+        for name in self.ranking:
+            v = self.losses[name]
+            lower = "" if name == HAND else f"{self.won(name)} of {len(v)} seeds"
+            rate = f" (rate {self.rates[name]:g})" if name in self.rates else ""
+            lines.append(
+                f"{name:14}{np.median(v):9.4f}{v.min():9.4f}{v.max():9.4f}   {lower}{rate}"
+            )
+        return "\n".join(lines)
+
+
+def duel(recipe, seeds: int = 10) -> Duel:
+    """Replay a recording and the autopilots on `seeds` unseen seeds.
+
+    Raises `CourseError` for a recipe without steps, or one on own data or an own module.
+    """
+    recipe = load_recipe(recipe)
+    seeds = check_count("seeds", seeds, 1, 1000, "10 show the spread")
+    if recipe["steps"] < 1:
+        raise CourseError("steps = 0 in the recording; train at least 1 step, then duel")
+    unseen = [recipe["seed"] + 1 + i for i in range(seeds)]
+    hand = np.array([_loss(recipe, seed) for seed in unseen])
+    losses, rates = {HAND: hand}, {}
+    for name, grid, make in (
+        ("constant", RATES, lambda rate: _plain(recipe, rate)),
+        ("cosine", RATES, lambda rate: _plain(recipe, Cosine(rate, steps=recipe["steps"]))),
+        ("Adam", ADAM_RATES, lambda rate: chain(Adam(), Descend(rate))),
+    ):
+        tried = {rate: _loss(_autopilot(recipe, make(rate)), recipe["seed"]) for rate in grid}
+        rates[name] = min(tried, key=lambda rate: _finite(tried[rate]))
+        steps = make(rates[name])
+        losses[name] = np.array([_loss(_autopilot(recipe, steps), seed) for seed in unseen])
+    return Duel(losses, rates, unseen)
+
+
+def _finite(loss: float) -> float:
+    return loss if np.isfinite(loss) else np.inf
+
+
+def _plain(recipe: dict, rate) -> Chain:
+    """The recording's own momentum at its start, no clipping, and this rate."""
+    beta = next((t.beta for t in build_chain(recipe["chain"]).transforms
+                 if isinstance(t, Momentum)), 0.0)  # fmt: skip
+    return chain(Momentum(beta), Descend(rate))
+
+
+def _autopilot(recipe: dict, steps: Chain) -> dict:
+    return recipe | {"chain": steps.describe(), "knobs": []}
+
+
+def _loss(recipe: dict, seed: int) -> float:
+    """Test loss of the run with other first weights and another order of the data."""
+    if "seed" not in recipe["model"]:
+        raise CourseError("the recording's model has no seed to change; duel with a course network")
+    model = recipe["model"] | {"seed": seed}
+    return run_recipe(recipe | {"seed": seed, "model": model}).evaluate("test")[0]

@@ -1,0 +1,78 @@
+"""Presets: classic behaviours to look at, each a recipe before its first step.
+
+The tests hold every preset to what its words promise, over several seeds.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .adaptive import Adam
+from .chains import chain
+from .data import load_data
+from .errors import check_choice
+from .model import MLP
+from .trainer import Trainer
+from .transforms import Descend, HeavyBall
+
+
+class Preset(NamedTuple):
+    """words: what to watch and what to try; build(seed): the trainer."""
+
+    words: str
+    build: Callable[[int], Trainer]
+
+
+def divergence(seed: int) -> Trainer:
+    return Trainer(MLP([64, 64, 10], seed=seed, dropout=0.0), load_data("digits"),
+                   chain(Descend(3.0)), seed=seed)  # fmt: skip
+
+
+def zig_zag(seed: int) -> Trainer:
+    data = load_data("digits")
+    model = MLP([64, 64, 10], seed=seed, dropout=0.0)
+    return Trainer(model, data, chain(Descend(1.6)), len(data.y_train), seed)
+
+
+def cliff(seed: int) -> Trainer:
+    model = MLP([64, 32, 32, 32, 32, 32, 10], seed=seed, dropout=0.0)
+    return Trainer(model, load_data("digits"), chain(HeavyBall(0.9), Descend(0.1)), seed=seed)
+
+
+def plateau(seed: int) -> Trainer:
+    model = MLP([64, 32, 32, 32, 32, 10], "sigmoid", seed=seed, dropout=0.0)
+    return Trainer(model, load_data("digits"), chain(Descend(0.3)), seed=seed)
+
+
+def over_fit(seed: int) -> Trainer:
+    data = load_data("digits").subset(100)
+    model = MLP([64, 256, 10], seed=seed, dropout=0.0)
+    trainer = Trainer(model, data, chain(Adam(), Descend(0.003)), seed=seed)
+    trainer.label_noise = 0.2
+    trainer.relabel(data.noisy_labels(0.2, seed))
+    trainer.start = trainer.settings(), *trainer.start[1:]
+    return trainer
+
+
+PRESETS = {
+    "divergence": Preset(
+        "The rate is too large: the loss jumps, then parks near ln 10, for every unit is dead "
+        "(switch on activations). Lower the rate: nothing comes back. Go back first.", divergence),
+    "zig-zag": Preset(
+        "All data at once, a rate near the edge: the loss falls, yet rises at many steps. Watch "
+        "sharpness and the edge; lower the rate, or add momentum.", zig_zag),
+    "cliff": Preset(
+        "Deep, with momentum: the gradient norm leaps to many times its usual size, and the loss "
+        "with it. Reset and switch clipping by norm on.", cliff),
+    "plateau": Preset(
+        "Four sigmoid layers: nothing seems to happen for a thousand steps, then it does. Watch "
+        "the gradients of the first layer; try adam, or start again with relu.", plateau),
+    "over-fit": Preset(
+        "100 images, a fifth of the labels wrong: training accuracy goes to 100 %, the test loss "
+        "rises. Turn up L2, dropout or augmentation while it trains.", over_fit),
+}  # fmt: skip
+
+
+def preset(name: str, seed: int = 0) -> dict:
+    """The recipe of a preset."""
+    check_choice("preset", name, PRESETS)
+    return PRESETS[name].build(seed).recipe()

@@ -1,0 +1,199 @@
+"""DescentLab: optimisers race on a surface of two weights, and every knob is live.
+
+    lab = DescentLab("ravine"); lab
+
+In a notebook with a front end: buttons, knobs, a start to drag and an (α, β) diagram to drag a
+point in. Without one: `steps` steps, then a still picture with its description in words.
+"""
+
+import atexit
+import time
+
+import numpy as np
+
+from course import CourseError
+from course.errors import check_count
+
+from .descent_controls import DescentControls
+from .descent_race import LONGEST, Race
+from .descent_still import describe, still, summary
+from .runner import Runner
+from .training_lab import has_front_end
+
+FRAMES = 15  # a second, at most
+IDLE = 0.004  # seconds between two looks at the clock
+LABS: dict[str, "DescentLab"] = {}  # re-running a cell stops the lab it replaces
+
+
+@atexit.register
+def close_all() -> None:
+    """No thread may be inside torch while the interpreter goes away."""
+    for lab in LABS.values():
+        lab.close()
+
+
+class DescentLab:
+    """A race of optimisers, with its knobs.
+
+    surface: "quadratic" (with its `condition`, and `rotation` in degrees), "ravine", "Rosenbrock",
+    "saddle" or "cliff". racers: who is shown, of "gradient descent", "momentum" (the documents'
+    exponential average), "heavy ball", "Adam", "Newton", "clipped descent" (by norm). lr: None for
+    rates that suit the surface, a number for all but Newton, or {racer: rate}. beta: of momentum
+    and heavy ball. start: (x, y). Other knobs by name: threshold (of clipping), damping
+    (Newton's), form (which momentum the (α, β) diagram is about), speed (steps a second), replay
+    (race anew, `steps` steps at once, whenever a knob is turned).
+    steps: the length of a headless race and of a replay. interactive: None finds out. name: a new
+    lab of the same name stops the old one. Raises `CourseError` for bad values.
+    """
+
+    def __init__(
+        self, surface="ravine", racers=("gradient descent", "momentum"), lr=None, beta=0.9,
+        condition=100, start=None, steps=100, interactive=None, name="descent", **knobs,
+    ):  # fmt: skip
+        self.steps = check_count("steps", steps, 0, LONGEST, "how long a headless lab races")
+        self.race = Race(
+            surface=surface, racers=racers, lr=lr, beta=beta, condition=condition, start=start,
+            **knobs,
+        )  # fmt: skip
+        self.name, self.message = name, ""
+        self._next = self._shown_at = 0.0
+        self.runner = Runner(self._paced, self._apply, self._between, self._failed)
+        self.interactive = has_front_end() if interactive is None else bool(interactive)
+        if name in LABS:
+            LABS[name].close()
+        LABS[name] = self
+        self.controls = DescentControls(self) if self.interactive else None
+        self._replay()
+        self._show()
+
+    # ---- driving --------------------------------------------------------------------------
+
+    def play(self) -> None:
+        """Race in the background until paused, or until all have arrived or diverged."""
+        if self.race.over():
+            self.message = "The race is over: press Reset, or move the start."
+            return self._show()
+        self.message, self._next = "", time.monotonic()
+        if self.controls:
+            self.controls.playing()
+        self.runner.start()
+
+    def pause(self) -> None:
+        self.runner.stop()
+        self._show()
+
+    def step(self) -> None:
+        """Pause, then one step."""
+        self.run(1)
+
+    def run(self, steps: int) -> "DescentLab":
+        """Race `steps` steps here and now; a race ends after 10,000."""
+        self.runner.stop()
+        steps = check_count("steps", steps, 0, LONGEST, "0 or more")
+        for _ in range(min(steps, LONGEST - self.race.step_count)):
+            self.race.step()
+        self._show()
+        return self
+
+    def reset(self, start=None) -> None:
+        """Everyone back to the start, or to a new one, with the knobs as they stand."""
+        self.runner.stop()
+        if start is None:
+            self.race.restart()
+        else:
+            self.race.change(start=start)
+        self.message = ""
+        self._show()
+
+    def set(self, knob: str, value) -> None:
+        """Turn a knob, running or not: a key of `knobs()`, or "point" for (α, β) of the diagram.
+
+        A bad value is shown in the lab; nothing changes. A new surface or start begins the race
+        again; with every other knob it goes on from where the points are.
+        """
+        self.runner.turn(knob, value)
+
+    def close(self) -> None:
+        """Stop the thread for good."""
+        self.runner.stop()
+
+    # ---- what the runner calls ------------------------------------------------------------
+
+    def _paced(self) -> None:
+        """A step if it is due, else a short sleep; the thread ends with the race."""
+        now = time.monotonic()
+        if now < self._next:
+            return time.sleep(min(IDLE, self._next - now))
+        # After a hold-up go on at the same pace: no rush to catch up.
+        self._next = max(self._next, now - 0.1) + 1 / self.race.knobs["speed"]
+        self.race.step()
+        if self.race.over():
+            self.runner.stopping.set()
+
+    def _apply(self, knob: str, value) -> None:
+        try:
+            self.race.change(**{knob: value})
+            self.message = ""
+            self._replay()
+        except CourseError as error:
+            self.message = f"Not changed: {error}"
+        if self.controls:
+            self.controls.show_knobs(self.race.knobs)
+        if not self.runner.running:
+            self._show()
+
+    def _replay(self) -> None:
+        if self.race.knobs["replay"]:
+            self.race.restart()
+            for _ in range(self.steps):
+                self.race.step()
+
+    def _between(self) -> None:
+        """After a slice: a frame, if it is time and the browser has kept up; then rest."""
+        stopping = self.runner.stopping.is_set()
+        now = time.monotonic()
+        if stopping or now - self._shown_at >= 1 / FRAMES:
+            self._shown_at = now
+            self._show()
+        rest = min(self._next, self._shown_at + 1 / FRAMES) - time.monotonic()
+        if rest > 0 and not stopping:
+            self.runner.stopping.wait(rest)
+
+    def _failed(self, error: Exception) -> None:
+        self.message = f"The race stopped: {type(error).__name__}: {error}"
+        self._show()
+
+    # ---- showing --------------------------------------------------------------------------
+
+    def knobs(self) -> dict:
+        """All knobs as they stand: numbers, names and {racer: rate}."""
+        return {**self.race.knobs, "lr": dict(self.race.knobs["lr"])}
+
+    @property
+    def paths(self) -> dict[str, np.ndarray]:
+        """{racer: (steps + 1, 2)}: where each shown racer has been; NaN once it has diverged."""
+        return self.race.paths()
+
+    def summary(self) -> str:
+        """The state in words, short enough to be read aloud."""
+        return f"{summary(self.race)} {self.message}".strip()
+
+    status = property(summary)
+
+    def still(self) -> bytes:
+        """The picture as PNG bytes."""
+        return still(self.race)
+
+    def _show(self) -> None:
+        if self.controls:
+            self.controls.show(self)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        if not self.interactive and self.race.step_count == 0:
+            self.run(self.steps)
+        words = f"{describe(self.race)} {self.summary()}"
+        bundle = {"text/plain": f"DescentLab. {words}", "image/png": self.still()}
+        if self.controls:
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
+            bundle["application/vnd.jupyter.widget-view+json"] = view
+        return bundle, {"image/png": {"alt": words}}

@@ -1,0 +1,192 @@
+"""What a lab does besides training: schedules, starting again, guesses, and the way home."""
+
+from typing import Any
+
+import numpy as np
+
+from course import CourseError
+from course.duel import duel
+from course.errors import check_choice, check_count, check_number
+from course.presets import preset
+from course.progress import Progress
+from course.recipe_code import as_code
+from course.schedules import Cosine, Step, Warmup
+
+from .instruments import INSTRUMENTS, Instrument
+from .picture import POINTS, thin
+from .setup import from_recipe, plain
+
+SHAPES = {
+    "warm-up": lambda end: Warmup(1.0, max(1, end // 10)),
+    "cosine": lambda end: Cosine(1.0, end),
+    "step": lambda end: Step(1.0, max(1, end // 3)),
+}
+
+
+class Extras:
+    """The part of `TrainingLab` that its drawer calls."""
+
+    trainer: Any
+    timeline: Any
+    setup: Any
+    steps: int
+    controls: Any
+    drawn: Any
+    set: Any
+    restart: Any
+    _begin: Any
+    _show: Any
+    _say: Any
+    runner: Any
+    bets: list[dict]
+    message: str
+    diverged: int | None
+    instruments: dict[str, Instrument]
+    _find_divergence: Any
+
+    def schedule(self, name: str) -> None:
+        """Let the rate follow a schedule from its present value to the planned end of the run."""
+        check_choice("schedule", name, ("constant", *SHAPES))
+        lr, here = self.trainer.knobs()["lr"], self.trainer.step_count
+        if name == "constant":
+            self.set("lr", lr)
+            return
+        shape = SHAPES[name](here + self.steps)
+        now = shape.value(here) if name != "warm-up" else 1.0
+        options = {k: v for k, v in shape.describe().items() if k != "kind"}
+        first = next(iter(options))  # peak or start
+        self.set("lr", type(shape)(**(options | {first: lr / now})))
+
+    # ---- looking ---------------------------------------------------------------------------
+
+    def switch(self, branch: int) -> None:
+        """Go on with another of `branches`, at its end."""
+        self.runner.stop()
+        self.timeline.switch(branch)
+        self.message, self.diverged = "", None
+        self._find_divergence()
+        if self.controls:
+            self.controls.show_knobs()
+        self._show()
+
+    def watch(self, instrument: str, on: bool = True) -> None:
+        """Switch an instrument on or off."""
+        check_choice("instrument", instrument, INSTRUMENTS)
+        if on and instrument not in self.instruments:
+            self.instruments[instrument] = INSTRUMENTS[instrument]()
+        elif not on:
+            self.instruments.pop(instrument, None)
+        if not self.runner.running:
+            self._show()
+
+    # ---- starting again -------------------------------------------------------------------
+
+    def restart_with(self, data: str, hidden: str, activation: str, init: str, seed: int) -> None:
+        """`restart`, from the drawer's fields; hidden: widths such as '64, 32', or nothing."""
+        model = self.setup.recipe["model"]
+        changes: dict[str, Any] = {"activation": activation, "init": init, "seed": seed}
+        if data != self.setup.recipe["data"].get("name", "own"):
+            changes["data"] = data
+        try:
+            widths = [int(part) for part in hidden.replace(",", " ").split()]
+        except ValueError:
+            raise CourseError(
+                f"hidden widths = {hidden!r}; allowed: whole numbers with commas, as 64, 32"
+            ) from None
+        if activation != model["activation"] and init == model["init"]:
+            del changes["init"]  # what suits the new activation
+        self.restart(hidden=widths, **changes)
+
+    def take_preset(self, name: str) -> None:
+        """Start the run of a preset (`course.presets`)."""
+        self.runner.stop()
+        self.setup, _ = from_recipe(preset(name))
+        self._begin(self.setup.build())
+        if self.controls:
+            self.controls.show_all()
+        self._show()
+
+    # ---- the way home ---------------------------------------------------------------------
+
+    def recipe(self) -> dict:
+        """What reproduces this run up to the step it is at (see `course.recipe`)."""
+        return self.trainer.recipe()
+
+    def code(self) -> str:
+        """The same run as a short program."""
+        return as_code(self.recipe())
+
+    def duel(self, seeds: int = 10):
+        """Replay this run's knob changes on unseen seeds against autopilots (`course.duel`)."""
+        return duel(self.recipe(), seeds)
+
+    def show_home(self, what: str) -> None:
+        self.runner.stop()
+        if what == "duel":
+            self._say("Dueling on ten seeds: a few seconds …")
+        made = {"recipe": lambda: plain(self.recipe()), "code": self.code,
+                "duel": lambda: str(self.duel())}[what]()  # fmt: skip
+        self.controls.drawer.text.value = made
+        self._say(f"The {what} is in the text field.")
+
+    def copy(self, text: str) -> None:
+        """Ask the browser to put a text on its clipboard."""
+        self.controls.canvas.copy(text)
+        self._say("Copied." if text else "There is nothing to copy yet: press Show recipe first.")
+
+    # ---- guesses --------------------------------------------------------------------------
+
+    def let_draw(self, on: bool) -> None:
+        self.controls.canvas.drawing = bool(on)
+        self._show()
+
+    def guess_curve(self, points: list) -> None:
+        """Guess the batch loss: [[step, loss], …] with rising steps. Scored when they are past."""
+        if len(points) < 2 or any(not (len(p) == 2 and p[1] > 0) for p in points):
+            raise CourseError("the drawn curve needs at least 2 points above 0; draw from left to "
+                              "right")  # fmt: skip
+        xs, ys = (np.array(v, dtype=float) for v in zip(*points, strict=True))
+        keep = np.linspace(0, len(xs) - 1, min(len(xs), POINTS)).astype(int)
+        self.drawn = xs[keep], ys[keep]
+        self.bets = [b for b in self.bets if b["question"] != "batch loss"]
+        self.bets.append({"question": "batch loss", "at": int(xs[-1]),
+                          "guess": np.stack(self.drawn, 1).round(6).tolist()})  # fmt: skip
+        self._say("Your curve is noted. Press Play.")
+        self._show()
+
+    def place_bet(self, accuracy: float, at: int) -> None:
+        """Bet the test accuracy after `at` steps. Scored when the run gets there."""
+        if self.trainer.data.is_regression:
+            raise CourseError("a regression has no accuracy to bet on; draw its loss instead")
+        accuracy = check_number("bet", accuracy, 0, 1, "a share of the test rows")
+        here = self.trainer.step_count
+        at = check_count("steps of the bet", at, here + 1, 10**9, "a step still to come")
+        self.bets.append({"question": "test accuracy", "at": at, "guess": accuracy})
+        self._say(f"Your bet is noted: {accuracy:.0%} after {at} steps. Press Play.")
+
+    def settle(self) -> None:
+        """Score the guesses whose step has come."""
+        due = [b for b in self.bets if b["at"] <= self.trainer.step_count]
+        if not due:
+            return
+        self.bets = [b for b in self.bets if b not in due]
+        lines = []
+        for bet in due:
+            if bet["question"] == "batch loss":
+                (first, distance), y = thin(self.trainer.history.loss)
+                steps = first + distance * np.arange(len(y))
+                result: Any = np.stack([steps, y], 1).tolist()
+            else:
+                result = self.trainer.evaluate("test")[1]
+            where = f"lab on {self.trainer.data.name}"
+            entry = Progress().predict(where, bet["question"], bet["guess"], result)
+            off = "could not be compared" if entry["miss"] is None else (
+                f"was off by a factor of {entry['miss']:.2f}")  # fmt: skip
+            shown = "" if isinstance(result, list) else f": it is {result:.1%}"
+            lines.append(f"Your guess of the {bet['question']} {off}{shown}.")
+        counted = Progress().calibration()
+        lines.append(f"Your {counted['guesses']} guesses so far: median factor "
+                     f"{counted.get('median factor', float('nan')):.2f}.")  # fmt: skip
+        self._say(" ".join(lines))
+        if self.controls:
+            self.controls.drawer.show_verdict(" ".join(lines))

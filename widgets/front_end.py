@@ -1,0 +1,59 @@
+"""Who looks at a lab, and which labs there are.
+
+A lab that is on a page is kept until its cell is run again; any other goes, and stops, with the
+last reference to it.
+"""
+
+import atexit
+import weakref
+from typing import Any
+
+LABS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()  # by name
+SHOWN: dict[str, Any] = {}
+
+
+def has_front_end() -> bool:
+    """True in a notebook that somebody looks at: a front end allows input, papermill does not."""
+    try:
+        from IPython import get_ipython
+
+        kernel = getattr(get_ipython(), "kernel", None)
+        return kernel is not None and bool(kernel._allow_stdin)
+    except (ImportError, AttributeError):
+        return False
+
+
+def cell_name() -> str:
+    """The cell that is running, where the front end tells; a lab made there again replaces it."""
+    try:
+        from IPython import get_ipython
+
+        parent = get_ipython().kernel.get_parent("shell")
+        return str(parent["metadata"]["cellId"])
+    except (ImportError, AttributeError, KeyError, TypeError):
+        return "lab"
+
+
+def enter(lab) -> None:
+    """Register a lab; one of the same name is closed."""
+    old = LABS.get(lab.name)
+    if old is not None:
+        old.close()
+    LABS[lab.name] = lab
+
+
+def pin(lab) -> None:
+    """Keep a lab that is shown."""
+    SHOWN[lab.name] = lab
+
+
+def leave(lab) -> None:
+    if lab.name in SHOWN and SHOWN[lab.name] is lab:
+        del SHOWN[lab.name]
+
+
+@atexit.register
+def stop_all() -> None:
+    """A thread inside torch while the interpreter goes away would crash it."""
+    for lab in list(LABS.values()):
+        lab.close()

@@ -1,0 +1,122 @@
+"""How a lab builds its trainer, again and again: from knobs, a recipe, or one's own trainer."""
+
+import json
+from pathlib import Path
+
+from course import (
+    MLP,
+    ClipByNorm,
+    ClipByValue,
+    CourseError,
+    Dataset,
+    Descend,
+    Momentum,
+    Trainer,
+    chain,
+    load_data,
+)
+from course.data import build_data
+from course.errors import check_choice
+from course.knobs import OPTIMISERS
+from course.recipe import SCHEMA, build_recipe, load_recipe, versions
+
+RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the run again
+
+
+class Setup:
+    """recipe: the run before its first step; data: one's own set, or None; trainer: one's own."""
+
+    def __init__(self, recipe: dict | None, data: Dataset | None, trainer: Trainer | None = None):
+        self.recipe, self.data, self.trainer = recipe, data, trainer
+
+    def build(self) -> Trainer:
+        """The trainer before its first step; one's own as it was handed over."""
+        if self.recipe is None:
+            assert self.trainer is not None
+            return self.trainer
+        return build_recipe(self.recipe, self.data)
+
+    def changed(self, settings: dict, **restart) -> "Setup":
+        """Another setup: knobs as in `settings`, and new values for those in `RESTART`."""
+        if self.recipe is None:
+            raise CourseError("a lab around your own Trainer cannot build it again; build a new "
+                              "Trainer and a new lab")  # fmt: skip
+        for name in restart:
+            check_choice("restart", name, RESTART)
+        recipe = self.recipe | {k: v for k, v in settings.items() if k != "dropouts"}
+        data = self.data
+        if "data" in restart:
+            data = load_data(restart["data"], recipe["data"].get("seed", 0))
+            size = min(recipe["batch_size"], len(data.y_train))
+            recipe |= {"augment": [], "label_noise": 0.0, "batch_size": size}
+        elif data is None:
+            data = build_data(recipe["data"])
+        recipe["data"] = data.source or {"own": data.name}
+        if restart:
+            recipe["seed"] = restart.get("seed", recipe["seed"])
+            recipe["model"] = _model(recipe, data, restart, settings["dropouts"])
+        return Setup(recipe, None if data.source else data)
+
+
+def _model(recipe: dict, data: Dataset, restart: dict, dropouts: list[float]) -> dict:
+    """The description of an MLP like the recipe's, for this data, with the changes."""
+    old = recipe["model"]
+    if old.get("kind") != "MLP":
+        raise CourseError(f"{sorted(restart)} start an MLP again, this model is a {old['kind']}")
+    hidden = restart.get("hidden", old["sizes"][1:-1])
+    sizes = [data.features, *hidden, data.outputs]
+    model = MLP(
+        sizes, restart.get("activation", old["activation"]), recipe["seed"],
+        init=restart.get("init", None if "activation" in restart else old["init"]),
+        dropout=dropouts[0] if dropouts else 0.0,
+        loss="mse" if data.is_regression else "cross_entropy",
+    )  # fmt: skip
+    return model.describe()
+
+
+def from_knobs(
+    data, sizes, activation, init, optimiser, lr, momentum, clip, threshold, batch_size, seed
+) -> Setup:
+    """A setup from what a `TrainingLab` is called with."""
+    check_choice("clip", clip, ("off", "value", "norm"))
+    check_choice("optimiser", optimiser, OPTIMISERS)
+    loaded = load_data(data, seed) if isinstance(data, str) else data
+    if not isinstance(loaded, Dataset):
+        raise CourseError(
+            f"data = {data!r}; allowed: a name such as 'digits', a Dataset, a Trainer or a recipe"
+        )
+    sizes = list(sizes or (loaded.features, 64, loaded.outputs))
+    loss = "mse" if loaded.is_regression else "cross_entropy"
+    model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss)
+    clips = {"value": ClipByValue, "norm": ClipByNorm}
+    first = [clips[clip](threshold)] if clip != "off" else []
+    steps = [kind() for kind in OPTIMISERS[optimiser]]
+    for t in steps:
+        if isinstance(t, Momentum):
+            t.beta = momentum
+    recipe = {
+        "schema": SCHEMA, "data": loaded.source or {"own": loaded.name},
+        "model": model.describe(), "chain": chain(*first, *steps, Descend(lr)).describe(),
+        "batch_size": batch_size, "accumulate": 1, "augment": [], "label_noise": 0.0,
+        "threshold": ClipByNorm(threshold).c, "seed": seed, "steps": 0, "knobs": [], "threads": 1,
+        "versions": versions(),
+    }  # fmt: skip
+    return Setup(recipe, None if loaded.source else loaded)
+
+
+def from_recipe(source) -> tuple[Setup, dict]:
+    """(setup, the recipe): a dict, a JSON text or a path."""
+    recipe = load_recipe(source)
+    return Setup(recipe | {"steps": 0, "knobs": []}, None), recipe
+
+
+def is_recipe(source) -> bool:
+    """Whether this is a recipe or a file of one, not the name of a data set."""
+    if isinstance(source, dict | Path):
+        return True
+    return isinstance(source, str) and (source.lstrip().startswith("{") or source.endswith(".json"))
+
+
+def plain(recipe: dict) -> str:
+    """A recipe as the JSON text that a file holds."""
+    return json.dumps(recipe, ensure_ascii=False, indent=1)
