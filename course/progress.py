@@ -33,7 +33,7 @@ class Progress:
             saved = json.loads(self.path.read_text("utf-8"))["predictions"]
             if not all(isinstance(entry, dict) and "question" in entry for entry in saved):
                 raise ValueError("no list of predictions")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
             kept = self.path.with_suffix(".damaged.json")

@@ -59,6 +59,7 @@ class Controls:
                 getattr(lab, method)(*values)
             except CourseError as error:
                 self.show_knobs()
+                self.scrubber.show(lab.trainer.step_count)
                 lab._say(f"Not changed: {error}")
 
         return act
