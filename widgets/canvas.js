@@ -106,11 +106,6 @@ function nameSliders(el) {
     const handle = slider.querySelector(".noUi-handle");
     if (words && handle && !handle.hasAttribute("aria-label")) handle.setAttribute("aria-label", words);
   }
-  for (const input of lab ? lab.querySelectorAll(".widget-text input, .widget-dropdown select") : []) {
-    const words = input.closest(".jupyter-widgets")?.getAttribute("title") || input.getAttribute("title");
-    if (words && !input.hasAttribute("aria-label") && !input.labels?.[0]?.textContent?.trim())
-      input.setAttribute("aria-label", words);
-  }
 }
 
 function render({ model, el }) {

@@ -10,6 +10,12 @@ WIDTH = "300px"
 LABEL = "105px"
 
 
+def named(label: str, width="100px") -> dict:
+    """Options of a field whose name a screen reader reads, and nobody sees."""
+    return {"description": label, "style": {"description_width": "0px"},
+            "layout": ipw.Layout(width=width)}  # fmt: skip
+
+
 class Knob:
     """Base: `box` is what is shown; `show` puts it where the knob stands without turning it."""
 
@@ -57,8 +63,7 @@ class Number(Knob):
                            readout=False, description=label,
                            style={"description_width": LABEL},
                            layout=ipw.Layout(width=WIDTH))  # fmt: skip
-        self.number = ipw.FloatText(value=value, layout=ipw.Layout(width="90px"))
-        self.number.tooltip = f"{label} as a number"
+        self.number = ipw.FloatText(value=value, **named(f"{label} as a number"))
         self.box = ipw.HBox([self.slider, self.number])
         self._watch(self.slider, self.number)
 
@@ -114,8 +119,7 @@ class Whole(Knob):
         self.slider = ipw.IntSlider(value=0, min=0, max=1, description=label, readout=False,
                                     continuous_update=False, style={"description_width": LABEL},
                                     layout=ipw.Layout(width="560px"))  # fmt: skip
-        self.number = ipw.IntText(value=0, layout=ipw.Layout(width="90px"))
-        self.number.tooltip = f"{label} as a number"
+        self.number = ipw.IntText(value=0, **named(f"{label} as a number"))
         self.box = ipw.HBox([self.slider, self.number])
         self._watch(self.slider, self.number)
 

@@ -61,8 +61,10 @@ def jupyter(tmp_path_factory):
 
 
 @pytest.fixture
-def page(jupyter):
-    """A fresh page of a headless Chromium that reaches nothing but the server."""
+def browser_page():
+    """A fresh page of a headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -74,3 +76,9 @@ def page(jupyter):
         page.set_default_timeout(60_000)
         yield page
         browser.close()
+
+
+@pytest.fixture
+def page(jupyter, browser_page):
+    """The same, with JupyterLab running."""
+    return browser_page
