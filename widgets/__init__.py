@@ -1,6 +1,7 @@
 """Labs: a network trains, and every knob is live."""
 
+from .backprop_lab import BackpropLab
 from .descent_lab import DescentLab
 from .training_lab import TrainingLab
 
-__all__ = ["DescentLab", "TrainingLab"]
+__all__ = ["BackpropLab", "DescentLab", "TrainingLab"]
