@@ -34,10 +34,33 @@ def lab(args) -> int:
 def regenerate(args) -> int:
     from .regenerate import regenerate as run
 
-    parameters = {name: value for name, value in args.parameter}
     return run(
-        notebooks_folder(), args.notebook, parameters, args.jobs, args.timeout, args.output_dir
-    )
+        notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,
+        args.output_dir, args.html, args.resume, args.check,
+    )  # fmt: skip
+
+
+def run(args) -> int:
+    """Replay a recipe and say how it ended."""
+    from .recipe import differences, digest, load_recipe, run_recipe
+    from .recipe_code import as_code
+
+    recipe = load_recipe(args.recipe)
+    if args.code:
+        print(as_code(recipe), end="")
+        return 0
+    for line in differences(recipe):
+        print(f"not as in the recipe, so bits may differ: {line}", file=sys.stderr)
+    trainer = run_recipe(recipe)
+    if args.history:
+        header = "step,loss,grad_norm,clipped_norm\n"
+        rows = enumerate(trainer.history.numbers().tolist(), 1)
+        lines = [",".join(map(repr, (step, *row))) for step, row in rows]
+        Path(args.history).write_text(header + "\n".join(lines) + "\n", "utf-8")
+    loss, accuracy = trainer.evaluate("test")
+    print(f"{trainer.step_count} steps, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
+    print(f"history {digest(trainer)}")
+    return 0
 
 
 def doctor(args) -> int:
@@ -55,17 +78,47 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--port", type=int, help="the port to serve on")
     p.set_defaults(run=lab)
 
-    p = commands.add_parser("regenerate", help="run notebooks and store their outputs")
-    p.add_argument("notebook", nargs="*", help="names or paths; default: all of them")
-    p.add_argument(
-        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("name", "value"),
-        help="change a parameter; outputs then go to --output-dir, the originals stay",
-    )  # fmt: skip
-    p.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
-    p.add_argument("--timeout", type=int, default=300, help="seconds a cell may take")
-    p.add_argument(
-        "--output-dir", type=Path, default=None, help="default: in place; `regenerated` with -p"
+    p = commands.add_parser(
+        "regenerate",
+        help="run notebooks and store their outputs",
+        description="""Run notebooks, each in a process of its own, and store their outputs. New
+        outputs replace the old ones only when every cell ran; a failed run is kept beside the
+        notebook as NAME.failed.ipynb. Cells tagged "volatile" show measured times; all other
+        outputs are the same bytes in every run. A summary with links is written to
+        regenerated/index.html, or to the --output-dir.""",
+        epilog="""Exit code: 0 all went well, 1 something failed or differs, 2 bad arguments,
+        130 stopped.""",
     )
+    p.add_argument(
+        "notebook", nargs="*",
+        help="names such as 00_start_here or solutions/00_start_here, or paths; default: all",
+    )  # fmt: skip
+    p.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="change a parameter; may be repeated; the originals stay, outputs go to --output-dir",
+    )  # fmt: skip
+    p.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+        help="how many notebooks run at a time; default: the number of cores, here %(default)s",
+    )  # fmt: skip
+    p.add_argument(
+        "--timeout", type=int, default=300, metavar="SECONDS",
+        help="how long one cell may take; default: %(default)s",
+    )  # fmt: skip
+    p.add_argument(
+        "--output-dir", type=Path, default=None, metavar="FOLDER",
+        help="store there and leave the originals; default: in place, or regenerated/ with -p",
+    )  # fmt: skip
+    p.add_argument(
+        "--html", action="store_true", help="write each notebook as one HTML file that needs no net"
+    )
+    p.add_argument(
+        "--resume", action="store_true", help="skip what ran well before and has not changed since"
+    )
+    p.add_argument(
+        "--check", action="store_true",
+        help="write nothing; fail if a fresh run gives other outputs than those stored",
+    )  # fmt: skip
     p.set_defaults(run=regenerate)
 
     p = commands.add_parser("doctor", help="versions, devices, what is missing and how to mend it")

@@ -1,18 +1,29 @@
-"""Run notebooks with papermill and store their outputs, all or nothing.
+"""`course regenerate`: run notebooks, store their outputs or check them, tell what happened.
 
-A notebook's new outputs replace the old ones only when every cell ran. Each runs in a process of
-its own, so a kernel that dies takes nothing with it. What a failed run produced is kept beside
-the notebook as `<name>.failed.ipynb`.
+Each notebook runs in a kernel of its own (`execute.py`), usually a pre-loaded one (`kernels.py`).
+Its new outputs replace the old ones only when every cell ran. What a failed run produced is kept
+beside the notebook as `<name>.failed.ipynb`.
 """
 
-import os
-import subprocess
+import signal
 import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
+
 from .errors import CourseError, check_count
+from .execute import Run
+from .kernels import obstacle, preloaded
+from .outputs import clean, difference, write
+from .record import Record, code_digest, fingerprint
+from .report import Progress, Result, save_summary, show_table
+
+FOLDER = "regenerated"  # for the summary, the record, and the outputs with other parameters
 
 
 def find(folder: Path, names: list[str]) -> list[Path]:
@@ -20,14 +31,15 @@ def find(folder: Path, names: list[str]) -> list[Path]:
     known = sorted(p for p in folder.rglob("*.ipynb") if _is_source(p.relative_to(folder)))
     if not names:
         return known
-    found = []
+    found: list[Path] = []
     for name in names:
         stem = name.removesuffix(".ipynb")
         here = [p for p in (Path(name), folder / f"{stem}.ipynb") if p.suffix and p.is_file()]
         if not here:
             have = [str(p.relative_to(folder).with_suffix("")) for p in known]
             raise CourseError(f"notebook {name!r} is unknown. Allowed: {have}, or a path")
-        found.append(here[0].resolve())
+        if here[0].resolve() not in found:
+            found.append(here[0].resolve())
     return found
 
 
@@ -46,87 +58,121 @@ def check_parameters(path: Path, parameters: dict[str, str]) -> None:
         raise CourseError(f"{path.name} has no parameter {unknown}. Allowed: {sorted(known)}")
 
 
-def clean(notebook) -> None:
-    """Drop what differs from run to run: times, paths, papermill's own notes."""
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.pop("widgets", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-        if cell.cell_type == "code":
-            cell.outputs = merge_streams(cell.outputs)
-        if cell.metadata.get("tags") == []:
-            del cell.metadata["tags"]
-
-
-def merge_streams(outputs: list) -> list:
-    """Printed text arrives in pieces cut by chance: join neighbours of the same stream."""
-    merged: list = []
-    for output in outputs:
-        last = merged[-1] if merged else None
-        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
-            last.text += output.text
-        else:
-            merged.append(output)
-    return merged
-
-
-def first_problem(notebook) -> str | None:
-    """Which cell failed, in words; None when all ran.
-
-    papermill calls cells completed although the kernel died: a code cell has run to its end only
-    if the kernel replied. Its own red notices are not cells of the notebook.
-    """
-    ours = [
-        c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])
-    ]
-    for number, cell in enumerate(ours):
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return f"cell {number}: {output.ename}: {output.evalue}"
-        if "shell.execute_reply" not in cell.metadata.get("execution", {}):
-            return f"cell {number}: did not run to its end (the kernel died, or it took too long)"
-    return None
-
-
-def run_one(path: Path, target: Path, parameters: dict[str, str], timeout: int) -> str | None:
-    """Run one notebook; None when it went well, else what went wrong."""
-    import nbformat
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".tmp.ipynb", prefix=".", dir=target.parent)
-    os.close(handle)
-    output = Path(name)
-    command = [sys.executable, "-m", "papermill", str(path), name, "--cwd", str(path.parent)]
-    command += ["--kernel", "python3", "--execution-timeout", str(timeout)]
-    command += ["--no-progress-bar", "--log-level", "ERROR"]
-    for key, value in parameters.items():
-        command += ["-p", key, value]
-    failed = target.with_suffix(".failed.ipynb")
+def read(path: Path) -> nbformat.NotebookNode:
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if not output.stat().st_size:
-            return done.stderr.strip()[-500:] or "papermill wrote nothing"
-        notebook = nbformat.read(output, as_version=4)
-        problem = first_problem(notebook)
-        if problem is None and done.returncode:
-            problem = f"papermill ended with {done.returncode}: {done.stderr.strip()[-300:]}"
-        if problem is None:
-            clean(notebook)
-            nbformat.write(notebook, output)
-            os.chmod(output, 0o644)
-            os.replace(output, target)  # atomic: the old outputs or the new, never half
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise CourseError(f"{path} is not a readable notebook: {error}") from None
+
+
+def store(result: Result, run: Run) -> None:
+    """Put the outputs in place, or what a failed run produced beside it."""
+    failed = result.target.with_suffix(".failed.ipynb")
+    try:
+        if run.problem is None:
+            clean(run.notebook)
+            write(run.notebook, result.target)
             failed.unlink(missing_ok=True)
-        else:
-            os.replace(output, failed)
-            problem += f" (kept: {failed.name})"
-        return problem
+            result.status = "ok"
+        elif run.notebook is not None:
+            write(run.notebook, failed)
+            result.problem = f"{run.problem} (kept: {failed.name})"
+    except OSError as error:
+        told = f"{run.problem}; moreover, " if run.problem else ""
+        result.problem = f"{told}the outputs could not be written ({error}). Earlier ones stay"
+
+
+def compare(result: Result, run: Run) -> None:
+    """Hold the fresh outputs against the stored ones; write nothing."""
+    if run.problem is None and run.notebook is not None:
+        result.problem = difference(read(result.path), run.notebook)
+        result.status = "DIFFERS" if result.problem else "holds"
+
+
+class Batch:
+    """Notebooks that run side by side, each in a kernel of its own."""
+
+    def __init__(
+        self, parameters: dict[str, str], timeout: int, check: bool, record: Record,
+        marks: dict[Path, str],
+    ):  # fmt: skip
+        self.parameters, self.timeout, self.check = parameters, timeout, check
+        self.record, self.marks = record, marks
+        self.runs: list[Run] = []
+        self.stopped = False
+
+    def run(self, results: list[Result], jobs: int, cells: dict[Path, int]) -> None:
+        """Run them all and fill in the results; SIGINT and SIGTERM stop it in good order."""
+        entries = {r.path: self.record.entry(r.target) for r in results}
+        known = {path: e["seconds"] for path, e in entries.items() if e}
+        if reason := obstacle():
+            print(f"kernels start fresh: {reason}", file=sys.stderr)
+        with (
+            _sigterm_as_sigint(),
+            preloaded() as kernels,
+            ThreadPoolExecutor(jobs) as pool,
+        ):
+            bar = Progress(cells, known)
+            futures: dict[Future, Result] = {}
+            try:
+                for result in results:
+                    run = Run(result.path, self.parameters, self.timeout, kernels)
+                    futures[pool.submit(self._one, result, run, bar)] = result
+                running = set(futures)
+                while running:
+                    ended, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        future.result()
+                        self._note(futures[future])
+                        bar.notebook(futures[future])
+                    bar.draw()
+            except BaseException as error:
+                self.stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                while any(future.running() for future in futures):
+                    for run in self.runs:
+                        run.kill()
+                    time.sleep(0.1)
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
+            finally:
+                bar.clear()
+
+    def _one(self, result: Result, run: Run, bar: Progress) -> None:
+        run.on_cell = lambda: bar.cell(result.path)
+        self.runs.append(run)
+        run.execute()
+        result.seconds, result.cells, result.peak = run.seconds, run.cells, run.peak
+        if run.problem and self.stopped:
+            return
+        result.status, result.problem = "FAILED", run.problem
+        (compare if self.check else store)(result, run)
+
+    def _note(self, result: Result) -> None:
+        if result.status == "ok":
+            try:
+                self.record.add(
+                    result.target, self.marks[result.path],
+                    result.seconds, result.cells, result.peak,
+                )  # fmt: skip
+            except OSError as error:
+                print(f"--resume will run {result.name} again: {error}", file=sys.stderr)
+
+
+@contextmanager
+def _sigterm_as_sigint() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt too. Python allows handlers in the main thread only."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    old = signal.signal(signal.SIGTERM, stop) if main else None
+    try:
+        yield
     finally:
-        output.unlink(missing_ok=True)
+        if main:
+            signal.signal(signal.SIGTERM, old)
 
 
 def regenerate(
@@ -136,30 +182,66 @@ def regenerate(
     jobs: int = 1,
     timeout: int = 300,
     output_dir: Path | None = None,
+    html: bool = False,
+    resume: bool = False,
+    check: bool = False,
 ) -> int:
-    """Run notebooks, show progress, list what failed. Returns the exit code: 0 when all ran."""
-    from tqdm import tqdm
+    """Run notebooks, show progress, list what happened.
 
+    Returns the exit code: 0 when all went well, 1 when something failed or differs, 130 when
+    stopped. Raises CourseError before anything runs when an argument is bad.
+    """
     check_count("--jobs", jobs, 1, 256, "the number of cores is a good choice")
     check_count("--timeout", timeout, 1, 86_400, "seconds for one cell")
+    if check and (parameters or html or resume or output_dir):
+        raise CourseError(
+            "--check compares the stored outputs and writes nothing; "
+            "leave out -p, --html, --resume and --output-dir"
+        )
     paths = find(folder, names)
     for path in paths if parameters else []:
         check_parameters(path, parameters)
-    if parameters and output_dir is None:
-        output_dir = Path("regenerated")
+    place = output_dir or Path(FOLDER)
+    apart = place if output_dir or parameters else None  # else in place
 
-    def target(path: Path) -> Path:
-        inside = path.is_relative_to(folder)
-        return (
-            output_dir / (path.relative_to(folder) if inside else path.name) if output_dir else path
-        )
-
-    problems = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        runs = {pool.submit(run_one, p, target(p), parameters, timeout): p for p in paths}
-        for run in tqdm(as_completed(runs), total=len(runs), unit="notebook"):
-            if problem := run.result():
-                problems[runs[run]] = problem
+    results = []
     for path in paths:
-        print(f"{'FAILED' if path in problems else 'ok':<7}{path.name}  {problems.get(path, '')}")
-    return 1 if problems else 0
+        short = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
+        target = apart / short if apart else path
+        results.append(Result(path, target, str(short.with_suffix(""))))
+    code = code_digest()
+    marks = {path: fingerprint(read(path), parameters, code) for path in paths}
+    cells = {p: sum(c.cell_type == "code" for c in read(p).cells) for p in paths}
+    record = Record(place / "record.json")
+    for result in results if resume else []:
+        if record.holds(result.target, marks[result.path]):
+            entry = record.entry(result.target)
+            result.status, result.seconds = "unchanged", entry["seconds"]
+            result.cells, result.peak = entry["cells"], entry["peak"]
+    todo = [r for r in results if r.status != "unchanged"]
+    batch = Batch(parameters, timeout, check, record, marks)
+    if todo:
+        batch.run(todo, jobs, {r.path: cells[r.path] for r in todo})
+    trouble = None if check else _summarise(results, folder, place, html)
+    show_table(results)
+    if trouble:
+        print(f"\n{trouble}", file=sys.stderr)
+    elif not check:
+        print(f"\nSummary with links: {place / 'index.html'}")
+    if batch.stopped:
+        print("Stopped. Earlier outputs stay; --resume goes on from here.", file=sys.stderr)
+        return 130
+    return 0 if all(r.good for r in results) and not trouble else 1
+
+
+def _summarise(results: list[Result], folder: Path, place: Path, html: bool) -> str | None:
+    """Write the pages and the summary; what hindered it, in words."""
+    try:
+        if html:
+            from .export import save_pages
+
+            save_pages(folder, [r for r in results if r.good], place / "html")
+        save_summary(results, place / "index.html")
+    except (OSError, CourseError) as error:
+        return f"The summary could not be written: {error}"
+    return None

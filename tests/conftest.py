@@ -1,4 +1,6 @@
-"""One thread, and the devices this machine has: shared by all tests."""
+"""One thread, the devices this machine has, one server of kernels: shared by all tests."""
+
+import contextlib
 
 import pytest
 import torch
@@ -24,3 +26,21 @@ def one_thread():
 )
 def device(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def kernels():
+    """The folder that offers pre-loaded kernels as JUPYTER_PATH; None where none can be had."""
+    from course.kernels import preloaded
+
+    with preloaded() as home:
+        yield home
+
+
+@pytest.fixture
+def shared_kernels(monkeypatch, kernels):
+    """`course regenerate` in this process uses the one server."""
+    from course import regenerate
+
+    monkeypatch.setattr(regenerate, "preloaded", lambda: contextlib.nullcontext(kernels))
+    return kernels

@@ -1,5 +1,6 @@
 """The committed notebooks: whole, tidy, linked, and true when run again."""
 
+import os
 import re
 import statistics
 import subprocess
@@ -66,25 +67,30 @@ def test_its_first_cell_follows_the_route(path):
 
 
 @each_chapter
-def test_it_runs_with_other_parameters(path, tmp_path):
+def test_it_runs_with_other_parameters(path, tmp_path, shared_kernels):
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path)]
     arguments += ["-p", "seed", "1", "-p", "steps", "50", "-p", "dataset", "moons"]
     assert cli.main(arguments) == 0
     assert read(tmp_path / path.name) != read(path)
 
 
+def nbval(path, kernels, mode):
+    command = [sys.executable, "-m", "pytest", mode, "--nbval-cell-timeout=120", "-q"]
+    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
+    environment = (
+        dict(os.environ) if kernels is None else os.environ | {"JUPYTER_PATH": str(kernels)}
+    )
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, cwd=FOLDER, env=environment
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 @pytest.mark.full
 @each_notebook
-def test_its_outputs_hold(path):
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=120", "-q"]
-    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=FOLDER)
-    assert done.returncode == 0, done.stdout[-3000:]
+def test_its_outputs_hold(path, kernels):
+    nbval(path, kernels, "--nbval")
 
 
-def test_nbval_runs_the_first_chapter():
-    path = FOLDER / "00_start_here.ipynb"
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=120", "-q"]
-    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=FOLDER)
-    assert done.returncode == 0, done.stdout[-3000:]
+def test_nbval_runs_the_first_chapter(kernels):
+    nbval(FOLDER / "00_start_here.ipynb", kernels, "--nbval-lax")

@@ -2,8 +2,9 @@
 
 A frame is a 4-byte little-endian header length, a JSON header padded to a multiple of four, and
 one payload of float32 and uint8 arrays. The browser answers with the number of the frame it has
-painted (`ack`); no new frame is sent before that, so a slow browser gets fewer frames, never a
-queue, and a hidden one none.
+painted ({"ack": number}), for every third: an answer costs JupyterLab more than a painting. Never
+more than `WINDOW` frames are on their way, so a slow browser gets fewer frames, not a queue, and a
+hidden one none.
 """
 
 import json
@@ -16,6 +17,7 @@ import numpy as np
 import traitlets
 
 HERE = Path(__file__).parent
+WINDOW = 6  # frames that may be on their way: fewer than half a second's
 LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
 
 
@@ -30,7 +32,7 @@ class Canvas(anywidget.AnyWidget):
     _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("painters.js", "canvas.js"))
     _css = HERE / "canvas.css"
     frame = traitlets.Bytes(b"").tag(sync=True)
-    ack = traitlets.Int(0).tag(sync=True)
+    ack = traitlets.Int(0)  # by message: ipywidgets would echo a synced trait at every frame
     visible = traitlets.Bool(True).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
     drawing = traitlets.Bool(False).tag(sync=True)
@@ -40,6 +42,11 @@ class Canvas(anywidget.AnyWidget):
     def __init__(self):
         super().__init__()
         self.seq, self.sent_at = 0, 0.0
+        self.on_msg(lambda _, content, buffers: self._painted(content.get("ack")))
+
+    def _painted(self, seq) -> None:
+        if isinstance(seq, int):
+            self.ack = seq
 
     def copy(self, text: str) -> None:
         """Put a text on the browser's clipboard."""
@@ -47,9 +54,9 @@ class Canvas(anywidget.AnyWidget):
         self.clip = text
 
     def ready(self) -> bool:
-        """True when somebody looks and the last frame is painted (or was lost on its way)."""
+        """True when somebody looks and has painted nearly all frames (or one was lost)."""
         late = time.monotonic() - self.sent_at > LOST
-        return self.visible and (self.ack >= self.seq or late)
+        return self.visible and (self.seq - self.ack < WINDOW or late)
 
     def send_picture(self, picture: dict) -> None:
         """Send a picture (see `picture.py`)."""

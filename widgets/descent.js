@@ -38,7 +38,7 @@ function render({ model, el }) {
     + "Run its cell again to go on.";
   el.append(lost, box);
   const handles = {}, moved = {}, told = {};
-  let plots = null, named = false, frame = null, asked = null, dragging = null, sending = null;
+  let plots = null, named = false, frame = null, asked = null, dragging = null, sending = null, acked = -1;
 
   const draw = () => {
     asked = null;
@@ -58,9 +58,9 @@ function render({ model, el }) {
     }
     if (!named) nameKnobs(el.closest(".course-descent-lab"));
     named = true;
-    if (model.get("ack") === frame.seq) return;
-    model.set("ack", frame.seq);
-    model.save_changes();
+    if (acked === frame.seq) return;
+    acked = frame.seq;
+    model.send({ ack: acked });
   };
   const ask = () => { if (asked === null) asked = requestAnimationFrame(draw); };
   const send = () => {

@@ -144,27 +144,32 @@ function legend(g, box, curves, ink) {
   }
 }
 
-// A grid of values 0 to 255 as coloured cells, row 0 at the bottom; returns the square it fills.
-function heat(g, box, values, [rows, columns], colour) {
-  const side = Math.min(box.w - 20, box.h - 34), x0 = box.x + (box.w - side) / 2, y0 = box.y + 26;
-  const dx = side / columns, dy = side / rows;
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) {
-      colour(values[r * columns + c] / 255);
-      g.fillRect(x0 + c * dx, y0 + side - (r + 1) * dy, dx + 0.6, dy + 0.6);
-    }
-  g.globalAlpha = 1;
-  return { x: x0, y: y0, side };
+// w × h values from 0 to 255 as pixels, row 0 on top, scaled up without smoothing: one drawing call.
+function pixels(g, values, w, h, colour, [x, y, wide, tall]) {
+  const small = new OffscreenCanvas(w, h), image = new ImageData(w, h);
+  for (let i = 0; i < w * h; i++) image.data.set(colour(values[i]), 4 * i);
+  small.getContext("2d").putImageData(image, 0, 0);
+  g.imageSmoothingEnabled = false;
+  g.drawImage(small, x, y, wide, tall);
 }
+
+// A grid of values, row 0 at the bottom; returns the square it fills.
+function heat(g, box, values, [rows, columns], colour) {
+  const side = Math.min(box.w - 20, box.h - 34), x = box.x + (box.w - side) / 2, y = box.y + 26;
+  const flipped = values.map((_, i) => values[(rows - 1 - Math.floor(i / columns)) * columns + (i % columns)]);
+  pixels(g, flipped, columns, rows, colour, [x, y, side, side]);
+  return { x, y, side };
+}
+
+const grey = (v) => [v, v, v, 255];
+const twoClasses = (v) => [...(v > 127 ? [0xD5, 0x5E, 0] : [0, 0x72, 0xB2]), Math.min(255, Math.abs(v - 127.5) * 1.2)];
+const blues = (v) => [30 + 0.8 * v, 80 + 0.63 * v, 130 + 0.47 * v, 255];
 
 // Class by colour, certainty by strength; samples on top, one shape a class.
 function paintRegions(job) {
   const { g, box, panel, array, ink } = job;
   heading(job);
-  const at = heat(g, box, array(panel.heat), panel.shape, (p) => {
-    g.globalAlpha = Math.min(1, Math.abs(p - 0.5) * 1.2);
-    g.fillStyle = COLOURS[p > 0.5 ? 1 : 0];
-  });
+  const at = heat(g, box, array(panel.heat), panel.shape, twoClasses);
   const points = array(panel.points);
   g.strokeStyle = ink;
   g.lineWidth = 0.6;
@@ -183,18 +188,14 @@ function paintRegions(job) {
 function paintImages(job) {
   const { g, box, panel, array, ink } = job;
   heading(job);
-  const [n, h, w] = panel.shape, pixels = array(panel.pixels);
+  const [n, h, w] = panel.shape, all = array(panel.pixels);
   const columns = n > 8 ? 8 : n, rows = Math.ceil(n / columns);
   const lines = panel.captions.length ? panel.captions[0].split("\n").length : 1, under = 4 + 14 * lines;
   const size = Math.min((box.w - 12) / columns - 8, (box.h - 26) / rows - under);
   g.textAlign = "center";
   for (let i = 0; i < n; i++) {
     const x0 = box.x + 8 + (i % columns) * (size + 8), y0 = box.y + 24 + Math.floor(i / columns) * (size + under);
-    for (let k = 0; k < h * w; k++) {
-      const v = pixels[i * h * w + k];
-      g.fillStyle = `rgb(${v},${v},${v})`;
-      g.fillRect(x0 + ((k % w) * size) / w, y0 + (Math.floor(k / w) * size) / h, size / w + 0.5, size / h + 0.5);
-    }
+    pixels(g, all.subarray(i * h * w, (i + 1) * h * w), w, h, grey, [x0, y0, size, size]);
     g.fillStyle = panel.wrong[i] ? COLOURS[1] : ink;
     panel.captions[i].split("\n").forEach((text, k) => g.fillText(text, x0 + size / 2, y0 + size + 13 + 14 * k));
   }
@@ -225,9 +226,7 @@ function paintHist(job) {
 function paintSlice(job) {
   const { g, box, panel, array, ink } = job;
   heading(job);
-  const at = heat(g, box, array(panel.heat), panel.shape, (p) => {
-    g.fillStyle = `hsl(${205 + 20 * p}, 70%, ${30 + 62 * p}%)`;
-  });
+  const at = heat(g, box, array(panel.heat), panel.shape, blues);
   const path = array(panel.path);
   const x = (i) => at.x + (path[2 * i] / 255) * at.side, y = (i) => at.y + (1 - path[2 * i + 1] / 255) * at.side;
   g.strokeStyle = COLOURS[1];

@@ -13,7 +13,7 @@ import weakref
 import torch
 
 TURN = threading.Lock()  # whoever holds it may train: labs take turns, slice by slice
-SLICE = 0.02  # seconds of one turn
+SLICE = 0.015  # seconds of one turn
 
 
 class Runner:

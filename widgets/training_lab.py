@@ -26,6 +26,7 @@ from .still import still
 
 FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM
 CALM = 2
+EVALUATE = 0.25  # seconds between two evaluations while it trains
 SHARE = 1 / 3  # of the time may go into pictures, at most
 
 
@@ -79,7 +80,7 @@ class TrainingLab(Extras):
         self.bets = []
         self.drawn: tuple | None = None  # the guess, (x, y)
         self.probe: tuple | None = None  # (step, weights before, weights after)
-        self._shown_at = self._cost = 0.0
+        self._shown_at = self._evaluated_at = self._cost = 0.0
         self._probing = False
         for name in self.instruments:
             self.instruments[name] = INSTRUMENTS[name]()
@@ -112,6 +113,7 @@ class TrainingLab(Extras):
 
     def pause(self) -> None:
         self.runner.stop()
+        self._look()
         self._show()
 
     def step(self) -> None:
@@ -223,8 +225,12 @@ class TrainingLab(Extras):
             if self.trainer.history.filled % 64 == 0:
                 self._find_divergence()  # also when nobody looks
             return
-        self._shown_at = now
-        self._look()
+        self._shown_at = max(self._shown_at + pause, now - pause)  # on the average, on time
+        if now - self._evaluated_at > EVALUATE:
+            self._evaluated_at = now
+            self._look()
+        else:
+            self._find_divergence()
         self._show()
         self._cost = time.monotonic() - now
 

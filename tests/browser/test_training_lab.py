@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from test_start import kernel, matches_kernel, painted, pixels, shot, wait
 
 from widgets import TrainingLab
-from widgets.canvas import Canvas, encode
+from widgets.canvas import WINDOW, Canvas, encode
 from widgets.instruments import INSTRUMENTS
 
 pytestmark = pytest.mark.browser
@@ -29,6 +29,7 @@ PAINTER = """async ([code, frames]) => {
   const state = { frame: bytes(frames[0]) }, on = {};
   const model = {
     get: (k) => state[k], set: (k, v) => { state[k] = v; }, save_changes: () => {},
+    send: (message) => { state.ack = message.ack; },
     on: (k, f) => { on[k] = f; }, off: (k) => { delete on[k]; },
   };
   const el = document.body.appendChild(document.createElement("div"));
@@ -41,6 +42,7 @@ PAINTER = """async ([code, frames]) => {
     await next();
     await next();
     const c = el.querySelector("canvas"), g = c.getContext("2d");
+    if (f === frames.at(-1)) await new Promise((done) => setTimeout(done, 300));
     seen.push({ ack: state.ack, label: c.getAttribute("aria-label"), ...c.dataset,
                 url: c.toDataURL(), size: [c.width, c.height] });
   }
@@ -67,7 +69,7 @@ def test_recorded_frames_are_painted(browser_page, data):
     browser_page.set_content("<body></body>")
     result = browser_page.evaluate(PAINTER, [Canvas._esm, frames])
     seen = result["seen"]
-    assert [s["ack"] for s in seen] == [1, 2, 3, 4] and len({s["url"] for s in seen}) == 4
+    assert [s["ack"] for s in seen] == [1, 1, 1, 4] and len({s["url"] for s in seen}) == 4
     assert [int(s["step"]) for s in seen] == [15, 30, 45, 60]
     assert float(seen[-1]["loss"]) == pytest.approx(lab.trainer.history.loss[-1], rel=1e-6)
     assert seen[-1]["label"].startswith("Step 60, training loss")
@@ -222,7 +224,7 @@ def test_slow_hidden_and_two_at_once(page, jupyter):
     for _ in range(15):
         behind.append(int(kernel(page, "print(lab.controls.canvas.seq - lab.controls.canvas.ack)")))
     session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-    assert max(behind) <= 1, behind
+    assert max(behind) <= WINDOW, behind
 
     hide = """(state) => {
       Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
