@@ -32,6 +32,7 @@ from course.progress import Progress, curve_miss, miss
 from course.recipe import digest, run_recipe
 from widgets import TrainingLab
 from widgets.canvas import encode
+from widgets.duel_figure import duel_figure
 from widgets.front_end import LABS, SHOWN
 from widgets.instruments import INSTRUMENTS, activations
 from widgets.picture import thin, thin_rows
@@ -411,6 +412,7 @@ def test_the_duel_replays_the_hand_on_unseen_seeds():
         again = recipe | {"seed": seed, "model": recipe["model"] | {"seed": seed}}
         assert run_recipe(again).evaluate("test")[0] == result.losses[HAND][i]
     assert 0 <= result.won("Adam") <= 3 and "hand lower on" in str(result)
+    assert duel_figure(result) == duel_figure(result) and len(duel_figure(result)) > 5000
     with pytest.raises(CourseError, match="at least 1 step"):
         duel(recipe | {"steps": 0, "knobs": []})
 
@@ -451,6 +453,56 @@ def test_a_hidden_browser_gets_no_frame_and_a_seen_one_at_once():
     canvas.visible = True
     assert canvas.seq > before
     lab.pause()
+
+
+@pytest.mark.parametrize("calm, frames", [(False, 45), (True, 6)])
+def test_frames_come_on_time_and_a_reader_who_prefers_calm_gets_few(monkeypatch, calm, frames):
+    lab = TrainingLab(interactive=True)
+    lab.controls.canvas.calm = calm
+    shown, now = [], [100.0]
+    monkeypatch.setattr(lab, "_show", lambda: shown.append(now[0]))
+    monkeypatch.setattr("widgets.training_lab.time.monotonic", lambda: now[0])
+    for _ in range(200):  # three seconds, looked at every 15 ms
+        lab.between()
+        now[0] += 0.015
+    assert abs(len(shown) - frames) <= 1
+
+
+def test_interrupt_and_shutdown_end_cleanly(kernels):
+    """In a real kernel: an interrupt leaves the lab training, a shutdown ends it at once."""
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(60)
+
+    def run(code):
+        printed = []
+        client.execute_interactive(
+            code, timeout=60, output_hook=lambda m: printed.append(m["content"].get("text", ""))
+        )
+        return "".join(printed).strip()
+
+    try:
+        run("from widgets import TrainingLab; lab = TrainingLab('moons', interactive=True)")
+        run("lab.play()")
+        client.execute("import time; time.sleep(60)")
+        time.sleep(0.5)
+        manager.interrupt_kernel()
+        reply = client.get_shell_msg(timeout=20)
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        before = int(run("print(lab.trainer.step_count)"))
+        assert run("print(lab.runner.running)") == "True"
+        wait(lambda: int(run("print(lab.trainer.step_count)")) > before)
+        started = time.monotonic()
+        manager.shutdown_kernel(now=False)
+        assert not manager.is_alive() and time.monotonic() - started < 8
+    finally:
+        client.stop_channels()
+        if manager.is_alive():
+            manager.shutdown_kernel(now=True)
 
 
 def test_two_labs_take_turns_fairly():

@@ -1,5 +1,6 @@
 """The committed notebooks: whole, tidy, linked, and true when run again."""
 
+import json
 import os
 import re
 import statistics
@@ -94,3 +95,22 @@ def test_its_outputs_hold(path, kernels):
 
 def test_nbval_runs_the_first_chapter(kernels):
     nbval(FOLDER / "00_start_here.ipynb", kernels, "--nbval-lax")
+
+
+def test_a_recipe_as_a_parameter_is_replayed(tmp_path, shared_kernels):
+    from widgets import TrainingLab
+
+    lab = TrainingLab("moons", interactive=False).run(30)
+    lab.set("lr", 0.4)
+    lab.run(20)
+    (tmp_path / "run.json").write_text(json.dumps(lab.recipe()))
+    arguments = ["regenerate", "00_start_here", "--output-dir", str(tmp_path / "out")]
+    arguments += ["-p", "recipe", str(tmp_path / "run.json"), "-p", "steps", "50"]
+    assert cli.main(arguments) == 0
+    (shown,) = [
+        output.data["text/plain"]
+        for cell in code_cells(tmp_path / "out/00_start_here.ipynb")
+        for output in cell.outputs
+        if "TrainingLab" in output.get("data", {}).get("text/plain", "")
+    ]
+    assert shown == f"TrainingLab. {lab.summary()}"

@@ -6,10 +6,6 @@
 
 const HEIGHT = 225; // pixels of a panel; two stand in a row
 
-function css(element, name, fallback) {
-  return getComputedStyle(element).getPropertyValue(name).trim() || fallback;
-}
-
 function read(frame) {
   if (!frame || frame.byteLength < 8) return null;
   const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength).slice();
@@ -28,7 +24,16 @@ function place(i, count, width) {
   return { x: (i % columns) * w, y: Math.floor(i / columns) * HEIGHT, w, h: HEIGHT - 6 };
 }
 
-function paint(canvas, { header, array }, expect) {
+// The theme's colours; asking the browser for them makes it restyle the page, so not every frame.
+function themeOf(canvas) {
+  const colour = (name, fallback) => getComputedStyle(canvas).getPropertyValue(name).trim() || fallback;
+  return {
+    back: colour("--jp-layout-color0", "#fff"), ink: colour("--jp-ui-font-color1", "#222"),
+    dim: colour("--jp-border-color0", "#999"),
+  };
+}
+
+function paint(canvas, { header, array }, theme) {
   const ratio = window.devicePixelRatio || 1, count = header.panels.length;
   const width = Math.max(320, Math.min(canvas.parentElement.clientWidth || 860, 1040));
   const rows = Math.ceil(count / (width < 640 || count === 1 ? 1 : 2)), height = Math.max(1, rows) * HEIGHT;
@@ -40,18 +45,14 @@ function paint(canvas, { header, array }, expect) {
   }
   const g = canvas.getContext("2d");
   g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.fillStyle = css(canvas, "--jp-layout-color0", "#fff");
+  g.fillStyle = theme.back;
   g.fillRect(0, 0, width, height);
   g.font = "12px sans-serif";
-  const ink = css(canvas, "--jp-ui-font-color1", "#222"), dim = css(canvas, "--jp-border-color0", "#999");
   const jobs = header.panels.map((panel, i) => ({
-    g, panel, array, ink, dim, box: place(i, count, width), expect: i === 0 ? expect : null,
+    g, panel, array, ...theme, box: place(i, count, width), expect: i === 0 ? header.expect : null,
   }));
   for (const job of jobs) PAINTERS[job.panel.kind](job);
-  canvas.dataset.seq = header.seq;
-  canvas.dataset.step = header.step;
-  canvas.dataset.loss = header.loss ?? ""; // no number: not trained yet, or not finite
-  canvas.setAttribute("aria-label", header.text);
+  canvas.painted = { seq: header.seq, step: header.step, loss: header.loss }; // a property: free
   return jobs;
 }
 
@@ -117,24 +118,35 @@ function render({ model, el }) {
   lost.setAttribute("role", "alert");
   lost.hidden = true;
   el.append(lost, canvas);
-  let asked = null, jobs = [], first = true, told = 0, later = null;
+  let asked = null, jobs = [], first = true, told = 0, later = null, last = null, theme = null, said = 0;
+  // In words and attributes about once a second, and at the end: each makes the page restyle.
+  const say = ({ header }) => {
+    said = performance.now();
+    theme = themeOf(canvas);
+    canvas.dataset.step = header.step;
+    canvas.setAttribute("aria-label", header.text);
+  };
   const tell = (seq) => {
     clearTimeout(later);
     told = seq;
     model.send({ ack: seq });
   };
   // Every third frame at once, the last one a little later: an answer makes the kernel busy.
-  const answer = (seq) => {
+  const answer = (picture) => {
+    const seq = picture.header.seq;
     clearTimeout(later);
     if (first || seq < told || seq - told >= 3) tell(seq);
     else later = setTimeout(tell, 200, seq);
+    clearTimeout(last);
+    last = setTimeout(say, 300, picture);
   };
   const draw = () => {
     asked = null;
     const picture = read(model.get("frame"));
     if (!picture) return;
-    jobs = paint(canvas, picture, picture.header.expect);
-    answer(picture.header.seq);
+    if (performance.now() - said > 1000 || first) say(picture);
+    jobs = paint(canvas, picture, theme);
+    answer(picture);
     if (first) nameSliders(el);
     first = false;
   };
@@ -168,6 +180,7 @@ function render({ model, el }) {
     window.removeEventListener("resize", ask);
     document.removeEventListener("visibilitychange", seen);
     clearTimeout(later);
+    clearTimeout(last);
     if (asked !== null) cancelAnimationFrame(asked);
   };
 }

@@ -1,6 +1,7 @@
 """What a lab keeps in its drawer: more knobs, what starts the run again, instruments, and the way
 home: branches, recipe, code, guesses, the duel."""
 
+import base64
 import html
 
 import ipywidgets as ipw
@@ -168,7 +169,15 @@ class Drawer:
         text = ("The recipe replays this run to the bit, by “course run recipe.json” or by "
                 "TrainingLab(recipe). Duel: your knob changes on ten unseen seeds against the best "
                 "constant rate, a cosine and Adam.")  # fmt: skip
-        return ipw.VBox([ipw.HTML(words(text)), ipw.HBox(buttons), self.text])
+        self.figure = ipw.HTML()
+        return ipw.VBox([ipw.HTML(words(text)), ipw.HBox(buttons), self.text, self.figure])
+
+    def show_figure(self, png: bytes, alt: str) -> None:
+        data = base64.b64encode(png).decode()
+        self.figure.value = (
+            f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" '
+            'style="max-width:100%;background:#fff"/>'
+        )
 
     def _copy(self) -> None:
         self._do("copy")(self.text.value)

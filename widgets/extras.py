@@ -12,6 +12,7 @@ from course.progress import Progress
 from course.recipe_code import as_code
 from course.schedules import Cosine, Step, Warmup
 
+from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument
 from .picture import POINTS, thin
 from .setup import from_recipe, plain
@@ -124,9 +125,13 @@ class Extras:
         self.runner.stop()
         if what == "duel":
             self._say("Dueling on ten seeds: a few seconds …")
-        made = {"recipe": lambda: plain(self.recipe()), "code": self.code,
-                "duel": lambda: str(self.duel())}[what]()  # fmt: skip
-        self.controls.drawer.text.value = made
+        drawer = self.controls.drawer
+        if what == "duel":
+            result = self.duel()
+            drawer.text.value = str(result)
+            drawer.show_figure(duel_figure(result), str(result))
+        else:
+            drawer.text.value = self.code() if what == "code" else plain(self.recipe())
         self._say(f"The {what} is in the text field.")
 
     def copy(self, text: str) -> None:

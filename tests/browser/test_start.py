@@ -1,6 +1,7 @@
 """The learner's path in a real browser: open, run, watch, move the rate, pause, reload, go on."""
 
 import hashlib
+import math
 import os
 import re
 import time
@@ -45,8 +46,8 @@ def pixels(page):
 
 
 def painted(page):
-    data = page.evaluate("() => ({...document.querySelector('canvas.course-canvas').dataset})")
-    return int(data["seq"]), int(data["step"]), float(data["loss"] or "nan")
+    seen = page.evaluate("() => document.querySelector('canvas.course-canvas').painted")
+    return seen["seq"], seen["step"], math.nan if seen["loss"] is None else seen["loss"]
 
 
 def matches_kernel(page):

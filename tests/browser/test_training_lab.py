@@ -43,7 +43,7 @@ PAINTER = """async ([code, frames]) => {
     await next();
     const c = el.querySelector("canvas"), g = c.getContext("2d");
     if (f === frames.at(-1)) await new Promise((done) => setTimeout(done, 300));
-    seen.push({ ack: state.ack, label: c.getAttribute("aria-label"), ...c.dataset,
+    seen.push({ ack: state.ack, label: c.getAttribute("aria-label"), ...c.painted,
                 url: c.toDataURL(), size: [c.width, c.height] });
   }
   on["comm_live_update"]?.();
@@ -70,8 +70,8 @@ def test_recorded_frames_are_painted(browser_page, data):
     result = browser_page.evaluate(PAINTER, [Canvas._esm, frames])
     seen = result["seen"]
     assert [s["ack"] for s in seen] == [1, 1, 1, 4] and len({s["url"] for s in seen}) == 4
-    assert [int(s["step"]) for s in seen] == [15, 30, 45, 60]
-    assert float(seen[-1]["loss"]) == pytest.approx(lab.trainer.history.loss[-1], rel=1e-6)
+    assert [s["step"] for s in seen] == [15, 30, 45, 60]
+    assert seen[-1]["loss"] == pytest.approx(lab.trainer.history.loss[-1], rel=1e-6)
     assert seen[-1]["label"].startswith("Step 60, training loss")
     assert result["lost"][0] is False and "Run its cell again" in result["lost"][1]
     assert result["left"] == [] and result["globals"] == []
