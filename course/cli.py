@@ -63,29 +63,6 @@ def run(args) -> int:
     return 0
 
 
-def run(args) -> int:
-    """Replay a recipe and say how it ended."""
-    from .recipe import differences, digest, load_recipe, run_recipe
-    from .recipe_code import as_code
-
-    recipe = load_recipe(args.recipe)
-    if args.code:
-        print(as_code(recipe), end="")
-        return 0
-    for line in differences(recipe):
-        print(f"not as in the recipe, so bits may differ: {line}", file=sys.stderr)
-    trainer = run_recipe(recipe)
-    if args.history:
-        header = "step,loss,grad_norm,clipped_norm\n"
-        rows = enumerate(trainer.history.numbers().tolist(), 1)
-        lines = [",".join(map(repr, (step, *row))) for step, row in rows]
-        Path(args.history).write_text(header + "\n".join(lines) + "\n", "utf-8")
-    loss, accuracy = trainer.evaluate("test")
-    print(f"{trainer.step_count} steps, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
-    print(f"history {digest(trainer)}")
-    return 0
-
-
 def doctor(args) -> int:
     from .doctor import report
 
