@@ -9,7 +9,7 @@ import torch
 
 from course import CourseError
 from widgets import TrainingLab
-from widgets.canvas import WINDOW, decode, encode
+from widgets.canvas import Canvas, decode, encode
 from widgets.controls import Controls
 from widgets.front_end import LABS, SHOWN
 
@@ -194,7 +194,7 @@ def test_a_slow_browser_gets_fewer_frames_never_a_queue():
     assert isinstance(controls, Controls)
     controls.canvas.ack = controls.canvas.seq
     assert controls.ready()
-    for _ in range(WINDOW):
+    for _ in range(Canvas.window):
         assert controls.ready()
         controls.show()
     assert not controls.ready(), "as many frames as may be are on their way"

@@ -3,7 +3,7 @@
 A frame is a 4-byte little-endian header length, a JSON header padded to a multiple of four, and
 one payload of float32 and uint8 arrays. The browser answers with the number of the frame it has
 painted ({"ack": number}), for every third: an answer costs JupyterLab more than a painting. Never
-more than `WINDOW` frames are on their way, so a slow browser gets fewer frames, not a queue, and a
+more than `window` frames are on their way, so a slow browser gets fewer frames, not a queue, and a
 hidden one none.
 """
 
@@ -17,7 +17,6 @@ import numpy as np
 import traitlets
 
 HERE = Path(__file__).parent
-WINDOW = 6  # frames that may be on their way: fewer than half a second's
 LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
 
 
@@ -28,6 +27,7 @@ class Canvas(anywidget.AnyWidget):
     the pointer draws on the loss panel; drawn: the [x, y] points drawn, in the panel's units.
     """
 
+    window = 6  # frames that may be on their way: fewer than half a second's
     # Painters first, then the view that uses them: one module, kept in two files a reader can hold.
     _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("painters.js", "canvas.js"))
     _css = HERE / "canvas.css"
@@ -56,7 +56,7 @@ class Canvas(anywidget.AnyWidget):
     def ready(self) -> bool:
         """True when somebody looks and has painted nearly all frames (or one was lost)."""
         late = time.monotonic() - self.sent_at > LOST
-        return self.visible and (self.seq - self.ack < WINDOW or late)
+        return self.visible and (self.seq - self.ack < self.window or late)
 
     def send_picture(self, picture: dict) -> None:
         """Send a picture (see `picture.py`)."""

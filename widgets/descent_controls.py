@@ -25,6 +25,7 @@ class DescentCanvas(Canvas):
     """Paints a race. `scene` is sent only when the surface or the diagram changes."""
 
     _esm = SCRIPT
+    window = 1  # it answers every frame
     scene = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(self):

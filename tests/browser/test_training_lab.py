@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from test_start import kernel, matches_kernel, painted, pixels, shot, wait
 
 from widgets import TrainingLab
-from widgets.canvas import WINDOW, Canvas, encode
+from widgets.canvas import Canvas, encode
 from widgets.instruments import INSTRUMENTS
 
 pytestmark = pytest.mark.browser
@@ -224,7 +224,7 @@ def test_slow_hidden_and_two_at_once(page, jupyter):
     for _ in range(15):
         behind.append(int(kernel(page, "print(lab.controls.canvas.seq - lab.controls.canvas.ack)")))
     session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-    assert max(behind) <= WINDOW, behind
+    assert max(behind) <= Canvas.window, behind
 
     hide = """(state) => {
       Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
