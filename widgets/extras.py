@@ -9,6 +9,7 @@ from course.duel import duel
 from course.errors import check_choice, check_count, check_number
 from course.presets import preset
 from course.progress import Progress
+from course.recipe import replay
 from course.recipe_code import as_code
 from course.schedules import Cosine, Step, Warmup
 
@@ -36,6 +37,8 @@ class Extras:
     set: Any
     restart: Any
     _begin: Any
+    _look: Any
+    tick: Any
     _show: Any
     _say: Any
     runner: Any
@@ -106,6 +109,19 @@ class Extras:
         if self.controls:
             self.controls.show_all()
         self._show()
+
+    def _replay(self, recipe: dict) -> None:
+        changes = recipe["knobs"]
+        every = max(1, recipe["steps"] // 50)
+        while self.trainer.step_count < recipe["steps"]:
+            to = min(recipe["steps"], (self.trainer.step_count // every + 1) * every)
+            while self.trainer.step_count < to:
+                here = self.trainer.step_count
+                replay(self.trainer, [c for c in changes if c[0] == here], here)
+                self.tick()
+            self._look()
+        end = recipe["steps"]
+        replay(self.trainer, [c for c in changes if c[0] == end], end)
 
     # ---- the way home ---------------------------------------------------------------------
 

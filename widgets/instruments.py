@@ -62,8 +62,7 @@ def guarded(instrument: Instrument, title: str):
 
     def make(view, arrays: dict) -> dict | None:
         try:
-            if not isinstance(instrument, Plain):
-                instrument.look(view)
+            instrument.look(view)
             return instrument.panel(view, arrays)
         except CourseError as error:
             return {"kind": "note", "title": title, "words": str(error)}
@@ -264,9 +263,25 @@ class Plain(Instrument):
         self.panel = make
 
 
+class Slow(Instrument):
+    """A panel made anew only when the lab has evaluated: while it trains, not at every frame."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make, self.kept, self.of = make, None, None
+
+    def panel(self, view, arrays):
+        if self.kept is None or view.looked != self.of:
+            fresh: dict = {}
+            self.kept, self.of = (self.make(view, fresh), fresh), view.looked
+        panel, made = self.kept
+        arrays |= made
+        return panel
+
+
 INSTRUMENTS = {
-    "loss": lambda: Plain(loss_panel), "accuracy": lambda: Plain(accuracy_panel),
-    "gradient norm": lambda: Plain(norm_panel), "samples": lambda: Plain(samples_panel),
+    "loss": lambda: Plain(loss_panel), "accuracy": lambda: Slow(accuracy_panel),
+    "gradient norm": lambda: Plain(norm_panel), "samples": lambda: Slow(samples_panel),
     "update ratio": UpdateRatio, "activations": Activations, "gradients": Gradients,
     "sharpness": Sharpness, "weights": Weights, "loss slice": LossSlice,
 }  # fmt: skip

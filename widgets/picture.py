@@ -200,12 +200,13 @@ def picture(view, panels: Sequence[Panel]) -> dict:
     """Everything a painter needs, read from `view.trainer` between two steps.
 
     view has trainer, evaluations [(step, train loss, test loss, train accuracy, test accuracy)],
-    branches (left ones, `course.timeline.Branch`) and drawn: None or (x, y) arrays.
+    branches (left ones, `course.timeline.Branch`), drawn: None or (x, y) arrays, words: the state,
+    and looked: what changes when it was evaluated.
     """
     arrays: dict[str, np.ndarray] = {}
     made = [panel for make in panels if (panel := make(view, arrays)) is not None]
     loss = view.trainer.history.loss
     return {
         "step": view.trainer.step_count, "loss": number(loss[-1]) if len(loss) else None,
-        "text": describe(view.trainer, view.evaluations), "panels": made, "arrays": arrays,
+        "text": view.words, "panels": made, "arrays": arrays,
     }  # fmt: skip

@@ -12,7 +12,6 @@ import torch
 
 from course import CourseError, Trainer
 from course.errors import check_choice, check_count
-from course.recipe import replay
 from course.timeline import Timeline
 
 from .controls import Controls
@@ -85,19 +84,6 @@ class TrainingLab(Extras):
         for name in self.instruments:
             self.instruments[name] = INSTRUMENTS[name]()
         self._look()
-
-    def _replay(self, recipe: dict) -> None:
-        changes = recipe["knobs"]
-        every = max(1, recipe["steps"] // 50)
-        while self.trainer.step_count < recipe["steps"]:
-            to = min(recipe["steps"], (self.trainer.step_count // every + 1) * every)
-            while self.trainer.step_count < to:
-                here = self.trainer.step_count
-                replay(self.trainer, [c for c in changes if c[0] == here], here)
-                self.tick()
-            self._look()
-        end = recipe["steps"]
-        replay(self.trainer, [c for c in changes if c[0] == end], end)
 
     # ---- driving --------------------------------------------------------------------------
 
@@ -251,6 +237,12 @@ class TrainingLab(Extras):
         self._probing = "update ratio" in self.instruments
         self._find_divergence()
         self.settle()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """What a frame shows that need not be new in every frame."""
+        self.looked = object()
+        self.words = describe(self.trainer, self.evaluations)
 
     def _find_divergence(self) -> None:
         first = self.trainer.check_finite()
@@ -286,6 +278,8 @@ class TrainingLab(Extras):
 
     def picture(self) -> dict:
         self.timeline.note()
+        if not self.runner.running:
+            self._refresh()
         made = picture(self, [guarded(i, name) for name, i in list(self.instruments.items())])
         if self.controls and self.controls.canvas.drawing:
             made["expect"] = {"x": self.trainer.step_count + self.steps, "y": [0.01, 5]}
