@@ -92,18 +92,23 @@ def optimiser(trainer) -> str:
     return next((name for name, those in OPTIMISERS.items() if those == kinds), "own")
 
 
+def make_optimiser(name: str, beta: float | None) -> list[Any]:
+    """The transforms of an optimiser by name; beta: of its momentum, None for the usual one."""
+    check_choice("optimiser", name, OPTIMISERS, "or a list as chain(…).describe() gives it")
+    made: list[Any] = [kind() for kind in OPTIMISERS[name]]
+    for t in made:
+        if isinstance(t, (Momentum, HeavyBall, Nesterov)) and beta is not None:
+            t.beta = beta
+    return made
+
+
 def set_optimiser(trainer, value) -> object:
     """A name, whose transforms start anew, or a whole chain as `Chain.describe` gives it."""
     chain = trainer.chain
     if isinstance(value, list):
         chain.arrange(build_chain(value).transforms)
         return value
-    check_choice("optimiser", value, OPTIMISERS, "or a list as chain(…).describe() gives it")
-    old, beta = _memory(trainer), momentum(trainer)
-    new: list[Any] = [kind() for kind in OPTIMISERS[value]]
-    for t in new:
-        if isinstance(t, (Momentum, HeavyBall, Nesterov)) and beta:
-            t.beta = beta
+    old, new = _memory(trainer), make_optimiser(value, momentum(trainer) or None)
     kept = [t for t in chain.transforms if t not in old]
     at = kept.index(chain.descend)
     chain.arrange([*kept[:at], *new, *kept[at:]])

@@ -16,10 +16,11 @@ from .transforms import Descend, HeavyBall
 
 
 class Preset(NamedTuple):
-    """words: what to watch and what to try; build(seed): the trainer."""
+    """words: what to watch and what to try; build(seed): the trainer; also: more of its recipe."""
 
     words: str
     build: Callable[[int], Trainer]
+    also: dict = {}
 
 
 def divergence(seed: int) -> Trainer:
@@ -46,11 +47,7 @@ def plateau(seed: int) -> Trainer:
 def over_fit(seed: int) -> Trainer:
     data = load_data("digits").subset(100)
     model = MLP([64, 256, 10], seed=seed, dropout=0.0)
-    trainer = Trainer(model, data, chain(Adam(), Descend(0.003)), seed=seed)
-    trainer.label_noise = 0.2
-    trainer.relabel(data.noisy_labels(0.2, seed))
-    trainer.start = trainer.settings(), *trainer.start[1:]
-    return trainer
+    return Trainer(model, data, chain(Adam(), Descend(0.003)), seed=seed)
 
 
 PRESETS = {
@@ -68,11 +65,12 @@ PRESETS = {
         "the gradients of the first layer; try adam, or start again with relu.", plateau),
     "over-fit": Preset(
         "100 images, a fifth of the labels wrong: training accuracy goes to 100 %, the test loss "
-        "rises. Turn up L2, dropout or augmentation while it trains.", over_fit),
+        "rises. Turn up L2, dropout or augmentation while it trains.", over_fit,
+        {"label_noise": 0.2}),
 }  # fmt: skip
 
 
 def preset(name: str, seed: int = 0) -> dict:
     """The recipe of a preset."""
     check_choice("preset", name, PRESETS)
-    return PRESETS[name].build(seed).recipe()
+    return PRESETS[name].build(seed).recipe() | PRESETS[name].also

@@ -19,8 +19,8 @@ import torch
 from .chains import build_chain
 from .data import Dataset, build_data
 from .errors import CourseError, check_count, check_number
+from .knobs import set_augment, set_label_noise
 from .model import build_network
-from .preprocess import build_augment
 from .trainer import Trainer
 
 SCHEMA = 1
@@ -159,12 +159,10 @@ def build_recipe(recipe: dict, data: Dataset | None = None) -> Trainer:
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise CourseError(f"the recipe does not describe a run ({error!r})") from error
-    augment = build_augment(recipe["augment"])
-    trainer.batches.augment = augment if augment.steps else None
+    set_augment(trainer, recipe["augment"])
     trainer.threshold = recipe["threshold"]
     if recipe["label_noise"]:
-        trainer.label_noise = recipe["label_noise"]
-        trainer.relabel(trainer.data.noisy_labels(recipe["label_noise"], recipe["seed"]))
+        set_label_noise(trainer, recipe["label_noise"])
     trainer.start = trainer.settings(), *trainer.start[1:]
     return trainer
 

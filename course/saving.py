@@ -8,7 +8,7 @@ import torch
 from .chains import build_chain
 from .errors import CourseError
 from .history import History
-from .preprocess import build_augment
+from .knobs import set_augment, set_label_noise
 
 ERRORS = (KeyError, TypeError, RuntimeError, AttributeError, ValueError, IndexError)
 
@@ -34,7 +34,6 @@ class Saving:
     seed: Any
     _check_batch: Any
     _init_chain: Any
-    relabel: Any
     label_noise: float
 
     def settings(self) -> dict:
@@ -78,11 +77,9 @@ class Saving:
         chain.load_state(snapshot["transforms"])
         self.batches.resize(self._check_batch(settings["batch_size"]), self.model)
         self.batches.load_state_dict(snapshot["batches"])
-        augment = build_augment(settings["augment"])
-        self.batches.augment = augment if augment.steps else None
+        set_augment(self, settings["augment"])
         if settings["label_noise"] != self.label_noise:
-            self.label_noise = settings["label_noise"]
-            self.relabel(self.data.noisy_labels(self.label_noise, self.seed))
+            set_label_noise(self, settings["label_noise"])
         self.model.theta.copy_(snapshot["theta"])
         self.model.load_state(snapshot["model"])
         for layer, p in zip(self.model.dropouts(), settings["dropouts"], strict=True):

@@ -40,15 +40,15 @@ class Surface:
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:
         """J at x, y: tensors that broadcast."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say its value")
 
     def gradient(self, point: Tensor) -> Tensor:
         """∇J: (2,) → (2,), a new tensor."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say its gradient")
 
     def hessian(self, point: Tensor) -> Tensor:
         """∂²J: (2,) → (2, 2), a new tensor."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say its Hessian")
 
     def curvatures(self) -> tuple[float, float]:
         """(λ_min, λ_max): the Hessian's eigenvalues at the (first) minimum."""

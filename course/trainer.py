@@ -115,7 +115,7 @@ class Trainer(Saving):
             self.history.evaluated.append((self.step_count, split, *self.measure(split)))
 
     def _keep_best(self) -> bool:
-        loss = float(self.measure("validation")[0])
+        loss = next(float(e[2]) for e in reversed(self.history.evaluated) if e[1] == "validation")
         if self.best is not None and not loss < self.best[1]:
             return False
         self.best = [self.step_count, loss, self.model.theta.clone()]

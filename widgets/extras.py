@@ -36,7 +36,8 @@ class Extras:
     drawn: Any
     set: Any
     restart: Any
-    _begin: Any
+    _start: Any
+    _arrived: Any
     _look: Any
     tick: Any
     _show: Any
@@ -44,9 +45,7 @@ class Extras:
     runner: Any
     bets: list[dict]
     message: str
-    diverged: int | None
     instruments: dict[str, Instrument]
-    _find_divergence: Any
 
     def schedule(self, name: str) -> None:
         """Let the rate follow a schedule from its present value to the planned end of the run."""
@@ -67,11 +66,7 @@ class Extras:
         """Go on with another of `branches`, at its end."""
         self.runner.stop()
         self.timeline.switch(branch)
-        self.message, self.diverged = "", None
-        self._find_divergence()
-        if self.controls:
-            self.controls.show_knobs()
-        self._show()
+        self._arrived()
 
     def watch(self, instrument: str, on: bool = True) -> None:
         """Switch an instrument on or off."""
@@ -104,11 +99,7 @@ class Extras:
     def take_preset(self, name: str) -> None:
         """Start the run of a preset (`course.presets`)."""
         self.runner.stop()
-        self.setup, _ = from_recipe(preset(name))
-        self._begin(self.setup.build())
-        if self.controls:
-            self.controls.show_all()
-        self._show()
+        self._start(from_recipe(preset(name))[0])
 
     def _replay(self, recipe: dict) -> None:
         changes = recipe["knobs"]

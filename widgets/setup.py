@@ -6,18 +6,16 @@ from pathlib import Path
 from course import (
     MLP,
     ClipByNorm,
-    ClipByValue,
     CourseError,
     Dataset,
     Descend,
-    Momentum,
     Trainer,
     chain,
     load_data,
 )
 from course.data import build_data
 from course.errors import check_choice
-from course.knobs import OPTIMISERS
+from course.knobs import CLIPS, make_optimiser
 from course.recipe import SCHEMA, build_recipe, load_recipe, versions
 
 RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the run again
@@ -78,8 +76,7 @@ def from_knobs(
     data, sizes, activation, init, optimiser, lr, momentum, clip, threshold, batch_size, seed
 ) -> Setup:
     """A setup from what a `TrainingLab` is called with."""
-    check_choice("clip", clip, ("off", "value", "norm"))
-    check_choice("optimiser", optimiser, OPTIMISERS)
+    check_choice("clip", clip, ("off", *CLIPS))
     loaded = load_data(data, seed) if isinstance(data, str) else data
     if not isinstance(loaded, Dataset):
         raise CourseError(
@@ -88,12 +85,8 @@ def from_knobs(
     sizes = list(sizes or (loaded.features, 64, loaded.outputs))
     loss = "mse" if loaded.is_regression else "cross_entropy"
     model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss)
-    clips = {"value": ClipByValue, "norm": ClipByNorm}
-    first = [clips[clip](threshold)] if clip != "off" else []
-    steps = [kind() for kind in OPTIMISERS[optimiser]]
-    for t in steps:
-        if isinstance(t, Momentum):
-            t.beta = momentum
+    first = [CLIPS[clip](threshold)] if clip != "off" else []
+    steps = make_optimiser(optimiser, momentum)
     recipe = {
         "schema": SCHEMA, "data": loaded.source or {"own": loaded.name},
         "model": model.describe(), "chain": chain(*first, *steps, Descend(lr)).describe(),

@@ -148,23 +148,31 @@ class TrainingLab(Extras):
         if self.setup.recipe is None and not changes:
             self.timeline.go_to(self.timeline.first)
             self.timeline.leave()
-            self.diverged, self.message = None, ""
+            self._arrived()
         else:
-            self.setup = self.setup.changed(self.trainer.settings(), **changes)
-            self._begin(self.setup.build())
+            self._start(self.setup.changed(self.trainer.settings(), **changes))
+
+    def _start(self, setup: Setup) -> None:
+        """Begin the run that `setup` builds."""
+        self.setup = setup
+        self._begin(setup.build())
         if self.controls:
             self.controls.show_all()
+        self._show()
+
+    def _arrived(self, message: str = "") -> None:
+        """Show the step that the timeline has gone to."""
+        self.message, self.diverged = message, None
+        self._find_divergence()
+        if self.controls:
+            self.controls.show_knobs()
         self._show()
 
     def go_to(self, step: int) -> None:
         """Go to any step of this run, exactly. Raises `CourseError` for one it never had."""
         self.runner.stop()
         self.timeline.go_to(step)
-        self.message, self.diverged = "", None
-        self._find_divergence()
-        if self.controls:
-            self.controls.show_knobs()
-        self._show()
+        self._arrived()
 
     def go_back(self) -> None:
         """To just before the last knob was turned, or the last kept step, before it diverged."""
@@ -178,11 +186,7 @@ class TrainingLab(Extras):
             step, words = changes[-1][0], f"just before {changes[-1][1]} was turned"
         self.timeline.go_to(step)
         self.timeline.leave()
-        self.diverged = None
-        self.message = f"Back at step {step}, {words}."
-        if self.controls:
-            self.controls.show_knobs()
-        self._show()
+        self._arrived(f"Back at step {step}, {words}.")
 
     def close(self) -> None:
         """Stop the thread for good."""
@@ -231,7 +235,7 @@ class TrainingLab(Extras):
     def _look(self) -> None:
         """Evaluate, and pause when the numbers have broken."""
         rows, step = self.timeline.note().evaluations, self.trainer.step_count
-        if not any(row[0] == step for row in rows[-1:]) and (not rows or rows[-1][0] < step):
+        if not rows or rows[-1][0] < step:
             (a, b), (c, d) = self.trainer.evaluate("train"), self.trainer.evaluate("test")
             rows.append((step, a, c, b, d))
         self._probing = "update ratio" in self.instruments

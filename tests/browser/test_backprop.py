@@ -3,18 +3,13 @@
 import json
 
 import pytest
-from test_start import kernel, open_notebook, shot, wait
+from test_start import kernel, run_cell, shot, wait
 
 pytestmark = pytest.mark.browser
 
 CELL = """from widgets.backprop_lab import BackpropLab
 lab = BackpropLab((2, 3, 2), interactive=True)
 lab"""
-FILL = """(code) => {
-  const notebook = window.jupyterapp.shell.currentWidget.content;
-  notebook.activeCellIndex = 0;
-  notebook.activeCell.model.sharedModel.setSource(code);
-}"""
 SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".course-backprop .number")].map(
   (g) => [g.dataset.name, g.querySelector(".value").textContent]))"""
 OVERLAPS = """() => {
@@ -32,11 +27,7 @@ OVERLAPS = """() => {
 
 
 def show_lab(page, jupyter, cell=CELL):
-    open_notebook(page, jupyter)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:insert-cell-above')")
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
-    page.evaluate(FILL, cell)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    run_cell(page, jupyter, cell)
     page.wait_for_selector(".course-backprop[data-seq]", state="attached", timeout=120_000)
     page.locator(".course-backprop").scroll_into_view_if_needed()
 

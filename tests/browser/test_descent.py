@@ -4,18 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from test_start import kernel, open_notebook, pixels, shot, wait
+from test_start import kernel, pixels, run_cell, shot, wait
 
 pytestmark = pytest.mark.browser
 
 CELL = """from widgets.descent_lab import DescentLab
 lab = DescentLab("ravine", racers=("gradient descent", "momentum", "Newton"), interactive=True)
 lab"""
-FILL = """(code) => {
-  const notebook = window.jupyterapp.shell.currentWidget.content;
-  notebook.activeCellIndex = 0;
-  notebook.activeCell.model.sharedModel.setSource(code);
-}"""
 
 
 def data(page, name):
@@ -28,11 +23,7 @@ def knob(page, expression):
 
 
 def show_lab(page, jupyter):
-    open_notebook(page, jupyter)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:insert-cell-above')")
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
-    page.evaluate(FILL, CELL)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+    run_cell(page, jupyter, CELL)
     page.wait_for_selector("canvas.course-canvas[data-step]", state="attached", timeout=120_000)
     page.locator("canvas.course-canvas").scroll_into_view_if_needed()
 

@@ -50,6 +50,22 @@ def painted(page):
     return seen["seq"], seen["step"], math.nan if seen["loss"] is None else seen["loss"]
 
 
+LOOK = """() => {
+  const canvas = document.querySelector('canvas.course-canvas');
+  return [canvas.painted.seq, canvas.painted.step, canvas.toDataURL()];
+}"""
+
+
+def look(page, after):
+    """Wait for a picture of a step later than `after`; its number, its step and its pixels.
+
+    The three are read in one go, so no frame can come in between.
+    """
+    seen = []
+    wait(lambda: seen.append(page.evaluate(LOOK)) or seen[-1][1] > after)
+    return seen[-1]
+
+
 def matches_kernel(page):
     """The loss drawn for a step is the loss the kernel recorded at that step."""
     _, step, loss = painted(page)
@@ -70,6 +86,22 @@ def open_notebook(page, jupyter):
     )
 
 
+FILL = """(code) => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = 0;
+  notebook.activeCell.model.sharedModel.setSource(code);
+}"""
+
+
+def run_cell(page, jupyter, code):
+    """Open the first chapter, put `code` into a new cell on top and run it."""
+    open_notebook(page, jupyter)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:insert-cell-above')")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+    page.evaluate(FILL, code)
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+
+
 def test_the_learners_path(page, jupyter):
     open_notebook(page, jupyter)
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -77,14 +109,12 @@ def test_the_learners_path(page, jupyter):
     wait(lambda: kernel(page, "print(type(lab).__name__)") == "TrainingLab")
     play = page.get_by_role("button", name="Play")
     play.scroll_into_view_if_needed()
-    first = pixels(page)
+    *_, first = page.evaluate(LOOK)
 
     play.click()
-    wait(lambda: painted(page)[1] > 20)
-    seq, step, _ = painted(page)
-    second = pixels(page)
-    wait(lambda: painted(page)[1] > step)
-    assert painted(page)[0] > seq and len({first, second, pixels(page)}) == 3
+    seq, step, second = look(page, after=20)
+    later, _, third = look(page, after=step)
+    assert later > seq and len({first, second, third}) == 3
     assert matches_kernel(page)
     shot(page, "training")
 

@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from test_start import kernel, matches_kernel, painted, pixels, shot, wait
+from test_start import kernel, look, matches_kernel, painted, shot, wait
 
 from widgets import TrainingLab
 from widgets.canvas import Canvas, encode
@@ -139,10 +139,8 @@ def test_turn_rewind_branch_and_take_home(page, jupyter):
     kernel(page, "import os, tempfile; os.environ['TRAINING_AT_SCALE_HOME'] = tempfile.mkdtemp()")
     assert kernel(page, "print(lab.trainer.history.knobs)") == "[]", "nobody touched a knob"
     press(page, "Play")
-    wait(lambda: painted(page)[1] > 50)
-    first, (_, step, _) = pixels(page), painted(page)
-    wait(lambda: painted(page)[1] > step)
-    assert pixels(page) != first and matches_kernel(page)
+    _, step, first = look(page, after=50)
+    assert look(page, after=step)[2] != first and matches_kernel(page)
     press(page, "Pause")
     wait(lambda: kernel(page, "print(lab.runner.running)") == "False")
     end = int(kernel(page, "print(lab.trainer.step_count)"))
