@@ -88,6 +88,26 @@ class Progress:
         return made
 
 
+def bet(chapter: str, question: str, guess, result) -> None:
+    """Say how far a guess was off, and note it in the progress file. A guess of None: no bet.
+
+    guess, result: as in `Progress.predict`.
+    """
+    if guess is None:
+        print("No bet placed. It still counts to be surprised.")
+        return
+    off = Progress().predict(chapter, question, guess, result)["miss"]
+    verdicts = {
+        "choice": ("well seen!", "worth finding out why."),
+        "interval": ("inside your interval.", "outside your interval."),
+        "factor": ("well seen!", "worth finding out why."),
+    }
+    kind = kind_of(guess)
+    near = off is not None and off <= (1.25 if kind == "factor" else 0)
+    shown = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (guess, result)]
+    print(f"Your bet {shown[0]}, the experiment says {shown[1]}: {verdicts[kind][not near]}")
+
+
 def kind_of(guess) -> str:
     if isinstance(guess, str | bool):
         return "choice"
