@@ -8,6 +8,17 @@ from torch import Tensor
 
 COLUMNS = ("loss", "grad_norm", "clipped_norm")
 CHUNK = 512
+BLOCK = 64  # steps whose means are kept, so that a picture of a long run costs no more
+
+
+def thin(values: np.ndarray, points: int) -> tuple[list[float], np.ndarray]:
+    """([first x, distance], y): at most `points` means over stretches of (n, …); NaN stays."""
+    n = len(values)
+    if n <= points:
+        return [1, 1], values
+    edges = np.linspace(0, n, points + 1).astype(int)
+    sizes = np.diff(edges).reshape(-1, *[1] * (values.ndim - 1))
+    return [(n / points + 1) / 2, n / points], np.add.reduceat(values, edges[:-1]) / sizes
 
 
 class History:
@@ -25,6 +36,7 @@ class History:
         self.kept = 0  # steps of full chunks that are in the table
         self.full: list[Tensor] = []  # full chunks that nobody has read yet
         self._finite, self._bad = 0, None  # steps looked through, and the first bad one
+        self._blocks = np.empty((0, len(COLUMNS)))  # the means of each `BLOCK` steps
         self._lock = threading.Lock()
         self._open(device, dtype)
 
@@ -64,6 +76,22 @@ class History:
             self.full.clear()
             return self.table[:end]
 
+    def means(self, points: int) -> tuple[list[float], np.ndarray]:
+        """([first step, distance], rows): at most `points` rows (points, 3), for a picture.
+
+        Each is the mean over a stretch of steps; NaN stays. Of a long run the last few steps,
+        fewer than `BLOCK`, are still to come.
+        """
+        numbers, width = self.numbers(), 1
+        if len(numbers) >= 4 * BLOCK * points:
+            with self._lock:
+                new = numbers[len(self._blocks) * BLOCK : len(numbers) // BLOCK * BLOCK]
+                fresh = new.reshape(-1, BLOCK, len(COLUMNS)).mean(1)
+                self._blocks = np.concatenate([self._blocks, fresh])
+            numbers, width = self._blocks, BLOCK
+        (first, distance), rows = thin(numbers, points)
+        return [(first - 0.5) * width + 0.5, distance * width], rows
+
     @property
     def loss(self) -> np.ndarray:
         return self.numbers()[:, 0]
@@ -102,6 +130,7 @@ class History:
             self.kept, self.filled = len(self.table), 0
             self.full.clear()
             self._finite, self._bad = 0, None
+            self._blocks = self._blocks[:0]
 
     def state_dict(self) -> dict:
         return {
@@ -114,6 +143,7 @@ class History:
         self.table = state["numbers"].numpy().copy()
         self.kept, self.filled = len(self.table), 0
         self.full, self._finite, self._bad = [], 0, None
+        self._blocks = self._blocks[:0]
         self.knobs = [(int(s), str(k), v) for s, k, v in state["knobs"]]
         self.evaluated = [
             (int(s), str(split), torch.tensor(a), torch.tensor(b))

@@ -27,6 +27,7 @@ from course import (
     load_data,
 )
 from course.duel import HAND, duel
+from course.history import History, thin
 from course.presets import PRESETS, preset
 from course.progress import Progress, curve_miss, miss
 from course.recipe import digest, run_recipe
@@ -35,7 +36,7 @@ from widgets.canvas import encode
 from widgets.duel_figure import duel_figure
 from widgets.front_end import LABS, SHOWN
 from widgets.instruments import INSTRUMENTS, activations
-from widgets.picture import thin, thin_rows
+from widgets.picture import thin_rows
 
 
 @pytest.fixture(autouse=True)
@@ -525,8 +526,34 @@ def test_a_deleted_cache_does_not_matter_to_a_running_lab(tmp_path, monkeypatch)
 
 def test_thinning_keeps_the_ends_and_the_mean():
     y = np.arange(1000.0)
-    (first, distance), means = thin(y)
+    (first, distance), means = thin(y, 120)
     assert len(means) == 120 and means.mean() == pytest.approx(y.mean(), rel=1e-2)
     assert first == pytest.approx(1 + (1000 / 120 - 1) / 2) and distance == 1000 / 120
     rows = thin_rows(np.stack([y, y], 1), 50)
     assert len(rows) == 50 and rows[0, 0] == 0 and rows[-1, 0] == 999
+
+
+def test_the_means_of_a_long_run_follow_every_cut():
+    history, rng = History(), np.random.default_rng(0)
+    for shift, steps in enumerate((50_000, 30_800, 50_000, 200)):  # other steps the second time
+        if steps < len(history.numbers()):
+            history.cut(steps)
+        else:
+            fresh = 10 * shift + rng.normal(size=(steps - len(history.numbers()), 3))
+            history.rewrite(np.concatenate([history.numbers(), fresh]), [])
+        history.means(100)
+        for row in 10 * shift + rng.normal(size=(100, 3)):
+            history.record(*torch.tensor(row, dtype=torch.float32))
+        anew = History()
+        anew.rewrite(history.numbers(), [])
+        for _ in range(2):  # the second time from what was kept
+            (place, means), (same_place, same) = history.means(100), anew.means(100)
+            assert place == same_place and np.array_equal(means, same) and len(means) == 100
+
+
+def test_the_means_are_those_of_the_stretches():
+    history = History()
+    history.rewrite(np.arange(3 * 64_000.0).reshape(-1, 3), [])
+    (first, distance), means = history.means(100)
+    assert distance == 640 and first == 320.5
+    assert np.array_equal(means, history.numbers().reshape(100, 640, 3).mean(1))

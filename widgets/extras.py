@@ -15,7 +15,7 @@ from course.schedules import Cosine, Step, Warmup
 
 from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument
-from .picture import POINTS, thin
+from .picture import POINTS
 from .setup import from_recipe, plain
 
 SHAPES = {
@@ -185,9 +185,9 @@ class Extras:
         lines = []
         for bet in due:
             if bet["question"] == "batch loss":
-                (first, distance), y = thin(self.trainer.history.loss)
+                (first, distance), y = self.trainer.history.means(POINTS)
                 steps = first + distance * np.arange(len(y))
-                result: Any = np.stack([steps, y], 1).tolist()
+                result: Any = np.stack([steps, y[:, 0]], 1).tolist()
             else:
                 result = self.trainer.evaluate("test")[1]
             where = f"lab on {self.trainer.data.name}"

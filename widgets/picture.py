@@ -17,22 +17,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from course.history import thin
+
 POINTS = 120  # per curve: as many as a panel can show apart
 EVALUATIONS = 50
 GRID = 32  # decision regions: GRID × GRID cells
 SAMPLES = 8  # test images in the row
 
 Curve = list  # [name, x, y, style]
-
-
-def thin(values: np.ndarray) -> tuple[list[float], np.ndarray]:
-    """([first x, distance], y) with at most `POINTS` points: means over stretches; NaN stays."""
-    n = len(values)
-    if n <= POINTS:
-        return [1, 1], values
-    edges = np.linspace(0, n, POINTS + 1).astype(int)
-    width = n / POINTS
-    return [(width + 1) / 2, width], np.add.reduceat(values, edges[:-1]) / np.diff(edges)
 
 
 def thin_rows(table: np.ndarray, rows: int = EVALUATIONS) -> np.ndarray:
@@ -71,13 +63,14 @@ def describe(trainer, evaluations: Sequence[tuple]) -> str:
 def loss_panel(view, arrays: dict) -> dict:
     """Batch loss and evaluations of this run; the batch loss of the branches it left."""
     trainer = view.trainer
-    x, arrays["batch"] = thin(trainer.history.loss)
+    x, means = trainer.history.means(POINTS)
+    arrays["batch"] = means[:, 0]
     table = evaluated(view, arrays)
     curves: list[Curve] = [["batch", x, "batch", 0]]
     if len(table):
         curves += [["train", "evaluated", "train", 1], ["test", "evaluated", "test", 2]]
     for i, branch in enumerate(view.branches):
-        bx, arrays[f"branch{i}"] = thin(branch.numbers[:, 0])
+        bx, arrays[f"branch{i}"] = thin(branch.numbers[:, 0], POINTS)
         curves.append([branch_name(branch), bx, f"branch{i}", 3 + i])
     panel = {"kind": "curves", "title": "loss", "log": True, "curves": curves}
     if view.drawn is not None:
@@ -116,16 +109,21 @@ def accuracy_panel(view, arrays: dict) -> dict | None:
 
 def norm_panel(view, arrays: dict) -> dict:
     """Gradient norm before and after clipping, and the share of steps that were clipped."""
-    numbers = view.trainer.history.numbers()
-    x, arrays["before"] = thin(numbers[:, 1])
+    x, means = view.trainer.history.means(POINTS)
+    arrays["before"] = means[:, 1]
     curves = [["before clipping", x, "before", 0]]
     title = "gradient norm"
-    clipped = numbers[:, 2] < numbers[:, 1] * (1 - 1e-6)
-    if clipped.any():
-        arrays["after"] = thin(numbers[:, 2])[1]
+    if was_clipped(means).any():
+        arrays["after"] = means[:, 2]
         curves.append(["after", x, "after", 1])
-        title += f" ({clipped[-100:].mean():.0%} of the last {len(clipped[-100:])} steps clipped)"
+        last = was_clipped(view.trainer.history.numbers()[-100:])
+        title += f" ({last.mean():.0%} of the last {len(last)} steps clipped)"
     return {"kind": "curves", "title": title, "log": True, "curves": curves}
+
+
+def was_clipped(rows: np.ndarray) -> np.ndarray:
+    """(n, 3) rows of a history → (n,): was the gradient made shorter, beyond rounding?"""
+    return rows[:, 2] < rows[:, 1] * (1 - 1e-6)
 
 
 def samples_panel(view, arrays: dict) -> dict | None:

@@ -25,7 +25,7 @@ from .still import still
 
 FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM
 CALM = 2
-EVALUATE = 0.25  # seconds between two evaluations while it trains
+EVALUATE = 0.5  # seconds between two evaluations while it trains
 SHARE = 1 / 3  # of the time may go into pictures, at most
 
 

@@ -57,7 +57,7 @@ PEERS = """
 import time, json, statistics, sys, io
 import numpy as np
 from widgets import TrainingLab
-from widgets.picture import thin
+from course.history import thin
 lab = TrainingLab("digits", interactive=True)
 session, counted = get_ipython().kernel.session, [0]
 send = session.send
@@ -68,7 +68,7 @@ def counting(stream, msg_or_type, content=None, *a, **k):
 session.send = counting
 def data():
     n = lab.trainer.history.numbers()
-    return [thin(n[:, 0])[1], thin(n[:, 1])[1]]
+    return [thin(n[:, 0], 120)[1], thin(n[:, 1], 120)[1]]
 def ours():
     def frame():
         lab.controls.canvas.ack = lab.controls.canvas.seq
