@@ -1,26 +1,46 @@
-"""The `course` command: open the lab, regenerate the notebooks, look at the installation."""
+"""The `course` command: learn, regenerate the notebooks, replay a run, look at the installation."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from . import __version__
+from .deliver import deliver
 from .errors import CourseError
 
 START = "00_start_here.ipynb"
 
 
+PACKAGED = Path(__file__).parent / "notebooks"  # in a wheel
+CLONED = Path(__file__).parents[1] / "notebooks"
+OWN = Path.home() / "training-at-scale"  # where a wheel's chapters go, unless told otherwise
+
+
 def notebooks_folder() -> Path:
-    """The chapters: beside the package in a clone, else `notebooks` in the current folder."""
-    for folder in (Path(__file__).parents[1] / "notebooks", Path.cwd() / "notebooks"):
+    """The chapters: of the clone, else in the current folder, else where `course lab` put them."""
+    for folder in (CLONED, Path.cwd(), Path.cwd() / "notebooks", OWN):
         if (folder / START).exists():
             return folder
-    raise CourseError(f"no notebooks/{START} beside the package or here; run this in a clone")
+    raise CourseError(f"no {START} here or in {OWN}; `course lab` brings the chapters there")
+
+
+def lab_folder(chosen: Path | None) -> Path:
+    """Where the learner works: in the clone, or in a folder of theirs, brought up to date."""
+    if chosen is None and (CLONED / START).exists():
+        return CLONED
+    folder = (chosen or OWN).expanduser().resolve()
+    told = deliver(folder, PACKAGED if PACKAGED.exists() else CLONED)
+    for line in told:
+        print(line)
+    if told:
+        print(f"Chapters are in {folder}")
+    return folder
 
 
 def lab(args) -> int:
     """Replace this process by JupyterLab, opened on the first chapter."""
-    folder = notebooks_folder()
+    folder = lab_folder(args.folder)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += [f"--LabApp.default_url=/lab/tree/{START}"]
     command += ["--no-browser"] if args.no_browser else []
@@ -28,6 +48,7 @@ def lab(args) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # a root container: Jupyter refuses otherwise
     os.chdir(folder)
+    sys.stdout.flush()  # what follows replaces this process
     os.execv(sys.executable, command)
 
 
@@ -70,10 +91,25 @@ def doctor(args) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="course", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog="course",
+        description="Training at Scale: how a neural network is trained, and how at scale.",
+        epilog="Learners need `course lab` only. `course COMMAND --help` tells the rest.",
+    )
+    top.add_argument("--version", action="version", version=f"training-at-scale {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
 
-    p = commands.add_parser("lab", help="open JupyterLab on the first chapter")
+    p = commands.add_parser(
+        "lab",
+        help="open JupyterLab on the first chapter",
+        description="""Open JupyterLab on the first chapter. In a clone the chapters open where they
+        are. Installed from a wheel they are first copied to a folder of yours; when the release is
+        newer they are merged with what you wrote, and nothing of yours is overwritten.""",
+    )
+    p.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER",
+        help=f"where you work; default: in the clone, else {OWN}",
+    )  # fmt: skip
     p.add_argument("--no-browser", action="store_true", help="print the address only")
     p.add_argument("--port", type=int, help="the port to serve on")
     p.set_defaults(run=lab)

@@ -1,6 +1,7 @@
 """The teaching order, kept in one place: links, titles and badges follow it."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
 
 from .errors import CourseError
 
@@ -53,3 +54,22 @@ def badges(file: str) -> str:
         f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
         f"[![Open on Binder](https://mybinder.org/badge_logo.svg)]({binder})"
     )
+
+
+def hub_link(hub: str, file: str = "00_start_here") -> str:
+    """The nbgitpuller link that opens a chapter on a JupyterHub and keeps what a learner wrote.
+
+    hub: the address of the hub, as https://hub.example.org. Raises `CourseError` for another form.
+    """
+    parts = urlsplit(hub)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        raise CourseError(f"hub {hub!r} is no address. Allowed: as https://hub.example.org")
+    name = REPOSITORY.rpartition("/")[2]
+    query = urlencode(
+        {
+            "repo": f"https://github.com/{REPOSITORY}",
+            "branch": BRANCH,
+            "urlpath": f"lab/tree/{name}/notebooks/{chapter(file).file}.ipynb",
+        }
+    )
+    return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{query}"

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from course import CourseError
+from course.route import BRANCH, REPOSITORY, ROUTE, hub_link
+
 ROOT = Path(__file__).parents[1]
 TOP = {"pyproject.toml", "README.md", "course", "notebooks", "widgets", "tests", "binder"}
 TOP |= {"LICENSE", "CHANGELOG.md"}
@@ -70,11 +73,50 @@ def test_readme_has_the_two_commands():
     assert re.search(r"^pip install .* && pytest$", readme, re.M)
 
 
-def test_readme_code_runs():
-    readme = (ROOT / "README.md").read_text()
-    code = re.search(r"```python\n(.*?)```", readme, re.S).group(1)
+@pytest.mark.parametrize("page", ["README.md", "notebooks/for_instructors.md"])
+def test_the_code_on_the_page_runs(page):
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_the_readme_lists_the_chapters_of_the_route():
+    rows = re.findall(
+        r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.M
+    )
+    assert rows == [(c.title, c.file, c.question) for c in ROUTE]
+
+
+def test_every_command_of_the_guide_is_one_we_have(tmp_path):
+    from course.cli import parser
+
+    text = (ROOT / "notebooks/for_instructors.md").read_text()
+    commands = set(re.findall(r"`(course (?:regenerate|run|lab|doctor)[^`\n]*)`", text))
+    commands |= set(re.findall(r"^course .*$", text, re.M))
+    assert len(commands) >= 8
+    for command in commands:
+        parser().parse_args(command.split()[1:])  # ends the process on a wrong one
+
+
+def test_the_dev_container_installs_from_the_lock():
+    import json
+
+    made = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    assert made["image"].endswith("python:3.11")
+    assert "pip install -c binder/constraints.txt -e '.[test]'" in made["postCreateCommand"]
+
+
+def test_hub_links_follow_nbgitpuller_and_bad_addresses_are_refused():
+    from urllib.parse import parse_qs, urlsplit
+
+    link = urlsplit(hub_link("https://hub.example.org/", "3_04_momentum"))
+    assert link.path == "/hub/user-redirect/git-pull"
+    asked = parse_qs(link.query)
+    assert asked["urlpath"] == ["lab/tree/training-at-scale/notebooks/3_04_momentum.ipynb"]
+    assert asked["repo"] == [f"https://github.com/{REPOSITORY}"] and asked["branch"] == [BRANCH]
+    for bad in ("hub.example.org", "", "ftp://hub", "https://hub.example.org?x=1"):
+        with pytest.raises(CourseError, match="is no address"):
+            hub_link(bad)
 
 
 def test_the_readme_quotes_the_measurements_as_they_are():

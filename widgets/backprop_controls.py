@@ -12,6 +12,7 @@ import traitlets
 from course import CourseError
 
 from .backprop_still import layout, still
+from .knob_row import tip
 
 STEP = 0.05  # of the slider, in powers of ten
 HIDDEN = "hidden"
@@ -37,8 +38,8 @@ class Controls:
         self.image = ipw.Image(format="png", layout=ipw.Layout(display="none"))
         self.words = ipw.HTML()
         buttons = [
-            self._button(label, tip, action)
-            for label, tip, action in (
+            self._button(label, what, action)
+            for label, what, action in (
                 ("Forward ▸", "the next operation of the forward pass", lambda: lab.forward()),
                 ("◂ Backward", "the next operation of the backward pass", lambda: lab.backward()),
                 ("All", "every operation, forward and backward", lambda: lab.all()),
@@ -52,7 +53,7 @@ class Controls:
             description="learning rate", layout=ipw.Layout(width="290px"),
         )  # fmt: skip
         self.lr_number = ipw.FloatText(value=lab.graph.lr, layout=ipw.Layout(width="90px"))
-        self.lr_number.tooltip = "learning rate as a number"
+        tip(self.lr_number, "learning rate as a number")
         self.wrong = ipw.Dropdown(
             options=[("hidden", HIDDEN), ("f′ twice", "twice"), ("as printed", "printed")],
             description="the document's gradient", layout=ipw.Layout(width="300px"),
@@ -64,8 +65,8 @@ class Controls:
         knobs = ipw.HBox([self.lr, self.lr_number, self.wrong])
         self.box = ipw.VBox([ipw.HBox(buttons), knobs, self.drawing, self.image, self.words])
 
-    def _button(self, label, tip, action):
-        button = ipw.Button(description=label, tooltip=tip, layout=ipw.Layout(width="110px"))
+    def _button(self, label, what, action):
+        button = ipw.Button(description=label, tooltip=what, layout=ipw.Layout(width="110px"))
         button.on_click(lambda _: self._try(action))
         return button
 

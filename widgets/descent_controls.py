@@ -14,6 +14,7 @@ from course.surfaces import FORMS, SURFACES
 from .canvas import Canvas, encode
 from .descent_race import NAMES, SPEEDS, Race
 from .descent_still import frame, scene, still
+from .knob_row import tip
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
 STATUS = 1.0  # seconds between two status lines while it plays: a screen reader reads each
@@ -142,7 +143,8 @@ class DescentControls:
         slider = kind(value=10**low if log else low, min=low, max=high, description=label)
         slider.step, slider.readout = 0.02 if log else step, False
         slider.style, slider.layout = {"description_width": "145px"}, ipw.Layout(width="330px")
-        number = ipw.FloatText(layout=ipw.Layout(width="90px"), tooltip=f"{label}, as a number")
+        number = ipw.FloatText(layout=ipw.Layout(width="90px"))
+        tip(number, f"{label}, as a number")
         self._wire(knob, racer, [slider, number])
         return ipw.HBox([slider, number])
 

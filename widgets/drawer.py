@@ -13,7 +13,7 @@ from course.presets import PRESETS
 from course.sets import LOADERS
 
 from .instruments import INSTRUMENTS
-from .knob_row import LABEL, WIDTH, Choice, Knob, Number, button
+from .knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
 
 SCHEDULES = ("constant", "warm-up", "cosine", "step")
 
@@ -157,7 +157,7 @@ class Drawer:
 
     def _home(self) -> ipw.VBox:
         self.text = ipw.Textarea(layout=ipw.Layout(width="98%", height="180px"))
-        self.text.tooltip = "recipe or code, to copy"
+        tip(self.text, "recipe or code, to copy")
         self.text.description = "to copy"
         show = self._do("show_home")
         buttons = [

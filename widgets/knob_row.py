@@ -16,6 +16,11 @@ def named(label: str, width="100px") -> dict:
             "layout": ipw.Layout(width=width)}  # fmt: skip
 
 
+def tip(widget: ipw.Widget, text: str) -> None:
+    """Say what a widget is, on hover and to a screen reader; ipywidgets 7 calls it otherwise."""
+    setattr(widget, "tooltip" if widget.has_trait("tooltip") else "description_tooltip", text)
+
+
 class Knob:
     """Base: `box` is what is shown; `show` puts it where the knob stands without turning it."""
 

@@ -1,0 +1,90 @@
+"""The kernel that Colab runs: a new Python, but ipywidgets 7.7, ipykernel 6.17, IPython 7."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from course.route import ROUTE
+
+OLD = ["ipywidgets==7.7.1", "ipykernel==6.17.1", "ipython==7.34.0"]
+NEEDED = ["ipython-genutils", "backcall", "pickleshare", "decorator", "nest-asyncio"]  # by them
+
+LABS = """
+import json, warnings
+warnings.filterwarnings("error", "Passing unrecognized arguments")  # what 7.7 does not know
+import ipykernel, ipywidgets
+from widgets import BackpropLab, DescentLab, TrainingLab
+
+def move(widget, value):
+    "As the front end does, by a message."
+    widget._handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
+
+training = TrainingLab("digits", interactive=True).run(20)
+move(training.controls.knobs["lr"].slider, 0.01)
+training.run(1)
+back = BackpropLab(interactive=True)
+back.all()
+move(back.controls.lr_number, 0.25)
+descent = DescentLab(interactive=True).run(20)
+move(descent.controls.knobs["lr", "momentum"][1], 0.015)
+shown = [sorted(lab._repr_mimebundle_()[0]) for lab in (training, back, descent)]
+print(json.dumps({
+    "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,
+    "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"]],
+    "recorded": training.trainer.history.knobs, "painted": len(training.controls.canvas.frame),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory):
+    """An environment in which the kernel's packages are as old as Colab's."""
+    folder = tmp_path_factory.mktemp("colab")
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target"]
+    subprocess.run([*install, str(folder / "old"), *OLD, *NEEDED], check=True, timeout=300)
+    spec = folder / "kernels" / "colab" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    old = {"PYTHONPATH": str(folder / "old")}
+    spec.write_text(
+        json.dumps({"argv": argv, "display_name": "Colab", "language": "python", "env": old})
+    )
+    return folder
+
+
+def test_the_labs_run_on_the_widgets_of_colab(colab):
+    environment = os.environ | {"PYTHONPATH": str(colab / "old")}
+    done = subprocess.run(
+        [sys.executable, "-c", LABS], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["versions"] == ["7.7.1", "6.17.1"]
+    assert found["knobs"] == pytest.approx([0.01, 0.25, 0.015])
+    assert [knob[1] for knob in found["recorded"]] == ["lr"] and found["painted"] > 1000
+    for bundle in found["shown"]:
+        assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
+
+
+def chapters():
+    """The first one always; the others with -m full."""
+    first, *others = [chapter.file for chapter in ROUTE]
+    return [first, *(pytest.param(other, marks=pytest.mark.full) for other in others)]
+
+
+@pytest.mark.parametrize("chapter", chapters())
+def test_a_chapter_runs_on_the_kernel_of_colab(chapter, colab, tmp_path):
+    from test_notebooks import FOLDER, read
+
+    out = tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", str(FOLDER / f"{chapter}.ipynb"), str(out)]
+    command += ["--cwd", str(FOLDER), "-k", "colab", "--no-progress-bar", "-p", "steps", "50"]
+    environment = os.environ | {"JUPYTER_PATH": str(colab)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for cell in read(out).cells:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", output.text
