@@ -8,6 +8,7 @@ in several cases. Where it holds in all, the claim **holds**; in some, it is **i
 knows a planted falsehood: another statement, for which its verdict must turn out differently.
 """
 
+import textwrap
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,6 +97,11 @@ def settle(chapter: str) -> None:
         if claim.chapter != chapter or (check := check_of(claim)) is None:
             continue
         cases = check.cases(check.document)
-        print(f"{claim.id}  {claim.says}\n  → {verdict(cases)}. {claim.true}")
+        print(_wrapped(f"{claim.id}  ", claim.says))
+        print(_wrapped(f"  → {verdict(cases)}. ", claim.true, "    "))
         for case in cases:
-            print(f"    {'✓' if case.holds else '✗'} {case.name}: {case.number}")
+            print(_wrapped(f"    {'✓' if case.holds else '✗'} ", f"{case.name}: {case.number}"))
+
+
+def _wrapped(mark: str, text: str, indent: str | None = None) -> str:
+    return textwrap.fill(text, 92, initial_indent=mark, subsequent_indent=indent or " " * len(mark))

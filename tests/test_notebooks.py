@@ -75,6 +75,53 @@ def test_it_runs_with_other_parameters(path, tmp_path, shared_kernels):
     assert read(tmp_path / path.name) != read(path)
 
 
+def own_runs():
+    """Each chapter with its own parameters: two seeds, images and points in the plane."""
+    for path in CHAPTERS:
+        for seed, dataset in ((0, "digits"), (1, "digits"), (0, "moons")):
+            yield pytest.param(path, seed, dataset, id=f"{path.stem}-{seed}-{dataset}")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("path", "seed", "dataset"), list(own_runs()))
+def test_it_runs_whole_in_a_minute_and_a_gigabyte(path, seed, dataset, tmp_path, shared_kernels):
+    arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--jobs", "1"]
+    arguments += ["-p", "seed", str(seed), "-p", "dataset", dataset]
+    assert cli.main(arguments) == 0
+    (entry,) = json.loads((tmp_path / "record.json").read_text()).values()
+    assert entry["seconds"] < 60 and entry["peak"] < 2**30
+
+
+def prose(path):
+    """The Markdown of a notebook, without formulas, code, links and what is quoted from papers."""
+    for cell in read(path).cells:
+        text = cell.source if cell.cell_type == "markdown" else ""
+        text = re.split(r"^## (?:At scale|Papers)", text, flags=re.M)[0]
+        text = re.sub(
+            r"\$\$.*?\$\$|\$[^$\n]*\$|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S
+        )
+        yield text
+
+
+@each_chapter
+def test_no_measured_number_is_typed_into_its_prose(path):
+    """A number with three digits and a decimal point looks measured: let a cell print it."""
+    known = {"2.303", "2.05", "100.1"}  # ln 10, a product to think about, part of a formula
+    for text in prose(path):
+        typed = re.findall(r"(?<![\d.])\d+\.\d+(?![\d.]*\d)", text)
+        measured = [n for n in typed if len(n.replace(".", "").lstrip("0")) >= 3]
+        assert not set(measured) - known, text
+
+
+def test_its_words_are_spelled_well(tmp_path):
+    for path in NOTEBOOKS:
+        words = "\n".join(c.source for c in read(path).cells)
+        (tmp_path / f"{path.parent.name}_{path.stem}.md").write_text(words)
+    command = [sys.executable, "-m", "codespell_lib", *map(str, tmp_path.glob("*.md"))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def nbval(path, kernels, mode):
     command = [sys.executable, "-m", "pytest", mode, "--nbval-cell-timeout=120", "-q"]
     command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
