@@ -291,7 +291,10 @@ function render({ model, el }) {
   model.on("change:frame", show);
   rebuild();
   explain();
+  const seen = new ResizeObserver(() => nameKnobs(el)); // once the knobs beside it are there
+  seen.observe(root);
   return () => {
+    seen.disconnect();
     model.off("change:scene", rebuild);
     model.off("change:frame", show);
   };

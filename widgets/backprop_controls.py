@@ -3,7 +3,6 @@
 import html
 import math
 import time
-from pathlib import Path
 
 import anywidget
 import ipywidgets as ipw
@@ -12,6 +11,7 @@ import traitlets
 from course import CourseError
 
 from .backprop_still import layout, still
+from .canvas import module
 from .knob_row import tip
 
 STEP = 0.05  # of the slider, in powers of ten
@@ -22,7 +22,7 @@ FALLBACK = 3.0  # seconds without any answer from the drawing: show stills inste
 class Drawing(anywidget.AnyWidget):
     """The drawing in the browser. It computes nothing: it sends what was typed, shows frames."""
 
-    _esm = Path(__file__).parent / "backprop.js"
+    _esm = module("names.js", "backprop.js")
     scene = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     ack = traitlets.Int(0).tag(sync=True)
@@ -64,6 +64,7 @@ class Controls:
         self.wrong.observe(lambda c: self._try(lambda: self._compare(c["new"])), "value")
         knobs = ipw.HBox([self.lr, self.lr_number, self.wrong])
         self.box = ipw.VBox([ipw.HBox(buttons), knobs, self.drawing, self.image, self.words])
+        self.box.add_class("course-lab")
 
     def _button(self, label, what, action):
         button = ipw.Button(description=label, tooltip=what, layout=ipw.Layout(width="110px"))

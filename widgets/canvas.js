@@ -99,16 +99,6 @@ function pencil(canvas, model, first) {
   canvas.addEventListener("pointercancel", up);
 }
 
-// ipywidgets gives a slider's handle no name; the field's label beside it is one.
-function nameSliders(el) {
-  const lab = el.closest(".course-lab");
-  for (const slider of lab ? lab.querySelectorAll(".widget-slider") : []) {
-    const words = slider.querySelector("label")?.textContent?.trim();
-    const handle = slider.querySelector(".noUi-handle");
-    if (words && handle && !handle.hasAttribute("aria-label")) handle.setAttribute("aria-label", words);
-  }
-}
-
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.className = "course-canvas";
@@ -147,7 +137,7 @@ function render({ model, el }) {
     if (performance.now() - said > 1000 || first) say(picture);
     jobs = paint(canvas, picture, theme);
     answer(picture);
-    if (first) nameSliders(el);
+    if (first) nameKnobs(el);
     first = false;
   };
   const ask = () => { if (asked === null) asked = requestAnimationFrame(draw); };

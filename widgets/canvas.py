@@ -20,6 +20,11 @@ HERE = Path(__file__).parent
 LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
 
 
+def module(*names: str) -> str:
+    """One ES module, kept in several files that a reader can hold; what is used comes first."""
+    return "\n".join((HERE / name).read_text("utf-8") for name in names)
+
+
 class Canvas(anywidget.AnyWidget):
     """Shows the picture that `send_picture` was given last; repaints it after a reload.
 
@@ -28,8 +33,7 @@ class Canvas(anywidget.AnyWidget):
     """
 
     window = 6  # frames that may be on their way: fewer than half a second's
-    # Painters first, then the view that uses them: one module, kept in two files a reader can hold.
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("painters.js", "canvas.js"))
+    _esm = module("painters.js", "names.js", "canvas.js")
     _css = HERE / "canvas.css"
     frame = traitlets.Bytes(b"").tag(sync=True)
     ack = traitlets.Int(0)  # by message: ipywidgets would echo a synced trait at every frame

@@ -13,15 +13,6 @@ const STYLE = `
 .course-descent button:focus-visible { outline: 3px solid var(--jp-brand-color1, #1976d2);
   outline-offset: 1px; border-color: var(--jp-layout-color0, #fff); }`;
 
-// A slider's handle does not know its label, nor a number field its tooltip: say them aloud.
-function nameKnobs(lab) {
-  for (const slider of lab?.querySelectorAll(".widget-slider") ?? [])
-    slider.querySelector(".noUi-handle")
-      ?.setAttribute("aria-label", slider.querySelector("label")?.textContent ?? "");
-  for (const field of lab?.querySelectorAll(".widget-text input") ?? [])
-    field.setAttribute("aria-label", field.closest("[title]")?.title ?? "");
-}
-
 function render({ model, el }) {
   const box = document.createElement("div"), canvas = document.createElement("canvas");
   box.className = "course-descent";
@@ -56,7 +47,7 @@ function render({ model, el }) {
         : `Learning rate and memory: α ${short(a)}, β ${short(b)}. ${frame.phase}`;
       handles[knob].setAttribute("aria-label", words + ". Arrow keys move it, with Shift faster.");
     }
-    if (!named) nameKnobs(el.closest(".course-descent-lab"));
+    if (!named) nameKnobs(el);
     named = true;
     if (acked === frame.seq) return;
     acked = frame.seq;

@@ -4,28 +4,25 @@ import html
 import math
 import threading
 import time
-from pathlib import Path
 
 import ipywidgets as ipw
 import traitlets
 
 from course.surfaces import FORMS, SURFACES
 
-from .canvas import Canvas, encode
+from .canvas import Canvas, encode, module
 from .descent_race import NAMES, SPEEDS, Race
 from .descent_still import frame, scene, still
 from .knob_row import tip
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
 STATUS = 1.0  # seconds between two status lines while it plays: a screen reader reads each
-PARTS = ("descent_paint.js", "descent.js")  # of one module
-SCRIPT = "".join((Path(__file__).parent / name).read_text("utf-8") for name in PARTS)
 
 
 class DescentCanvas(Canvas):
     """Paints a race. `scene` is sent only when the surface or the diagram changes."""
 
-    _esm = SCRIPT
+    _esm = module("descent_paint.js", "names.js", "descent.js")
     window = 1  # it answers every frame
     scene = traitlets.Bytes(b"").tag(sync=True)
 
