@@ -89,8 +89,8 @@ def check_of(claim: Claim) -> Check | None:
 def settle(chapter: str) -> None:
     """Run the checks of a chapter's claims and print what each found.
 
-    ✓: the document's statement held in that case, ✗: it did not. Raises `CourseError` for a
-    chapter that settles no claim.
+    ✓: the document's statement held in that case, ✗: it did not; where a statement is missing,
+    the one that the check plants is tried. Raises `CourseError` for a chapter of no claim.
     """
     check_choice("chapter", chapter, sorted({c.chapter for c in claims()}))
     for claim in claims():
@@ -99,9 +99,14 @@ def settle(chapter: str) -> None:
         cases = check.cases(check.document)
         print(_wrapped(f"{claim.id}  ", claim.says))
         print(_wrapped(f"  → {verdict(cases)}. ", claim.true, "    "))
-        for case in cases:
+        if not cases:
+            print("    what this course gives in its place:")
+        for case in cases or check.cases(check.planted):
             print(_wrapped(f"    {'✓' if case.holds else '✗'} ", f"{case.name}: {case.number}"))
 
 
 def _wrapped(mark: str, text: str, indent: str | None = None) -> str:
-    return textwrap.fill(text, 92, initial_indent=mark, subsequent_indent=indent or " " * len(mark))
+    indent = indent or " " * len(mark)
+    return textwrap.fill(
+        text, 92, initial_indent=mark, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -126,6 +126,8 @@ def miss(guess, result) -> float | None:
         return max(low - result, 0.0, result - high)
     if isinstance(guess, list | tuple):
         return curve_miss(guess, result)
+    if guess == result:
+        return 1.0
     if not (guess > 0 and result > 0):
         return None
     return math.exp(abs(math.log(guess / result)))

@@ -73,6 +73,8 @@ def test_settle_says_what_each_case_found(capsys):
         (None, 3.0, "No bet placed"),
         (2.9, 3.0, "well seen"),
         (0.1, 3.0, "finding out"),
+        (0, 0, "well seen"),
+        (0, 1, "finding out"),
         (float("nan"), 3.0, "finding out"),
         ("larger", "larger", "well seen"),
         ("smaller", "larger", "finding out"),

@@ -1,11 +1,14 @@
 """Exercises: every solution passes; the stub and every known wrong answer do not, and say why."""
 
+import math
 import re
 from importlib import import_module
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 
 from course import Exercise
 from course.route import ROUTE
@@ -22,7 +25,7 @@ WRONG = [wrong for name in NAMES.values() for wrong in import_module(f"wrong_{na
 
 def run_exercises(path):
     """Execute the cells tagged `exercise`, as a kernel would, in one namespace."""
-    names = {"exercises": MODULES[path.stem]}
+    names = {"exercises": MODULES[path.stem], "torch": torch, "np": np, "math": math}
     for cell in nbformat.read(path, as_version=4).cells:
         if "exercise" in cell.metadata.get("tags", []):
             exec(cell.source, names)

@@ -1,0 +1,74 @@
+"""Chapter 3_05_clipping: the documents' clipping, calmer and faster?"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..ledger import Case, Check
+
+Clip = Callable[[Tensor, float], Tensor]  # (g, ε) → g'
+STARTS = torch.tensor([8.0, 9.0, 10.0, 11.0, 12.0], dtype=torch.float64)
+
+
+def needed(clip: Clip, lr: float, eps: float, cap: int = 2000) -> float:
+    """Steps on J(x) = x⁴ until all five starts have come within 0.2; infinity: not in `cap`."""
+    x, arrived = STARTS.clone(), torch.zeros(5, dtype=torch.bool)
+    for n in range(1, cap + 1):
+        # Each start is a problem of its own, with a gradient of one entry.
+        x = x - lr * torch.cat([clip(g, eps) for g in (4 * x**3).split(1)])
+        arrived |= x.abs() <= 0.2
+        if arrived.all():
+            return n
+        if not float(x.abs().max()) < 1e3:
+            break
+    return float("inf")
+
+
+def bounce(clip: Clip, lr: float = 2.5, steps: int = 100) -> Tensor:
+    """The path on J(w) = ½w² from 10.3, at a rate that is too high for it: above 2."""
+    w, path = torch.tensor([10.3], dtype=torch.float64), []
+    for _ in range(steps):
+        w = w - lr * clip(w, 1.0)
+        path.append(w)
+    return torch.cat(path)
+
+
+def examine(clip: Clip) -> list[Case]:
+    """Is it torch's clipping; does it bound, keep the direction, calm, and accelerate?"""
+    noise = torch.Generator().manual_seed(0)
+    gradients = torch.randn(100, 5, dtype=torch.float64, generator=noise)
+    theirs = torch.zeros_like(gradients, requires_grad=True)
+    theirs.grad = gradients.clone()
+    torch.nn.utils.clip_grad_value_([theirs], 0.5)
+    ours = torch.stack([clip(g, 0.5) for g in gradients])
+    apart = float((ours - theirs.grad).abs().max())
+    cosine = torch.cosine_similarity(ours, gradients, dim=1)
+    turned = float(torch.rad2deg(torch.acos(cosine.clamp(max=1))).max())
+    longest = float(ours.abs().max())
+    path = bounce(clip)
+    plain = needed(lambda g, eps: g, 0.0034, 1.0)
+    same, larger = needed(clip, 0.0034, 4.0), needed(clip, 0.35, 4.0)
+    return [
+        Case("equals clip_grad_value_", apart < 1e-12, f"largest difference {apart:.2g}"),
+        Case("entries of at most ε = 0.5", longest <= 0.5, f"largest entry {longest:.2g}"),
+        Case(
+            "bounded, and in the old direction",
+            longest <= 0.5 and turned < 1e-3,
+            f"100 gradients, turned by up to {turned:.0f}°",
+        ),
+        Case(
+            "calm at a rate above 2/λ",
+            bool(path.abs()[-10:].max() < 0.1),
+            f"½w², α = 2.5, last steps {float(path[-2]):+.3g}, {float(path[-1]):+.3g}",
+        ),
+        Case("x⁴, faster at the same rate", same < plain, f"{plain:g} → {same:g} steps"),
+        Case("x⁴, faster at a larger rate", larger < plain / 2, f"{plain:g} → {larger:g} steps"),
+    ]
+
+
+by_value = Check(
+    examine,
+    document=lambda g, eps: g.clamp(-eps, eps),
+    planted=lambda g, eps: g,  # no clipping at all: nothing of it holds
+)
