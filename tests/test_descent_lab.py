@@ -251,6 +251,15 @@ def test_a_quadratic_without_a_ravine_has_a_diagram_too():
     assert np.isfinite(scene(race)["arrays"]["rho"]).all() and scene(race)["best"] == 0
 
 
+def test_the_diagram_is_there_when_somebody_has_momentum():
+    without = DescentLab("cliff", ("gradient descent", "clipped descent"), interactive=False)
+    with_it = DescentLab("cliff", ("gradient descent", "heavy ball"), interactive=False)
+    assert not frame(without.race)["diagram"] and frame(with_it.race)["diagram"]
+    assert "diagram" not in frame(without.race)["text"] and "ρ" not in without.summary()
+    assert "diagram" in frame(with_it.race)["text"] and "ρ" in with_it.summary()
+    assert without.still() != with_it.still()
+
+
 def test_a_frame_holds_the_numbers_of_the_race():
     lab = live().run(50)
     painted(lab)

@@ -41,6 +41,8 @@ function render({ model, el }) {
     plots = paint(canvas, scene, frame, moved);
     for (const knob in handles) {
       const p = plots[knob], [a, b] = moved[knob] ?? frame[knob];
+      handles[knob].hidden = !p; // no diagram where nobody has momentum
+      if (!p) continue;
       handles[knob].style.left = p.px(clamp(a, ...p.xs)) + "px";
       handles[knob].style.top = p.py(clamp(b, ...p.ys)) + "px";
       const words = knob === "start" ? `Start of the race: x ${short(a)}, y ${short(b)}`
@@ -69,12 +71,12 @@ function render({ model, el }) {
   };
   const follow = (event) => {
     const { left, top } = canvas.getBoundingClientRect();
-    move(dragging, plots[dragging].value(event.clientX - left, event.clientY - top));
+    if (plots[dragging]) move(dragging, plots[dragging].value(event.clientX - left, event.clientY - top));
   };
   const release = () => { dragging = null; };
   box.addEventListener("pointerdown", (event) => {
     const { left, top } = canvas.getBoundingClientRect(), handle = event.target.dataset.knob;
-    const under = (knob) => plots[knob].holds(event.clientX - left, event.clientY - top);
+    const under = (knob) => plots[knob] && plots[knob].holds(event.clientX - left, event.clientY - top);
     dragging = plots && (handle ?? ["start", "point"].find(under) ?? null);
     if (!dragging) return;
     event.preventDefault();
@@ -92,6 +94,8 @@ function render({ model, el }) {
       if (!arrow || !plots) return;
       event.preventDefault();
       const p = plots[knob], [a, b] = moved[knob] ?? frame[knob];
+      handles[knob].hidden = !p; // no diagram where nobody has momentum
+      if (!p) continue;
       const x = p.px(clamp(a, ...p.xs)) + far * arrow[0] * p.w;
       move(knob, p.value(x, p.py(clamp(b, ...p.ys)) + far * arrow[1] * p.h));
     });

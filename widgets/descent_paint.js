@@ -264,8 +264,9 @@ function paint(canvas, scene, frame, moved) {
   g.font = font;
   const names = frame.racers.map((r) => 66 + g.measureText(r.name + r.state).width);
   const top = 34 + 24 * Math.ceil(names.reduce((a, b) => a + b, 0) / (width - 90));
-  const side = wide ? 0.52 * width - 70 : width - 80, half = wide ? (side - 62) / 2 : 170;
-  const height = top + side + (wide ? 40 : 520);
+  const side = wide ? 0.52 * width - 70 : width - 80;
+  const half = !wide ? 170 : frame.diagram ? (side - 62) / 2 : side;
+  const height = top + side + (wide ? 40 : frame.diagram ? 520 : 290);
   canvas.width = width * ratio;
   canvas.height = height * ratio;
   Object.assign(canvas.style, { width: width + "px", height: height + "px" });
@@ -280,12 +281,13 @@ function paint(canvas, scene, frame, moved) {
   const low = Math.max(-12, Math.min(0, ...finite)) - 0.3, high = Math.max(1, ...finite) + 0.3;
   const plots = {
     start: plot(48, top, side, side, ...scene.window, false),
-    point: plot(x, y, w, half, scene.alphas, [0, scene.top_beta], true),
+    point: frame.diagram && plot(x, y, w, half, scene.alphas, [0, scene.top_beta], true),
   };
   paintLegend(g, frame, width, ink, paper);
   paintSurface(g, plots.start, scene, frame, moved.start ?? frame.start, ink, paper);
-  paintPhase(g, plots.point, scene, moved.point ?? frame.point, ink);
-  paintValues(g, plot(x, y + half + 62, w, half, [0, last], [low, high], false), frame, ink, paper);
+  if (frame.diagram) paintPhase(g, plots.point, scene, moved.point ?? frame.point, ink);
+  const below = frame.diagram ? y + half + 62 : y;
+  paintValues(g, plot(x, below, w, half, [0, last], [low, high], false), frame, ink, paper);
   canvas.setAttribute("aria-label", frame.text);
   Object.assign(canvas.dataset, {
     seq: frame.seq, step: frame.step, start: JSON.stringify(frame.start),

@@ -73,17 +73,24 @@ def summary(race: Race) -> str:
         parts.append(f"{racer.name} at ({brief(x)}, {brief(y)}), {words}")
     x, y = race.knobs["start"]
     runners = "; ".join(parts) or "nobody is shown"
-    return f"Step {race.step_count} from ({brief(x)}, {brief(y)}): {runners}. {phase_words(race)}."
+    phase = f" {phase_words(race)}." if has_diagram(race) else ""
+    return f"Step {race.step_count} from ({brief(x)}, {brief(y)}): {runners}.{phase}"
 
 
 def describe(race: Race) -> str:
     """What is drawn."""
     (left, right), (low, high) = race.surface.window
+    words = f"the diagram of learning rate α and memory β for {race.knobs['form']} momentum; "
     return (
         f"Contours of the {title(race)} (x from {left:g} to {right:g}, y from {low:g} to {high:g}) "
-        "with the paths of the racers; the diagram of learning rate α and memory β for "
-        f"{race.knobs['form']} momentum; and each racer's value above the minimum by step."
+        f"with the paths of the racers; {words if has_diagram(race) else ''}"
+        "and each racer's value above the minimum by step."
     )
+
+
+def has_diagram(race: Race) -> bool:
+    """The (α, β) diagram is there when somebody who has momentum races."""
+    return any(racer.name in OF_FORM.values() for racer in race.shown())
 
 
 def title(race: Race) -> str:
@@ -158,7 +165,7 @@ def frame(race: Race) -> dict:
         })  # fmt: skip
     return {
         "step": race.step_count, "every": every, "start": race.knobs["start"], "racers": racers,
-        "point": race.point, "phase": phase_words(race),
+        "point": race.point, "phase": phase_words(race), "diagram": has_diagram(race),
         "text": f"{describe(race)} {summary(race)}", "arrays": arrays,
     }  # fmt: skip
 
@@ -172,8 +179,9 @@ def still(race: Race, dpi: int = 80) -> bytes:
     figure = Figure(figsize=(10, 5), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1))
     _surface(figure.add_subplot(grid[:, 0]), ground, moving)
-    _phase(figure, figure.add_subplot(grid[0, 1]), ground, moving)
-    _values(figure.add_subplot(grid[1, 1]), moving)
+    if moving["diagram"]:
+        _phase(figure, figure.add_subplot(grid[0, 1]), ground, moving)
+    _values(figure.add_subplot(grid[1 if moving["diagram"] else slice(None), 1]), moving)
     out = io.BytesIO()
     FigureCanvasAgg(figure).print_png(
         out, metadata={"Software": None}, pil_kwargs={"optimize": True}

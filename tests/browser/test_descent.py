@@ -112,3 +112,11 @@ def test_the_race_the_start_and_the_diagram(page, jupyter):
     shot(page, "descent-dark")
     assert knob(page, "lab.race.step_count") == 7
     kernel(page, "lab.close()")
+
+    # Where nobody has momentum there is no diagram, and nothing to drag in it.
+    kernel(page, "lab.set('racers', ['gradient descent'])")
+    page.locator("button[data-knob=point]").wait_for(state="hidden")
+    page.locator("button[data-knob=start]").focus()
+    shot(page, "descent-alone")
+    kernel(page, "lab.set('racers', ['gradient descent', 'momentum'])")
+    page.locator("button[data-knob=point]").wait_for(state="visible")
