@@ -71,12 +71,13 @@ function render({ model, el }) {
   };
   const follow = (event) => {
     const { left, top } = canvas.getBoundingClientRect();
-    if (plots[dragging]) move(dragging, plots[dragging].value(event.clientX - left, event.clientY - top));
+    const p = plots[dragging];
+    if (p) move(dragging, p.value(event.clientX - left, event.clientY - top));
   };
   const release = () => { dragging = null; };
   box.addEventListener("pointerdown", (event) => {
     const { left, top } = canvas.getBoundingClientRect(), handle = event.target.dataset.knob;
-    const under = (knob) => plots[knob] && plots[knob].holds(event.clientX - left, event.clientY - top);
+    const under = (knob) => plots[knob]?.holds(event.clientX - left, event.clientY - top);
     dragging = plots && (handle ?? ["start", "point"].find(under) ?? null);
     if (!dragging) return;
     event.preventDefault();
@@ -94,8 +95,6 @@ function render({ model, el }) {
       if (!arrow || !plots) return;
       event.preventDefault();
       const p = plots[knob], [a, b] = moved[knob] ?? frame[knob];
-      handles[knob].hidden = !p; // no diagram where nobody has momentum
-      if (!p) continue;
       const x = p.px(clamp(a, ...p.xs)) + far * arrow[0] * p.w;
       move(knob, p.value(x, p.py(clamp(b, ...p.ys)) + far * arrow[1] * p.h));
     });

@@ -281,7 +281,7 @@ function paint(canvas, scene, frame, moved) {
   const low = Math.max(-12, Math.min(0, ...finite)) - 0.3, high = Math.max(1, ...finite) + 0.3;
   const plots = {
     start: plot(48, top, side, side, ...scene.window, false),
-    point: frame.diagram && plot(x, y, w, half, scene.alphas, [0, scene.top_beta], true),
+    point: frame.diagram ? plot(x, y, w, half, scene.alphas, [0, scene.top_beta], true) : null,
   };
   paintLegend(g, frame, width, ink, paper);
   paintSurface(g, plots.start, scene, frame, moved.start ?? frame.start, ink, paper);

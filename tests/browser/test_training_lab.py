@@ -15,7 +15,9 @@ from axe_playwright_python.sync_playwright import Axe
 from test_start import kernel, look, matches_kernel, painted, shot, wait
 
 from widgets import TrainingLab
+from widgets.backprop_controls import Drawing
 from widgets.canvas import Canvas, encode
+from widgets.descent_controls import DescentCanvas
 from widgets.instruments import INSTRUMENTS
 
 pytestmark = pytest.mark.browser
@@ -99,6 +101,17 @@ def test_a_curve_is_painted_where_its_numbers_are(browser_page):
 
 
 # ---- in JupyterLab -----------------------------------------------------------------------------
+
+IMPORT = """async (source) => {
+  const module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  return Object.keys(module.default);
+}"""
+
+
+@pytest.mark.parametrize("widget", [Canvas, DescentCanvas, Drawing], ids=lambda w: w.__name__)
+def test_a_module_is_whole(browser_page, widget):
+    assert browser_page.evaluate(IMPORT, widget._esm) == ["render"]
+
 
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
 
