@@ -12,7 +12,7 @@ from course.surfaces import FORMS, SURFACES
 
 from .canvas import Canvas, encode, module
 from .descent_race import NAMES, SPEEDS, Race
-from .descent_still import frame, scene, still
+from .descent_still import frame, has_diagram, scene, still
 from .knob_row import tip
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
@@ -93,22 +93,22 @@ class DescentControls:
         self.rates = {
             name: self._pair("lr", -5, 1.5, f"α, {name}", log=True, racer=name) for name in NAMES
         }
-        beta = self._pair("beta", 0, 0.995, "β of momentum")
+        self.beta = self._pair("beta", 0, 0.995, "β of momentum")
         self.threshold = self._pair("threshold", -3, 3, "clip at norm", log=True)
         self.damping = self._pair("damping", -6, 2, "Newton's damping", log=True)
         self.condition = self._pair("condition", 0, 4, "condition", log=True)
         self.rotation = self._pair("rotation", -90, 90, "rotation (°)", step=1)
-        self.box = self._layout(beta)
+        self.box = self._layout()
         self.show_knobs(lab.race.knobs)
 
     # ---- building -------------------------------------------------------------------------
 
-    def _layout(self, beta):
+    def _layout(self):
         buttons = [self.play, self.pause, self.step, self.reset, self.speed]
         wrap = ipw.Layout(flex_flow="row wrap")
         rates = ipw.VBox([*self.rates.values(), self.threshold, self.damping])
         shape = ipw.VBox(
-            [self.surface, self.condition, self.rotation, self.form, beta, self.replay]
+            [self.surface, self.condition, self.rotation, self.form, self.beta, self.replay]
         )
         race = ipw.HBox([ipw.Label("race:"), *self.racers.values()], layout=wrap)
         knobs = ipw.HBox([shape, rates], layout=wrap)
@@ -203,6 +203,7 @@ class DescentControls:
         used = {self.condition: quadratic, self.rotation: quadratic}
         used[self.threshold] = "clipped descent" in knobs["racers"]
         used[self.damping] = "Newton" in knobs["racers"]
+        used |= dict.fromkeys((self.form, self.beta), has_diagram(self.lab.race))
         used |= {row: name in knobs["racers"] for name, row in self.rates.items()}
         for row, shown in used.items():
             row.layout.display = "flex" if shown else "none"

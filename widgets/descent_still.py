@@ -90,7 +90,7 @@ def describe(race: Race) -> str:
 
 def has_diagram(race: Race) -> bool:
     """The (α, β) diagram is there when somebody who has momentum races."""
-    return any(racer.name in OF_FORM.values() for racer in race.shown())
+    return not set(OF_FORM.values()).isdisjoint(race.knobs["racers"])
 
 
 def title(race: Race) -> str:
