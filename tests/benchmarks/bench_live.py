@@ -31,11 +31,23 @@ def timed(knob, value):
 lab.apply = timed
 lab.runner._methods[1] = lambda: timed
 ready = lab.controls.ready
+pictures, between = [0.0], lab.between
+def weighed():
+    begin = time.thread_time()
+    between()
+    pictures[0] += time.thread_time() - begin
+lab.between = weighed
+lab.runner._methods[2] = lambda: weighed
+def trained():
+    "Processor seconds that the lab's thread has had, without those for pictures."
+    thread = lab.runner._thread.native_id
+    with open(f"/proc/self/task/{thread}/schedstat") as stat:
+        return int(stat.read().split()[0]) / 1e9 - pictures[0]
 """
 LOOK = """
 import json, time
 c = lab.controls.canvas
-print(json.dumps([lab.trainer.step_count, time.monotonic(), c.ack, len(c.frame)]))
+print(json.dumps([lab.trainer.step_count, time.monotonic(), c.ack, len(c.frame), trained()]))
 """
 OWN_CORE = """
 import os
@@ -136,28 +148,29 @@ def kernel(page, code: str) -> str:
     return page.evaluate(RUN, code).strip()
 
 
-def rate(page, seconds: float = 1.5) -> tuple[float, float, int]:
-    """(steps a second, paints a second, bytes of the last frame)."""
+def rate(page, seconds: float = 1.5) -> tuple[float, float, int, float]:
+    """(steps a second, paints a second, bytes of the last frame, processor seconds a second that
+    went into training)."""
     page.wait_for_timeout(300)
     before = json.loads(kernel(page, LOOK))
     page.wait_for_timeout(1000 * seconds)
     after = json.loads(kernel(page, LOOK))
     spent = after[1] - before[1]
-    return (after[0] - before[0]) / spent, (after[2] - before[2]) / spent, after[3]
+    steps, painted, trained = ((after[i] - before[i]) / spent for i in (0, 2, 4))
+    return steps, painted, after[3], trained
 
 
-def in_turns(page) -> tuple[float, float, int, list[str]]:
-    """By turns with pictures and, the same thread, without: medians of live ÷ alone, paints a
-    second, bytes a frame; the two rates."""
-    pairs = []
+def in_turns(page) -> dict[str, float]:
+    """By turns with pictures and, the same thread, without: medians."""
+    rows = []
     for _ in range(12):
         kernel(page, "lab.controls.ready = ready")
-        live, painted, size = rate(page)
+        live, painted, size, trained = rate(page)
         kernel(page, "lab.controls.ready = lambda: False")
-        alone, _, _ = rate(page)
-        pairs.append((live / alone, painted, live, alone, size))
-    middle = [statistics.median(p[i] for p in pairs) for i in range(5)]
-    return middle[0], middle[1], int(middle[4]), [f"{rate:,.0f}" for rate in middle[2:4]]
+        alone, _, _, undisturbed = rate(page)
+        rows.append((live / alone, painted, live, alone, size, trained / undisturbed))
+    names = ("ratio", "painted", "live", "alone", "size", "share")
+    return dict(zip(names, map(statistics.median, zip(*rows, strict=True)), strict=True))
 
 
 def in_the_browser(page) -> list[list[str]]:
@@ -175,24 +188,24 @@ def in_the_browser(page) -> list[list[str]]:
     turned = json.loads(kernel(page, "import json; print(json.dumps(turned))"))
     assert len(turned) == len(sent), f"{len(turned)} of {len(sent)} moves arrived"
     lags = [1000 * (b - a) for a, b in zip(sent, turned, strict=True)]
-    live, painted, size, rates = in_turns(page)
+    found = in_turns(page)
+    steps = "steps a second, live ({live:,.0f}) ÷ without a picture ({alone:,.0f})"
     rows = [
         ["slider to kernel, median ms", verdict(statistics.median(lags), 50)],
         ["slider to kernel, longest ms of 40", verdict(max(lags), 200)],
-        ["paints a second", verdict(painted, 14, at_most=False)],
-        [f"steps a second, live ({rates[0]}) ÷ without a picture ({rates[1]})",
-         verdict(live, 0.95, at_most=False)],
-        ["bytes a frame", verdict(size, 5120)],
-    ]  # fmt: skip
+        ["paints a second", verdict(found["painted"], 14, at_most=False)],
+        [steps.format(**found), verdict(found["ratio"], 0.95, at_most=False)],
+        ["bytes a frame", verdict(found["size"], 5120)],
+    ]
     if hasattr(os, "sched_setaffinity") and len(cores := os.sched_getaffinity(0)) > 1:
         everyone_but_the_kernel(cores - {0})
         kernel(page, OWN_CORE)
-        live, painted, _, rates = in_turns(page)
+        found = in_turns(page)
+        words = "kernel on a core of its own: "
         rows += [
-            ["the same, kernel and browser each on cores of their own: paints a second",
-             verdict(painted, 14, at_most=False)],
-            [f"  steps a second, live ({rates[0]}) ÷ without a picture ({rates[1]})",
-             verdict(live, 0.95, at_most=False)],
+            [words + steps.format(**found), verdict(found["ratio"], 0.95, at_most=False)],
+            [words + "processor time that trains, live ÷ without a picture",
+             verdict(found["share"], 0.95, at_most=False)],
         ]  # fmt: skip
     return rows
 
