@@ -1,5 +1,6 @@
 """Referees: compare two results, check a gradient, judge an exercise."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -127,3 +128,20 @@ class Exercise:
             return
         print(self.hints[min(self.shown, len(self.hints) - 1)])
         self.shown += 1
+
+
+def unfinished(answer, count: int, form: str, what: str = "numbers", kinds=(tuple, list)):
+    """For judges: what is said of an answer that is not `count` parts, or has open ones, else None.
+
+    form: the sentence that says what to give. kinds: what may hold the parts.
+    """
+    if not isinstance(answer, kinds) or len(answer) != count:
+        return form
+    if any(part is ... or part is None for part in answer):
+        return f"One of the {('two', 'three')[count - 2]} {what} is still open."
+    return None
+
+
+def near(a, b: float) -> bool:
+    """For judges: is a number of the learner's b, to three digits?"""
+    return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)

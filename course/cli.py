@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from . import __version__
-from .deliver import deliver
 from .errors import CourseError
 
 START = "00_start_here.ipynb"
@@ -29,6 +28,8 @@ def lab_folder(chosen: Path | None) -> Path:
     """Where the learner works: in the clone, or in a folder of theirs, brought up to date."""
     if chosen is None and (CLONED / START).exists():
         return CLONED
+    from .deliver import deliver
+
     folder = (chosen or OWN).expanduser().resolve()
     told = deliver(folder, PACKAGED if PACKAGED.exists() else CLONED)
     for line in told:

@@ -10,12 +10,12 @@ and the learner's are kept.
 """
 
 import json
-import os
 import uuid
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from .errors import CourseError
+from .outputs import write_bytes
 
 KEPT = ".course"
 
@@ -67,9 +67,7 @@ def _bring(path: Path, base: Path, new: bytes) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(data)
-    unfinished.replace(path)
+    write_bytes(data, path)
 
 
 def merge(base: bytes, mine: bytes, new: bytes) -> tuple[bytes, int]:

@@ -146,11 +146,8 @@ class History:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        self.table = state["numbers"].numpy().copy()
-        self.kept, self.filled = len(self.table), 0
-        self.full, self._finite, self._bad = [], 0, None
-        self._blocks, self._means = self._blocks[:0], None
-        self.knobs = [(int(s), str(k), v) for s, k, v in state["knobs"]]
+        knobs = [(int(s), str(k), v) for s, k, v in state["knobs"]]
+        self.rewrite(state["numbers"].numpy(), knobs)
         self.evaluated = [
             (int(s), str(split), torch.tensor(a), torch.tensor(b))
             for s, split, a, b in state["evaluations"]

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from ..chains import chain
+from ..exercises.momentum import CURVATURES
 from ..ledger import Case, Check
 from ..transforms import Descend, Momentum
 
-CURVATURES = (1.0, 100.0)
 Rule = Callable[[float], Sequence]  # β → transforms
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..check import Exercise
+from ..check import Exercise, unfinished
 from ..layers import ACTIVATIONS
 from ..model import MLP
 
@@ -284,10 +284,9 @@ SOLUTION = ("c", "a", "b")
 
 def judge_diagnosis(answer) -> str | None:
     """Three letters: what is wrong with the gradients of reports 0, 1, 2."""
-    if not isinstance(answer, str | tuple | list) or len(answer) != 3:
-        return "Give three letters, one a report, as ('a', 'b', 'd')."
-    if any(part is ... or part is None for part in answer):
-        return "One of the three letters is still open."
+    form = "Give three letters, one a report, as ('a', 'b', 'd')."
+    if words := unfinished(answer, 3, form, "letters", (str, tuple, list)):
+        return words
     letters = [str(part).strip().lower() for part in answer]
     for case, (got, right) in enumerate(zip(letters, SOLUTION, strict=True)):
         if got == right:

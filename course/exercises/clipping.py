@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 
 from ..chains import chain
-from ..check import Exercise
+from ..check import Exercise, near, unfinished
 from ..transforms import ClipByValue, Descend
-
-
-def near(a, b) -> bool:
-    return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)
-
 
 # ---- 1. clip by norm ----------------------------------------------------------------------
 
@@ -126,10 +121,9 @@ clip_by_norm = Exercise(
 
 def judge_mean(answer) -> str | None:
     """(mean at c = 2, the c above which the mean has its true sign), of -1 (80 %), +10 (20 %)."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two numbers: (mean at c = 2, the c from which the sign is right)."
-    if any(part is ... or part is None for part in answer):
-        return "One of the two numbers is still open."
+    form = "Give two numbers: (mean at c = 2, the c from which the sign is right)."
+    if words := unfinished(answer, 2, form):
+        return words
     mean, c = map(float, answer)
     if near(mean, 1.2):
         return (
@@ -205,10 +199,9 @@ def quartic_steps(lr: float, c: float = math.inf, cap: int = 1500) -> int | None
 
 def judge_quartic(answer) -> str | None:
     """(α, c) that brings all five starts home in at most 15 steps."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two numbers, (α, c), as (0.01, 1.0)."
-    if any(part is ... or part is None for part in answer):
-        return "One of the two numbers is still open."
+    form = "Give two numbers, (α, c), as (0.01, 1.0)."
+    if words := unfinished(answer, 2, form):
+        return words
     lr, c = map(float, answer)
     path, n = quartic_path(lr, c, 1500)
     if n is not None and n <= GOAL:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 
 from ..chains import chain
-from ..check import Exercise
+from ..check import Exercise, unfinished
 from ..data import load_data
 from ..model import MLP
 from ..trainer import Trainer
@@ -146,10 +146,9 @@ FASTEST = {
 
 def judge_edge(answer) -> str | None:
     """(the edge, the fastest rate) of gradient descent on ½ wᵀ H w, H = BOWL."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two numbers, (edge, fastest), as (0.5, 0.1)."
-    if any(part is ... or part is None for part in answer):
-        return "One of the two parts is still open."
+    form = "Give two numbers, (edge, fastest), as (0.5, 0.1)."
+    if words := unfinished(answer, 2, form, "parts"):
+        return words
     edge, fastest = map(float, answer)
     low, high = torch.linalg.eigvalsh(torch.tensor(BOWL, dtype=torch.float64)).tolist()
     right = 2 / high, 2 / (low + high)
@@ -207,10 +206,9 @@ BUDGETS = {"samples": 2500, "steps": 60}
 
 def judge_budgets(answer) -> str | None:
     """((B, α) for few samples, (B, α) for few steps): median of three fresh seeds."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two pairs, ((B, α) for few samples, (B, α) for few steps)."
-    if any(part is ... or part is None for part in answer):
-        return "One of the two parts is still open."
+    form = "Give two pairs, ((B, α) for few samples, (B, α) for few steps)."
+    if words := unfinished(answer, 2, form, "parts"):
+        return words
     for part, (unit, budget) in zip(answer, BUDGETS.items(), strict=True):
         if not isinstance(part, tuple | list) or len(part) != 2:
             return f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."

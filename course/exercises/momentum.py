@@ -8,7 +8,7 @@ import math
 import torch
 
 from ..chains import chain
-from ..check import Exercise
+from ..check import Exercise, unfinished
 from ..transforms import Descend, Momentum
 
 CURVATURES = (1.0, 100.0)  # the chapter's ravine
@@ -32,10 +32,9 @@ LETTERS = {
 
 def judge_long_run(answer) -> str | None:
     """(heavy-ball move, EMA move, letter) at α = .3, β = .99 under a constant gradient of 1."""
-    if not isinstance(answer, tuple | list) or len(answer) != 3:
-        return "Give three things: (heavy-ball move, EMA move, 'letter'), as (0.5, 0.5, 'a')."
-    if any(part is ... or part is None for part in answer):
-        return "One of the three parts is still open."
+    form = "Give three things: (heavy-ball move, EMA move, 'letter'), as (0.5, 0.5, 'a')."
+    if words := unfinished(answer, 3, form, "parts"):
+        return words
     ball, ema = float(answer[0]), float(answer[1])
     letter = str(answer[2]).strip().lower()
     if ball < 0 or ema < 0:

@@ -6,13 +6,8 @@ import torch
 from torch import Tensor
 
 from ..chains import chain
-from ..check import Exercise
+from ..check import Exercise, near, unfinished
 from ..transforms import Descend, Momentum
-
-
-def near(a, b) -> bool:
-    return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)
-
 
 # ---- 1. one step by hand ------------------------------------------------------------------
 
@@ -124,10 +119,9 @@ clipped_step = Exercise(
 
 def judge_bounds(answer) -> str | None:
     """(|v| of the average, |v| of heavy ball, longest move when clipped after), each at most."""
-    if not isinstance(answer, tuple | list) or len(answer) != 3:
-        return "Give three numbers: (average, heavy ball, longest move), as (1.0, 1.0, 1.0)."
-    if any(part is ... or part is None for part in answer):
-        return "One of the three numbers is still open."
+    form = "Give three numbers: (average, heavy ball, longest move), as (1.0, 1.0, 1.0)."
+    if words := unfinished(answer, 3, form):
+        return words
     average_bound, ball, move = map(float, answer)
     if near(average_bound, 25) and near(ball, 0.5):
         return "The first two are swapped: which form has the factor 1 - β in front of g'?"
