@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from .errors import CourseError
-from .outputs import write_bytes
+from .files import write_bytes
 
 KEPT = ".course"
 

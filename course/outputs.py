@@ -1,9 +1,10 @@
 """A notebook's stored outputs: cleaned so that two runs give the same bytes, compared, written."""
 
-import os
 from pathlib import Path
 
 import nbformat
+
+from .files import write_bytes
 
 VOLATILE = "volatile"  # the tag of a cell that shows measured times
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -58,18 +59,6 @@ def write(notebook, target: Path) -> None:
     """Replace `target`: the old file or the new, never half. Raises OSError; the old one stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(nbformat.writes(notebook).rstrip("\n").encode() + b"\n", target)
-
-
-def write_bytes(content: bytes, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # a full disk may say so only now
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def difference(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> str | None:

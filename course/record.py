@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from .outputs import write_bytes
+from .files import write_bytes
 
 STACK = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "scikit-learn")
 

@@ -176,7 +176,7 @@ def test_a_full_disk_is_told_and_the_old_output_stays(make, monkeypatch, capsys)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(outputs.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         assert run("good") == 1
     told = capsys.readouterr()
     assert "good.ipynb" in told.out and "No space left on device" in told.out
