@@ -58,7 +58,7 @@ def regenerate(args) -> int:
 
     return run(
         notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,
-        args.output_dir, args.html, args.resume, args.check,
+        args.output_dir, args.html, args.resume, args.check, args.renew,
     )  # fmt: skip
 
 
@@ -120,8 +120,9 @@ def parser() -> argparse.ArgumentParser:
         help="run notebooks and store their outputs",
         description="""Run notebooks, each in a process of its own, and store their outputs. New
         outputs replace the old ones only when every cell ran; a failed run is kept beside the
-        notebook as NAME.failed.ipynb. Cells tagged "volatile" show measured times; all other
-        outputs are the same bytes in every run. A summary with links is written to
+        notebook as NAME.failed.ipynb. An output that means the same as the stored one keeps the
+        stored bytes: other last digits, or times measured anew, change nothing. A notebook that
+        is edited while it runs is left alone. A summary with links is written to
         regenerated/index.html, or to the --output-dir.""",
         epilog="""Exit code: 0 all went well, 1 something failed or differs, 2 bad arguments,
         130 stopped.""",
@@ -131,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
         help="names such as 00_start_here or solutions/00_start_here, or paths; default: all",
     )  # fmt: skip
     p.add_argument(
-        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        "-p", "--parameter", type=name_and_value, action="append", default=[], metavar="NAME VALUE",
         help="change a parameter; may be repeated; the originals stay, outputs go to --output-dir",
     )  # fmt: skip
     p.add_argument(
@@ -154,7 +155,11 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--check", action="store_true",
-        help="write nothing; fail if a fresh run gives other outputs than those stored",
+        help="write nothing; fail if a fresh run gives outputs that mean something else",
+    )  # fmt: skip
+    p.add_argument(
+        "--renew", action="store_true",
+        help="store every output anew, also where its meaning is unchanged",
     )  # fmt: skip
     p.set_defaults(run=regenerate)
 
@@ -169,8 +174,26 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def name_and_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} lacks a value; write -p NAME VALUE")
+    return name, value
+
+
+def join_parameters(argv: list[str]) -> list[str]:
+    """Write `-p NAME VALUE` as `--parameter=NAME=VALUE`: a value may begin with a minus."""
+    joined, rest = [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word in ("-p", "--parameter") and len(rest) > 1 and "=" not in rest[0]:
+            word = f"--parameter={rest.pop(0)}={rest.pop(0)}"
+        joined.append(word)
+    return joined
+
+
 def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    args = parser().parse_args(join_parameters(sys.argv[1:] if argv is None else argv))
     try:
         return args.run(args)
     except CourseError as error:

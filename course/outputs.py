@@ -1,10 +1,12 @@
 """A notebook's stored outputs: cleaned so that two runs give the same bytes, compared, written."""
 
+import math
 from pathlib import Path
 
 import nbformat
 
 from .files import write_bytes
+from .meaning import output_difference
 
 VOLATILE = "volatile"  # the tag of a cell that shows measured times
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -55,63 +57,68 @@ def merge_streams(outputs: list) -> list:
     return merged
 
 
-def write(notebook, target: Path) -> None:
-    """Replace `target`: the old file or the new, never half. Raises OSError; the old one stays."""
+def write(notebook, target: Path, only_over: bytes | None = None) -> bool:
+    """Replace `target`: the old file or the new, never half. Raises OSError; the old one stays.
+
+    only_over: what `target` must hold still; where it has changed it stays, and False comes back.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(nbformat.writes(notebook).rstrip("\n").encode() + b"\n", target)
+    content = nbformat.writes(notebook).rstrip("\n").encode() + b"\n"
+    there = target.read_bytes() if target.exists() else None
+    if only_over is not None and there != only_over:
+        return False
+    if there != content:
+        write_bytes(content, target)
+    return True
 
 
-def difference(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> str | None:
-    """The first cell whose outputs in `old` are not those in `new`, in words; None if all hold.
+def tolerance(cell) -> float:
+    """The share by which the numbers that a cell prints may differ from run to run.
 
-    Text is compared exactly, images byte by byte. A cell tagged "volatile" shows measured times:
-    for it `new` having run is enough. Both are cleaned in place.
+    0 for most; what its metadata says of a chaotic run; anything for measured times.
+    """
+    if VOLATILE in cell.metadata.get("tags", []):
+        return math.inf
+    return cell.metadata.get("course", {}).get("tolerance", 0.0)
+
+
+def differences(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> list[str]:
+    """The cells whose outputs in `old` and in `new` do not mean the same, each in words.
+
+    What counts as the same is said in `course.meaning`. A cell tagged "volatile" shows measured
+    times: its words must hold, its numbers and pictures need not. Both are cleaned in place.
     """
     clean(old)
     clean(new)
+    found = []
     for number, (before, after) in enumerate(zip(old.cells, new.cells, strict=True)):
-        if after.cell_type != "code" or VOLATILE in after.metadata.get("tags", []):
-            continue
-        where = f"cell {number} (`{excerpt(after.source)}`)" if after.source.strip() else ""
-        if after.source.strip() and before.execution_count is None:
-            return f"{where} has no stored output: it was never run"
-        counts = len(before.outputs), len(after.outputs)
-        for was, now in zip(before.outputs, after.outputs, strict=False):
-            told = _output_difference(was, now)
+        if after.cell_type == "code" and after.source.strip():
+            told = _cell_difference(before, after)
             if told:
-                return f"{where}: {told}"
-        if counts[0] != counts[1]:
-            return f"{where} had {counts[0]} outputs, now has {counts[1]}"
+                found.append(f"cell {number} (`{excerpt(after.source)}`){told}")
+    return found
+
+
+def _cell_difference(before, after) -> str | None:
+    if before.execution_count is None:
+        return " has no stored output: it was never run"
+    for was, now in zip(before.outputs, after.outputs, strict=False):
+        told = output_difference(was, now, tolerance(after))
+        if told:
+            return f": {told}"
+    if len(before.outputs) != len(after.outputs):
+        return f" had {len(before.outputs)} outputs, now has {len(after.outputs)}"
     return None
 
 
-def _output_difference(was: nbformat.NotebookNode, now: nbformat.NotebookNode) -> str | None:
-    kinds = was.output_type, now.output_type
-    if kinds[0] != kinds[1]:
-        return f"the output was of type {kinds[0]}, now {kinds[1]}"
-    if kinds[0] == "stream":
-        if was.name != now.name:
-            return f"the text went to {was.name}, now to {now.name}"
-        return _text_difference(was.name, was.text, now.text)
-    for mime in sorted({*was.data, *now.data}):
-        if mime not in now.data or mime not in was.data:
-            return f"{mime} was {'there' if mime in was.data else 'not there'} before"
-        if was.data[mime] != now.data[mime]:
-            if mime.startswith("image/") and mime != "image/svg+xml":
-                return f"{mime} is another picture"
-            return _text_difference(mime, str(was.data[mime]), str(now.data[mime]))
-    if was.metadata != now.metadata:
-        return f"the output's metadata was {dict(was.metadata)}, now {dict(now.metadata)}"
-    return None
+def keep_unchanged(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> None:
+    """Put the outputs of `old` into `new` where the source is the same and they mean the same.
 
-
-def _text_difference(kind: str, was: str, now: str) -> str | None:
-    if was == now:
-        return None
-    before, after = was.splitlines(), now.splitlines()
-    for number, (a, b) in enumerate(zip(before, after, strict=False), 1):
-        if a != b:
-            at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
-            start = max(0, at - 20)
-            return f"{kind}, line {number}, was {a[start : at + 40]!r}, now {b[start : at + 40]!r}"
-    return f"{kind} had {len(before)} lines, now {len(after)}"
+    So a picture drawn on another processor, or a time measured again, changes no stored byte.
+    """
+    known = {cell.id: cell for cell in old.cells if cell.cell_type == "code" and "id" in cell}
+    for cell in new.cells:
+        before = known.get(cell.get("id"))
+        if cell.cell_type == "code" and before is not None and before.source == cell.source:
+            if _cell_difference(before, cell) is None:
+                cell.outputs = before.outputs

@@ -53,10 +53,12 @@ class Record:
 
     def holds(self, target: Path, mark: str) -> bool:
         """Whether `target` is still what a run with this fingerprint stored."""
-        entry = self.entry(target)
-        if entry.get("fingerprint") != mark or not target.exists():
-            return False
-        return entry["output"] == digest(target.read_bytes())
+        known = self.entry(target).get("fingerprint") == mark
+        return known and target.exists() and self.stored(target)
+
+    def stored(self, target: Path) -> bool:
+        """Whether `target` holds what was stored there last, untouched."""
+        return self.entry(target).get("output") == digest(target.read_bytes())
 
     def add(self, target: Path, mark: str, seconds: float, cells: int, peak: int | None) -> None:
         """Note that `target` ran well. Raises OSError when the file cannot be written."""

@@ -19,7 +19,7 @@ import nbformat
 from .errors import CourseError, check_count
 from .execute import Run
 from .kernels import obstacle, preloaded
-from .outputs import clean, difference, write
+from .outputs import clean, differences, keep_unchanged, write
 from .record import Record, code_digest, fingerprint
 from .report import Progress, Result, save_summary, show_table
 
@@ -65,38 +65,73 @@ def read(path: Path) -> nbformat.NotebookNode:
         raise CourseError(f"{path} is not a readable notebook: {error}") from None
 
 
-def store(result: Result, run: Run) -> None:
-    """Put the outputs in place, or what a failed run produced beside it."""
-    failed = result.target.with_suffix(".failed.ipynb")
+def store(result: Result, run: Run, before: bytes, renew: bool) -> None:
+    """Put the outputs in place, or what a failed run produced beside it.
+
+    before: the notebook as it was when it was run. renew: store every output anew, also those
+    whose meaning is unchanged.
+    """
+    target, failed = result.target, result.target.with_suffix(".failed.ipynb")
     try:
-        if run.problem is None:
-            clean(run.notebook)
-            write(run.notebook, result.target)
+        if run.problem is not None:
+            if run.notebook is not None:
+                write(run.notebook, failed)
+                result.problem = f"{run.problem} (kept: {failed.name})"
+            return
+        assert run.notebook is not None
+        clean(run.notebook)
+        if target.exists() and not renew:
+            keep_unchanged(read(target), run.notebook)
+        if write(run.notebook, target, only_over=before if target == result.path else None):
             failed.unlink(missing_ok=True)
             result.status = "ok"
-        elif run.notebook is not None:
-            write(run.notebook, failed)
-            result.problem = f"{run.problem} (kept: {failed.name})"
+        else:
+            result.problem = "it was edited while it ran, so nothing was stored; run it again"
     except OSError as error:
         told = f"{run.problem}; moreover, " if run.problem else ""
         result.problem = f"{told}the outputs could not be written ({error}). Earlier ones stay"
 
 
+def refuse_edited(results: list[Result], record: Record) -> None:
+    """Refuse to store over a notebook in the output folder that somebody has worked on."""
+    for result in results:
+        if result.target == result.path or not result.target.exists():
+            continue
+        if record.stored(result.target) or not _has_own_cells(result):
+            continue
+        raise CourseError(
+            f"{result.target} has cells that {result.path.name} does not have, so it holds "
+            "somebody's work; move it away or choose another --output-dir"
+        )
+
+
+def _has_own_cells(result: Result) -> bool:
+    try:
+        there = read(result.target).cells
+    except CourseError:
+        return True  # not a notebook, so not ours
+    known = {cell.source for cell in read(result.path).cells}
+    injected = "injected-parameters"
+    return any(c.source not in known and injected not in c.metadata.get("tags", []) for c in there)
+
+
 def compare(result: Result, run: Run) -> None:
     """Hold the fresh outputs against the stored ones; write nothing."""
     if run.problem is None and run.notebook is not None:
-        result.problem = difference(read(result.path), run.notebook)
-        result.status = "DIFFERS" if result.problem else "holds"
+        found = differences(read(result.path), run.notebook)
+        result.problem = "\n  ".join(found) or None
+        result.status = "DIFFERS" if found else "holds"
 
 
 class Batch:
     """Notebooks that run side by side, each in a kernel of its own."""
 
     def __init__(
-        self, parameters: dict[str, str], timeout: int, check: bool, record: Record,
+        self, parameters: dict[str, str], timeout: int, check: bool, renew: bool, record: Record,
         marks: dict[Path, str],
     ):  # fmt: skip
-        self.parameters, self.timeout, self.check = parameters, timeout, check
+        self.parameters, self.timeout = parameters, timeout
+        self.check, self.renew = check, renew
         self.record, self.marks = record, marks
         self.runs: list[Run] = []
         self.stopped = False
@@ -141,12 +176,16 @@ class Batch:
     def _one(self, result: Result, run: Run, bar: Progress) -> None:
         run.on_cell = lambda: bar.cell(result.path)
         self.runs.append(run)
+        before = result.path.read_bytes()
         run.execute()
         result.seconds, result.cells, result.peak = run.seconds, run.cells, run.peak
         if run.problem and self.stopped:
             return
         result.status, result.problem = "FAILED", run.problem
-        (compare if self.check else store)(result, run)
+        if self.check:
+            compare(result, run)
+        else:
+            store(result, run, before, self.renew)
 
     def _note(self, result: Result) -> None:
         if result.status == "ok":
@@ -185,6 +224,7 @@ def regenerate(
     html: bool = False,
     resume: bool = False,
     check: bool = False,
+    renew: bool = False,
 ) -> int:
     """Run notebooks, show progress, list what happened.
 
@@ -193,10 +233,10 @@ def regenerate(
     """
     check_count("--jobs", jobs, 1, 256, "the number of cores is a good choice")
     check_count("--timeout", timeout, 1, 86_400, "seconds for one cell")
-    if check and (parameters or html or resume or output_dir):
+    if check and (parameters or html or resume or output_dir or renew):
         raise CourseError(
             "--check compares the stored outputs and writes nothing; "
-            "leave out -p, --html, --resume and --output-dir"
+            "leave out -p, --html, --resume, --renew and --output-dir"
         )
     paths = find(folder, names)
     for path in paths if parameters else []:
@@ -219,7 +259,9 @@ def regenerate(
             result.status, result.seconds = "unchanged", entry["seconds"]
             result.cells, result.peak = entry["cells"], entry["peak"]
     todo = [r for r in results if r.status != "unchanged"]
-    batch = Batch(parameters, timeout, check, record, marks)
+    if not check:
+        refuse_edited(todo, record)
+    batch = Batch(parameters, timeout, check, renew, record, marks)
     if todo:
         batch.run(todo, jobs, {r.path: cells[r.path] for r in todo})
     trouble = None if check else _summarise(results, folder, place, html)

@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course import cli, outputs, regenerate
-from course.outputs import clean, difference, merge_streams
+from course.outputs import clean, differences, merge_streams
 from course.report import Progress, Result, save_summary, show_table
 
 
@@ -306,8 +306,8 @@ def with_outputs(*given):
     ],
 )
 def test_every_difference_is_seen(was, now, said):
-    told = difference(with_outputs(*was), with_outputs(*now))
-    assert told is None if said is None else said in told
+    told = differences(with_outputs(*was), with_outputs(*now))
+    assert told == [] if said is None else said in told[0]
 
 
 def test_resume_skips_what_is_done_and_unchanged(make, tmp_path, capsys):
