@@ -80,9 +80,11 @@ def store(result: Result, run: Run, before: bytes, renew: bool) -> None:
             return
         assert run.notebook is not None
         clean(run.notebook)
-        if target.exists() and not renew:
-            keep_unchanged(read(target), run.notebook)
-        if write(run.notebook, target, only_over=before if target == result.path else None):
+        in_place = target == result.path
+        if not renew and target.exists():
+            stored = before if in_place else target.read_bytes()
+            keep_unchanged(nbformat.reads(stored.decode(), as_version=4), run.notebook)
+        if write(run.notebook, target, only_over=before if in_place else None):
             failed.unlink(missing_ok=True)
             result.status = "ok"
         else:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import psutil
@@ -16,6 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course import cli, outputs, regenerate
+from course.execute import literal
 from course.outputs import clean, differences, merge_streams
 from course.report import Progress, Result, save_summary, show_table
 
@@ -240,6 +242,118 @@ def test_a_command_killed_half_way_leaves_all_as_it_was(make, number):
     path.write_text(path.read_text().replace("wait = 60", "wait = 0"))
     assert run("slow", "--resume") == 0
     assert {p.suffix for p in path.parent.iterdir()} == {".ipynb", ".pid"}
+
+
+# Nothing that somebody wrote is overwritten; nothing is written that says nothing new
+
+EDIT = """
+import pathlib, time
+pathlib.Path("slow.pid").write_text("1")
+while not pathlib.Path("edited").exists():
+    time.sleep(0.05)
+print("fresh")
+"""
+
+
+@pytest.mark.parametrize("where", ["source", "outputs"])
+def test_a_notebook_edited_while_it_runs_is_left_alone(make, capsys, where):
+    path = make("slow", "wait = 0", EDIT)
+    edited = path.read_text().replace("# Title" if where == "source" else '"outputs": []', "# Mine")
+
+    def edit():
+        end = time.monotonic() + 60
+        while not path.with_suffix(".pid").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        path.write_text(edited)
+        (path.parent / "edited").touch()
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(edit)
+        assert run("slow") == 1
+    assert path.read_text() == edited
+    assert "edited while it ran" in capsys.readouterr().out
+    assert [p.name for p in path.parent.glob("*.ipynb")] == ["slow.ipynb"]
+
+
+def test_somebodys_work_in_the_output_folder_is_left_alone(make, tmp_path, capsys):
+    make("good", "seed = 3", "print(seed)")
+    out = tmp_path / "out"
+    assert run("good", "--output-dir", out, "-p", "seed", "4") == 0
+    assert run("good", "--output-dir", out, "-p", "seed", "5") == 0  # over its own outputs
+    noted = (out / "good.ipynb").read_text().replace("# Title", "# My notes")
+    (out / "good.ipynb").write_text(noted)
+    assert run("good", "--output-dir", out) == 2
+    assert (out / "good.ipynb").read_text() == noted
+    assert "choose another --output-dir" in capsys.readouterr().err
+    (out / "good.ipynb").write_text("not a notebook")
+    assert run("good", "--output-dir", out) == 2
+
+
+def test_the_outputs_of_a_run_cut_short_before_it_was_noted_are_renewed(make, tmp_path):
+    make("good", "seed = 3", "print(seed)")
+    assert run("good", "--output-dir", tmp_path / "out", "-p", "seed", "4") == 0
+    (tmp_path / "out" / "record.json").unlink()
+    assert run("good", "--output-dir", tmp_path / "out", "-p", "seed", "5") == 0
+
+
+NOISY = """
+import os
+print("loss 0.500001, residual", 1e-16 * int.from_bytes(os.urandom(1)))
+"""
+
+
+def test_an_output_that_means_the_same_keeps_its_bytes(make, capsys):
+    path = make("noisy", "seed = 3", NOISY, "import time; print(time.perf_counter(), 's')",
+                tags=["volatile"])  # fmt: skip
+    assert run("noisy") == 0
+    first, changed = path.read_bytes(), path.stat().st_mtime_ns
+    for _ in range(2):
+        assert run("noisy") == 0
+    assert path.read_bytes() == first and path.stat().st_mtime_ns == changed
+    assert run("noisy", "--renew") == 0
+    assert path.read_bytes() != first
+
+
+def test_only_the_output_whose_meaning_changed_is_stored(make):
+    path = make("two", "seed = 3", NOISY, "print(7 * seed)")
+    assert run("two") == 0
+    before = nbformat.read(path, 4)
+    path.write_text(path.read_text().replace('"21\\n"', '"22\\n"'))
+    assert run("two") == 0
+    assert nbformat.read(path, 4) == before
+    path.write_text(path.read_text().replace("0.500001", "0.6"))  # source and output differ
+    assert run("two") == 0
+    assert nbformat.read(path, 4).cells[2].outputs[0].text.startswith("loss 0.6,")
+
+
+def test_words_in_a_volatile_cell_must_hold(make, capsys):
+    path = make("timed", "seed = 3", "print(17, 'ms')", tags=["volatile"])
+    assert run("timed") == 0
+    path.write_text(path.read_text().replace("17 ms", "99 ms"))
+    assert run("timed", "--check") == 0
+    path.write_text(path.read_text().replace("99 ms", "99 days"))
+    assert run("timed", "--check") == 1
+
+
+def test_a_chaotic_cell_has_the_room_that_it_asks_for(make, capsys):
+    path = make("chaos", "seed = 3", "print('loss', 2.0)")
+    assert run("chaos") == 0
+    path.write_text(path.read_text().replace("loss 2.0", "loss 2.3"))
+    assert run("chaos", "--check") == 1
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].metadata["course"] = {"tolerance": 0.2, "reason": "a test"}
+    nbformat.write(notebook, path)
+    assert run("chaos", "--check") == 0
+    path.write_text(path.read_text().replace("loss 2.3", "loss 2.6"))
+    assert run("chaos", "--check") == 1
+
+
+@pytest.mark.parametrize("value", ["-1e-3", "-inf", "--5", "-p", "a=b", ""])
+def test_a_parameter_may_begin_with_a_minus(make, tmp_path, value):
+    make("signed", "lr = 1", "print(repr(lr))")
+    assert run("signed", "-p", "lr", value, "--output-dir", tmp_path / "out") == 0
+    shown = nbformat.read(tmp_path / "out" / "signed.ipynb", 4).cells[-1].outputs[0].text
+    assert shown.strip() == repr(literal(value))
 
 
 # --check and --resume
