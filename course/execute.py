@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import psutil
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
@@ -74,14 +75,9 @@ class Run:
         return self
 
     def kill(self) -> None:
-        """End the kernel at once, if it runs."""
-        import psutil
-
+        """End the kernel, and what it started, at once, if it runs."""
         if self.pid is not None:
-            try:
-                psutil.Process(self.pid).kill()
-            except psutil.NoSuchProcess:
-                pass
+            kill_tree(self.pid, itself=True)
 
 
 class Client(PapermillNotebookClient):
@@ -108,6 +104,7 @@ class Client(PapermillNotebookClient):
             self.run.exit_code = process.poll()
             if self.run.exit_code is None:
                 self.run.peak = peak_memory(process.pid)
+                kill_tree(process.pid, itself=False)
             else:
                 self.run.peak = getattr(process, "peak", None)
             self.run.pid = None
@@ -148,6 +145,20 @@ def literal(text: str) -> object:
         return text
 
 
+def kill_tree(pid: int, itself: bool) -> None:
+    """Kill what a process has started, in sessions of their own too, and, if asked, `itself`."""
+    try:
+        process = psutil.Process(pid)
+        doomed = process.children(recursive=True) + ([process] if itself else [])
+    except psutil.NoSuchProcess:
+        return
+    for each in doomed:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            pass
+
+
 def peak_memory(pid: int) -> int | None:
     """The most memory, in bytes, that a running process has held; None where nobody knows."""
     status = Path(f"/proc/{pid}/status")
@@ -156,8 +167,6 @@ def peak_memory(pid: int) -> int | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     if sys.platform == "win32":
-        import psutil
-
         return psutil.Process(pid).memory_info().peak_wset
     return None
 

@@ -2,10 +2,12 @@
 
 It imports the modules, listens on the socket FOLDER/socket and forks a kernel for each connection.
 It has one thread and never computes, so that a fork catches no lock and no thread pool half-way;
-where it finds otherwise it says so and does not serve. It ends, with all its kernels, when its
-standard input does: even killed, whoever started it leaves nothing behind.
+where it finds otherwise it says so and does not serve. Between server and kernel stands a keeper, a
+process that ends the kernel with all that it started. The server ends, with all its kernels, when
+its standard input does: even killed, whoever started it leaves nothing behind.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -18,6 +20,9 @@ import socket
 import sys
 from pathlib import Path
 
+import psutil
+
+PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
 MODULES = [
     "torch", "matplotlib.pyplot", "ipywidgets", "anywidget", "sklearn.datasets",
     "ipykernel.kernelapp", "ipykernel.debugger", "course", "widgets",
@@ -32,60 +37,48 @@ def threads() -> int:
 def serve(address: str) -> dict | None:
     """Fork a kernel for each connection until standard input ends.
 
-    Returns twice: the request in every child, None in the server at its end.
+    Returns twice: the request in every kernel, None in the server at its end.
     """
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
-    woken, wake = socket.socketpair()
-    wake.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the wake-up below is written
-    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    lifeline, held = os.pipe()  # the keepers see its end when this process ends, killed or not
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system takes note of ended keepers itself
     print("ready", flush=True)
-    kernels: dict[int, socket.socket] = {}
     with selectors.DefaultSelector() as events:
-        for source in (listener, woken, sys.stdin):
+        for source in (listener, sys.stdin):
             events.register(source, selectors.EVENT_READ)
         while True:
             for key, _ in events.select():
                 if key.fileobj is sys.stdin:
-                    for pid in kernels:
-                        kill_group(pid)
+                    os.close(held)
+                    wait_for_all()
                     return None
-                if key.fileobj is woken:
-                    woken.recv(4096)
-                    report_ends(kernels, events)
-                elif key.fileobj is listener:
-                    connection, _ = listener.accept()
-                    request = json.loads(connection.makefile("rb").readline() or b"null")
-                    child = fork(connection) if request else None
-                    if child == 0:
-                        signal.set_wakeup_fd(-1)
-                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                        for held in (listener, woken, wake, connection, *kernels.values()):
-                            held.close()
-                        return request
-                    if child is None:
-                        connection.close()
-                    else:
-                        kernels[child] = connection
-                        events.register(connection, selectors.EVENT_READ, child)
-                elif kernels.get(key.data) is key.fileobj:
-                    events.unregister(key.fileobj)  # its end: whoever asked has gone
-                    kill_group(key.data)
+                connection, _ = listener.accept()
+                request = json.loads(connection.makefile("rb").readline() or b"null")
+                if request and fork(connection) == 0:
+                    listener.close()
+                    os.close(held)
+                    keep(connection, lifeline)
+                    return request
+                connection.close()
+
+
+def wait_for_all() -> None:
+    """Wait until all keepers have ended, which they do once their kernels are gone."""
+    try:
+        os.wait()  # with SIGCHLD ignored it returns only when none is left
+    except ChildProcessError:
+        pass
 
 
 def fork(connection: socket.socket) -> int | None:
-    """`os.fork`, told over the connection; None when there is no process to be had."""
+    """`os.fork`; None, told over the connection, when there is no process to be had."""
     try:
-        pid = os.fork()
+        return os.fork()
     except OSError as error:
         tell(connection, {"error": str(error)})
         return None
-    if pid:
-        os.setpgid(pid, pid)  # a group of its own, with all that it starts
-        tell(connection, {"pid": pid})
-    return pid
 
 
 def tell(connection: socket.socket, message: dict) -> None:
@@ -95,26 +88,84 @@ def tell(connection: socket.socket, message: dict) -> None:
         pass  # nobody listens any more
 
 
-def kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def keep(connection: socket.socket, lifeline: int) -> None:
+    """Fork one kernel and see that nothing it started outlives it. Returns in the kernel only.
+
+    The keeper ends the kernel when the connection or the lifeline ends. When the kernel has ended,
+    it kills all that is left of what the kernel had started, then tells how the kernel ended and
+    how much memory it held at most. On Linux orphans come to the keeper, those in sessions of their
+    own too; elsewhere only the kernel's process group is found.
+    """
+    adopt_orphans()
+    woken, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the wake-up below is written
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    kernel = fork(connection)
+    if kernel == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setpgid(0, 0)  # a group of its own, with all that it starts
+        for inherited in (woken, wake, connection):
+            inherited.close()
+        os.close(lifeline)
+        return
+    if kernel is None:
+        os._exit(1)
+    tell(connection, {"pid": kernel})
+    with selectors.DefaultSelector() as events:
+        for source in (woken, connection, lifeline):
+            events.register(source, selectors.EVENT_READ)
+        end: dict | None = None
+        while end is None:
+            if all(key.fileobj is woken for key, _ in events.select()):
+                woken.recv(4096)
+                end = ended(kernel)
+            else:
+                kill_descendants(kernel)
+                end = ended(kernel, block=True)
+    kill_descendants(kernel)
+    tell(connection, end)
+    os._exit(0)
 
 
-def report_ends(kernels: dict[int, socket.socket], events: selectors.BaseSelector) -> None:
-    """Tell whoever asked how their kernels ended and how much memory they held at most."""
-    for pid in list(kernels):
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            connection = kernels.pop(pid)
-            kill_group(pid)  # what the kernel had started
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, where the system can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def ended(kernel: int, block: bool = False) -> dict | None:
+    """How the kernel ended and its peak memory in bytes; None while it runs."""
+    while True:
+        pid, status, usage = os.wait4(-1, 0 if block else os.WNOHANG)
+        if pid == 0:
+            return None
+        if pid == kernel:
             peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-            code = os.waitstatus_to_exitcode(status)
-            tell(connection, {"returncode": code, "peak": peak})
-            if connection in events.get_map():
-                events.unregister(connection)
-            connection.close()
+            return {"returncode": os.waitstatus_to_exitcode(status), "peak": peak}
+
+
+def kill_descendants(kernel: int) -> None:
+    """Kill the kernel's group and all processes below this one, until there is none."""
+    for send in (
+        lambda: os.killpg(kernel, signal.SIGKILL),
+        lambda: os.kill(kernel, signal.SIGKILL),
+    ):
+        try:
+            send()
+        except ProcessLookupError:
+            pass
+    for _ in range(100):  # what is killed may just have started something
+        below = [p for p in psutil.Process().children(recursive=True) if p.pid != kernel]
+        if not below:
+            return
+        for process in below:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                pass
+        psutil.wait_procs(below, timeout=1)
 
 
 def become_kernel(request: dict) -> None:

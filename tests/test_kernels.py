@@ -122,6 +122,61 @@ def test_what_a_dead_kernel_had_started_ends_too(home, tmp_path):
     assert gone(int(run.notebook.cells[0].outputs[0].text))
 
 
+STARTED = """
+import os, subprocess, sys, time
+def note(pid):
+    with open("pids", "a") as file:
+        file.write(f"{pid}\\n")
+note(subprocess.Popen(["sleep", "60"], start_new_session=True).pid)
+if os.fork() == 0:
+    os.setsid()  # a daemon, as fork, setsid, fork makes it
+    if os.fork() == 0:
+        note(os.getpid())
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+while len(open("pids").readlines()) < 2:
+    time.sleep(0.02)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to their keeper")
+@pytest.mark.parametrize("end", ["pass", "os._exit(9)", "os.kill(os.getpid(), 9)", "1 / 0"])
+def test_nothing_that_a_kernel_started_outlives_it(home, tmp_path, end):
+    path = notebook(tmp_path / "daemons.ipynb", STARTED, end)
+    Run(path, kernels=home).execute()
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2 and all(gone(pid) for pid in pids)
+
+
+def test_a_child_in_a_session_of_its_own_ends_with_a_fresh_kernel_too(tmp_path):
+    start = "import subprocess as s; print(s.Popen(['sleep', '60'], start_new_session=True).pid)"
+    run = Run(notebook(tmp_path / "child.ipynb", start)).execute()
+    assert gone(int(text(run)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans to their keeper")
+def test_what_was_started_ends_when_the_server_is_killed(tmp_path):
+    path = notebook(tmp_path / "daemons.ipynb", STARTED, "import time; time.sleep(60)")
+    source = f"""
+from pathlib import Path
+from course import kernels
+from course.execute import Run
+with kernels.preloaded() as home:
+    Run(Path({str(path)!r}), kernels=home).execute()
+"""
+    owner = subprocess.Popen([sys.executable, "-c", source])
+    try:
+        end = time.monotonic() + 60
+        while not (tmp_path / "pids").exists() or len((tmp_path / "pids").read_text().split()) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        owner.kill()
+        owner.wait()
+    assert all(gone(int(pid)) for pid in (tmp_path / "pids").read_text().split())
+
+
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     source = f"""
 import time
@@ -135,13 +190,14 @@ with kernels.preloaded() as home:
     owner = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
     try:
         pid, folder = owner.stdout.readline().split()
-        server = psutil.Process(int(pid)).ppid()
+        keeper = psutil.Process(int(pid)).parent()
+        server = keeper.ppid()
         assert psutil.pid_exists(server) and Path(folder).exists()
     finally:
         owner.kill()  # no chance to tidy up
         owner.wait()
         owner.stdout.close()
-    assert gone(int(pid)) and gone(server)
+    assert gone(int(pid)) and gone(keeper.pid) and gone(server)
     assert not Path(folder).exists()
 
 
