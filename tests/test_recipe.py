@@ -176,7 +176,7 @@ GOOD = make().recipe() | {"steps": 3}
         (GOOD | {"knobs": [[1, "speed", 1.0]]}, "'speed'"),
         (GOOD | {"knobs": [[1, "lr", -1.0]]}, "Descend.lr = -1.0"),
         (GOOD | {"chain": [{"kind": "Adagrad"}]}, "Adagrad"),
-        (GOOD | {"model": {"kind": "MLP"}}, "does not describe"),
+        (GOOD | {"model": {"kind": "MLP"}}, "missing a required argument: 'sizes'"),
         (GOOD | {"data": {"name": "cifar"}}, "cifar"),
         (GOOD | {"data": {"nme": "digits"}}, "source"),
         (GOOD | {"augment": [{"kind": "Flip"}]}, "Flip"),
