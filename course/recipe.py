@@ -250,6 +250,8 @@ def run_recipe(
     if steps is None:
         steps = recipe["steps"]
     steps = check_count("steps", steps, 0, MOST_STEPS, "0 or more")
+    if not isinstance(trainer, Trainer | None):
+        raise CourseError(f"trainer = {shown(trainer)} is not a Trainer; leave it out or build one")
     effort.begin(effort_of(recipe, steps, trainer=trainer, anyway=anyway), anyway)
     return rerun(recipe, trainer, steps, anyway)
 
@@ -257,8 +259,6 @@ def run_recipe(
 def rerun(recipe: dict, trainer: Trainer | None, steps: int, anyway: bool = False) -> Trainer:
     """What `run_recipe` does, of a loaded recipe, without asking what it will take."""
     trainer = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
-    if not isinstance(trainer, Trainer):
-        raise CourseError(f"trainer = {shown(trainer)} is not a Trainer; leave it out or build one")
     with threads(recipe["threads"]):
         replay(trainer, recipe["knobs"], steps)
     return trainer
