@@ -63,7 +63,7 @@ def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
         raise CourseError("steps = 0 in the recording; train at least 1 step, then duel")
     unseen = [check_seed(recipe["seed"] + 1 + i) for i in range(seeds)]
     runs = 4 * seeds + 2 * len(RATES) + len(ADAM_RATES)
-    effort.begin(effort_of(recipe, recipe["steps"], runs, anyway=anyway), anyway)
+    effort.begin(effort_of(recipe, recipe["steps"], runs, anyway=anyway)[0], anyway)
     hand = np.array([_loss(recipe, seed) for seed in unseen])
     losses, rates = {HAND: hand}, {}
     for name, grid, make in (
@@ -97,4 +97,4 @@ def _loss(recipe: dict, seed: int) -> float:
     """Test loss of the run with other first weights and another order of the data."""
     model = recipe["model"] | {"seed": seed}
     again = recipe | {"seed": seed, "model": model}
-    return rerun(again, None, recipe["steps"], anyway=True).evaluate("test")[0]
+    return rerun(again, None, recipe["steps"]).evaluate("test")[0]

@@ -252,13 +252,14 @@ def run_recipe(
     steps = check_count("steps", steps, 0, MOST_STEPS, "0 or more")
     if not isinstance(trainer, Trainer | None):
         raise CourseError(f"trainer = {shown(trainer)} is not a Trainer; leave it out or build one")
-    effort.begin(effort_of(recipe, steps, trainer=trainer, anyway=anyway), anyway)
-    return rerun(recipe, trainer, steps, anyway)
+    work, trainer = effort_of(recipe, steps, trainer=trainer, anyway=anyway)
+    effort.begin(work, anyway)
+    return rerun(recipe, trainer, steps)
 
 
-def rerun(recipe: dict, trainer: Trainer | None, steps: int, anyway: bool = False) -> Trainer:
+def rerun(recipe: dict, trainer: Trainer | None, steps: int) -> Trainer:
     """What `run_recipe` does, of a loaded recipe, without asking what it will take."""
-    trainer = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
+    trainer = build_recipe(recipe, anyway=True) if trainer is None else trainer
     with threads(recipe["threads"]):
         replay(trainer, recipe["knobs"], steps)
     return trainer
@@ -266,14 +267,17 @@ def rerun(recipe: dict, trainer: Trainer | None, steps: int, anyway: bool = Fals
 
 def effort_of(
     recipe: dict, steps: int, runs: int = 1, trainer: Trainer | None = None, anyway: bool = False
-) -> effort.Effort:
-    """What `runs` runs of so many steps will take; where that is long, from a few timed steps."""
-    twin = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
-    work = effort.of_training(twin, steps, runs)
+) -> tuple[effort.Effort, Trainer | None]:
+    """What `runs` runs of so many steps will take, and the trainer, still before its first step.
+
+    Where it is long, a few steps are timed; the trainer that took them is used up: None.
+    """
+    built = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
+    work = effort.of_training(built, steps, runs)
     if trainer is not None or work.seconds < 1 or work.seconds > runs * steps:
-        return work  # short, or a step of more than a second: too long to try
+        return work, built  # short, or a step of more than a second: too long to try
     with threads(recipe["threads"]):
-        return effort.measured(work, twin.step)
+        return effort.measured(work, built.step), None
 
 
 @contextmanager

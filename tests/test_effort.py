@@ -98,8 +98,12 @@ def test_a_long_run_is_estimated_from_timed_steps(monkeypatch):
     recipe = make().recipe()
     clock = iter([0.0, 9.0, 10.0, 10.2, 20.0, 20.3, 30.0, 30.4])  # the first step is left out
     monkeypatch.setattr(effort.time, "perf_counter", lambda: next(clock))
-    assert effort_of(recipe, 10**6).seconds == pytest.approx(0.3 * 10**6)
-    assert effort_of(recipe, 100).seconds < 1  # short: no step was timed, the clock has run out
+    work, used = effort_of(recipe, 10**6)
+    assert work.seconds == pytest.approx(0.3 * 10**6) and used is None
+    work, fresh = effort_of(recipe, 100)
+    assert (
+        work.seconds < 1 and fresh.step_count == 0
+    )  # short: no step was timed, the clock has run out
 
 
 # ---- what is done about it ----------------------------------------------------------------
