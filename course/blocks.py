@@ -8,7 +8,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .errors import CourseError, check_number
+from .errors import CourseError, check_description, check_number, shown
 from .layers import GELU, Arrays, Layer, Linear, ReLU, Sigmoid, Tanh
 
 
@@ -111,7 +111,7 @@ class Stack(Layer):
         self.layers = list(layers)
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             name = type(self).__name__
-            raise CourseError(f"{name}{layers!r}: give layers, as {name}(ReLU(), Linear(64))")
+            raise CourseError(f"{name}{shown(layers)}: give layers, as {name}(ReLU(), Linear(64))")
 
     @property
     def matrices(self):
@@ -241,12 +241,22 @@ def arrange(layers: list[Layer], below: Arrays, with_dx: bool = False) -> list[A
     return made
 
 
+def build_layers(layers: list[dict]) -> list[Layer]:
+    """The inverse of `[layer.describe() for layer in layers]`. Raises `CourseError`."""
+    if not isinstance(layers, list):
+        raise CourseError(f"layers = {shown(layers)}; allowed: a list of objects {{'kind': …}}")
+    return [build_layer(layer) for layer in layers]
+
+
+def _build_residual(layers: list[dict]) -> Residual:
+    return Residual(*build_layers(layers))
+
+
 KINDS = {k.__name__: k for k in (Linear, ReLU, Tanh, Sigmoid, GELU, Dropout, LayerNorm, Residual)}
+BUILDERS = KINDS | {"Residual": _build_residual}
 
 
 def build_layer(description: dict) -> Layer:
-    """The inverse of `Layer.describe`."""
-    options = {k: v for k, v in description.items() if k != "kind"}
-    if description["kind"] == "Residual":
-        return Residual(*map(build_layer, options["layers"]))
-    return KINDS[description["kind"]](**options)
+    """The inverse of `Layer.describe`. Raises `CourseError` for what it cannot have written."""
+    build, fields = check_description("layer", description, BUILDERS)
+    return build(**fields)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_number
+from .errors import CourseError, check_description, check_number, shown
 from .schedules import Schedule, build_schedule
 
 # field, or Class.field: (low, high, low excluded, high excluded, remedy)
@@ -35,6 +35,7 @@ RANGES = {
     "damping": (0, math.inf, False, True, "a common start is 1e-3"),
     "iterations": (1, 10_000, False, False, "a common choice is 10"),
 }
+LARGEST = 1e30
 KINDS: dict[str, type] = {}  # every transform by its name
 
 
@@ -90,7 +91,12 @@ class Transform:
     def _check(self, name, value, limits) -> float:
         low, high, open_low, open_high, remedy = limits
         label = f"{type(self).__name__}.{name}"
-        return check_number(label, value, low, high, remedy, open_low=open_low, open_high=open_high)
+        number = check_number(
+            label, value, low, high, remedy, open_low=open_low, open_high=open_high
+        )
+        if LARGEST < number < math.inf:  # float32 weights cannot hold it
+            raise CourseError(f"{label} = {shown(value)} is above {LARGEST:g}; {remedy}")
+        return number
 
     def advance(self, step: int) -> None:
         """Set each scheduled field to its value in this step."""
@@ -221,12 +227,13 @@ chain = Chain
 
 
 def build_chain(description: list[dict]) -> Chain:
-    """The inverse of `Chain.describe`."""
+    """The inverse of `Chain.describe`. Raises `CourseError` for what it cannot have written."""
+    if not isinstance(description, list):
+        raise CourseError(f"chain = {shown(description)}; allowed: a list, as Chain.describe()")
     made = []
     for d in description:
-        if d["kind"] not in KINDS:
-            raise CourseError(f"transform {d['kind']!r} is unknown; use one of {sorted(KINDS)}")
-        options = {k: build_schedule(v) if isinstance(v, dict) else v for k, v in d.items()}
-        del options["kind"]
-        made.append(KINDS[d["kind"]](**options))
+        kind, options = check_description("transform", d, KINDS)
+        made.append(
+            kind(**{k: build_schedule(v) if isinstance(v, dict) else v for k, v in options.items()})
+        )
     return Chain(*made)

@@ -2,11 +2,15 @@
 
 import argparse
 import os
+import stat
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from . import __version__
-from .errors import CourseError
+from .errors import CourseError, shown
+from .files import replacing
 
 START = "00_start_here.ipynb"
 
@@ -69,20 +73,46 @@ def run(args) -> int:
 
     recipe = load_recipe(args.recipe)
     if args.code:
-        print(as_code(recipe), end="")
+        print(as_code(recipe, args.anyway), end="")
         return 0
+    if args.history is not None:
+        check_writable(args.history)
     for line in differences(recipe):
         print(f"not as in the recipe, so bits may differ: {line}", file=sys.stderr)
-    trainer = run_recipe(recipe)
-    if args.history:
-        header = "step,loss,grad_norm,clipped_norm\n"
-        rows = enumerate(trainer.history.numbers().tolist(), 1)
-        lines = [",".join(map(repr, (step, *row))) for step, row in rows]
-        Path(args.history).write_text(header + "\n".join(lines) + "\n", "utf-8")
+    trainer = run_recipe(recipe, anyway=args.anyway)
     loss, accuracy = trainer.evaluate("test")
     print(f"{trainer.step_count} steps, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
     print(f"history {digest(trainer)}")
+    if args.history is not None:
+        write_history(trainer.history.numbers().tolist(), args.history)
     return 0
+
+
+def check_writable(path: str) -> None:
+    """Raise `CourseError` for a file that cannot be written, now and not after an hour's run."""
+    try:
+        if not path or (os.path.exists(path) and not os.path.isfile(path)):
+            raise OSError("it is a folder or a device")
+        with suppress(FileNotFoundError):
+            if not os.stat(path).st_mode & stat.S_IWUSR:
+                raise PermissionError("it is write-protected")
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+            pass
+    except (OSError, ValueError) as error:
+        raise CourseError(f"--history {shown(path)} cannot be written ({error}); choose a file in "
+                          "a folder that exists and is yours") from error  # fmt: skip
+
+
+def write_history(rows: list[list[float]], path: str) -> None:
+    """One line a step as CSV, whole or not at all."""
+    lines = (",".join(map(repr, (step, *row))) for step, row in enumerate(rows, 1))
+    try:
+        with replacing(path) as file:
+            file.write(b"step,loss,grad_norm,clipped_norm\n")
+            file.writelines(f"{line}\n".encode() for line in lines)
+    except OSError as error:
+        raise CourseError(f"--history {shown(path)} was not written ({error}); the run itself "
+                          "went well: make room and run it again") from error  # fmt: skip
 
 
 def doctor(args) -> int:
@@ -167,6 +197,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("recipe", help="a JSON file")
     p.add_argument("--history", metavar="FILE", help="write loss and norms of every step as CSV")
     p.add_argument("--code", action="store_true", help="print the run as a Python program instead")
+    p.add_argument(
+        "--anyway", action="store_true",
+        help="run also what takes more than an hour or half of this machine's memory",
+    )  # fmt: skip
     p.set_defaults(run=run)
 
     p = commands.add_parser("doctor", help="versions, devices, what is missing and how to mend it")

@@ -19,18 +19,18 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
+from . import effort
 from .blocks import Dropout
 from .errors import CourseError
 from .layers import Layer, Linear
-
-LARGEST = 20_000  # weights: H takes P² numbers, 3.2 GB in float64
 
 
 class Curvature:
     """The curvature of a network's loss on one batch, dropout switched off.
 
     X: (B, n_0 + 1) and Y: (C, B) as `model.encode` gives them. hvp, gauss_newton: (P,) → (P,);
-    hessian: (P, P). Raises `CourseError` for layers other than Linear, activations and Dropout.
+    hessian: (P, P). Raises `CourseError` for layers other than Linear, activations and Dropout,
+    and for a Hessian beyond the limits of `course.effort`, unless `anyway`.
     """
 
     @torch.no_grad()
@@ -87,18 +87,16 @@ class Curvature:
         return out
 
     @torch.no_grad()
-    def hessian(self) -> Tensor:
+    def hessian(self, anyway: bool = False) -> Tensor:
         """H itself: (P, P), exactly and in closed form (Bishop 1992).
 
         Per sample, with K_ml = ∂δ_m/∂z_l and P_ml = ∂a_m/∂z_l for l ≤ m:
         ∂²L/∂W_m∂W_l = (K_ml ⊗ a_{m-1} + δ_m ⊗ P_{m-1,l}) ⊗ a_{l-1}; then the sum over the batch.
         """
         n = self.model.theta.numel()
-        if n > LARGEST:
-            raise CourseError(
-                f"the Hessian of {n} weights would have {n}² numbers; up to {LARGEST} weights are "
-                "allowed: use hvp(v), which never writes it down"
-            )
+        sizes = [(rows, rows * columns) for rows, columns in self.model.shapes]
+        block = self.B * max(rows for rows, _ in sizes) * max(size for _, size in sizes)
+        effort.begin(effort.of_hessian(n, self.B, self.model.theta.dtype, block), anyway)
         H = self.model.theta.new_empty(n, n)
         starts, shapes = [0], self.model.shapes
         for rows, columns in shapes:
@@ -149,11 +147,9 @@ class AutogradCurvature:
     def gauss_newton(self, v: Tensor) -> Tensor:
         return self.model.gauss_newton(v, self.X, self.Y)
 
-    def hessian(self) -> Tensor:
+    def hessian(self, anyway: bool = False) -> Tensor:
         n = self.model.theta.numel()
-        if n > LARGEST // 10:
-            raise CourseError(f"the Hessian of {n} weights is too large here; allowed: up to "
-                              f"{LARGEST // 10}; use hvp(v)")  # fmt: skip
+        effort.begin(effort.of_products(n, len(self.X), self.model.theta.dtype), anyway)
         eye = torch.eye(n, dtype=self.model.theta.dtype, device=self.model.theta.device)
         return torch.stack([self.hvp(e) for e in eye])
 

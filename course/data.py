@@ -15,10 +15,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_choice, check_count, check_number
+from .errors import (
+    CourseError,
+    check_choice,
+    check_count,
+    check_fields,
+    check_number,
+    check_seed,
+    shown,
+)
 from .sets import LOADERS
 
-DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+DTYPES = {
+    str(d).removeprefix("torch."): d
+    for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class Dataset:
         """Move a random share of the training rows, in (0, 1), to a validation split."""
         if self.x_val is not None:
             raise CourseError(f"{self.name!r} has validation rows already; go on with those")
-        check_number("share", share, 0, 1, "0.2 is usual", open_low=True, open_high=True)
+        share = check_number("share", share, 0, 1, "0.2 is usual", open_low=True, open_high=True)
         n = len(self.y_train)
         held = round(share * n)
         if not 0 < held < n:
@@ -114,7 +125,7 @@ class Dataset:
                 f"share = {share!r} of {n} training rows leaves {n - held} to train on and {held} "
                 "to validate with; allowed: at least 1 each; take another share or more rows"
             )
-        order = self._shuffled(seed)
+        order, seed = self._shuffled(seed), check_seed(seed)
         val, train = order[:held], order[held:]
         return replace(
             self, x_train=self.x_train[train], y_train=self.y_train[train],
@@ -125,7 +136,7 @@ class Dataset:
     def subset(self, n: int, seed: int = 0) -> "Dataset":
         """The first n training rows of a seeded order: with one seed, n rows hold all smaller n."""
         n = check_count("n", n, 1, len(self.y_train), "the training rows there are")
-        rows = self._shuffled(seed)[:n]
+        rows, seed = self._shuffled(seed)[:n], check_seed(seed)
         source = self.after("subset", n=n, seed=seed)
         return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows], source=source)
 
@@ -147,8 +158,8 @@ class Dataset:
         """
         if self.classes is None or self.classes < 2:
             raise CourseError(f"{self.name!r} has no classes to confuse; label noise needs two")
-        check_number("label_noise", share, 0, 1, "0.2 is much already")
-        generator = torch.Generator().manual_seed(_check_seed(seed))
+        share = check_number("label_noise", share, 0, 1, "0.2 is much already")
+        generator = torch.Generator().manual_seed(check_seed(seed))
         drawn = torch.rand(len(self.y_train), generator=generator)
         shift = torch.randint(1, self.classes, (len(self.y_train),), generator=generator)
         wrong = (self.y_train.cpu() + shift) % self.classes
@@ -161,12 +172,8 @@ class Dataset:
         return self.source | {"then": [*self.source.get("then", []), [step, options]]}
 
     def _shuffled(self, seed: int) -> Tensor:
-        generator = torch.Generator().manual_seed(_check_seed(seed))
+        generator = torch.Generator().manual_seed(check_seed(seed))
         return torch.randperm(len(self.y_train), generator=generator)
-
-
-def _check_seed(seed: int) -> int:
-    return check_count("seed", seed, 0, 2**63 - 1, "any whole number from 0")
 
 
 def _check_rows(split: str, x: Tensor, y: Tensor) -> None:
@@ -215,9 +222,11 @@ def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.flo
     Raises `CourseError` for an unknown name, a negative seed or a share outside (0, 1).
     """
     check_choice("dataset", name, (*LOADERS, *DOWNLOADED))
-    _check_seed(seed)
-    check_number("test_share", test_share, 0, 1, "as 0.2", open_low=True, open_high=True)
-    check_choice("dtype", dtype, DTYPES)
+    seed = check_seed(seed)
+    test_share = check_number(
+        "test_share", test_share, 0, 1, "as 0.2", open_low=True, open_high=True
+    )
+    check_choice("dtype", dtype, tuple(DTYPES.values()))
     source = {"name": name, "seed": seed, "test_share": test_share}
     source["dtype"] = str(dtype).removeprefix("torch.")
     if name in DOWNLOADED:
@@ -245,14 +254,16 @@ def build_data(source: dict) -> Dataset:
         "with_validation": Dataset.with_validation, "subset": Dataset.subset,
         "images": Dataset.images, "standardise": standardise,
     }  # fmt: skip
-    try:
-        options = {k: v for k, v in source.items() if k != "then"}
-        options["dtype"] = getattr(torch, options.get("dtype", "float32"))
-        data = load_data(**options)
-        for step, step_options in source.get("then", []):
-            data = steps[check_choice("data step", step, tuple(steps))](data, **step_options)
-    except (AttributeError, TypeError, ValueError) as error:
-        if isinstance(error, CourseError):
-            raise
-        raise CourseError(f"data = {source!r} is no source of a data set ({error})") from error
+    what = f"data = {shown(source)}"
+    if not isinstance(source, dict) or not isinstance(source.get("then", []), list):
+        raise CourseError(f"{what} is not the source of a data set; allowed: as Dataset.source")
+    options = {k: v for k, v in source.items() if k != "then"}
+    check_fields(f"{what}, a source,", options, load_data)
+    options["dtype"] = DTYPES[check_choice("dtype", options.get("dtype", "float32"), DTYPES)]
+    data = load_data(**options)
+    for entry in source.get("then", []):
+        if not isinstance(entry, list | tuple) or len(entry) != 2:
+            raise CourseError(f"data step {shown(entry)}; it must be [name, {{option: value}}]")
+        step = steps[check_choice("data step", entry[0], steps)]
+        data = step(data, **check_fields(f"data step {shown(entry)}", entry[1], step, data))
     return data

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import effort
 from .adaptive import Adam
 from .chains import Chain, build_chain, chain
-from .errors import CourseError, check_count
-from .recipe import load_recipe, run_recipe
+from .errors import CourseError, check_count, check_seed
+from .recipe import effort_of, load_recipe, rerun
 from .schedules import Cosine
 from .transforms import Descend, Momentum
 
@@ -50,16 +51,19 @@ class Duel:
         return "\n".join(lines)
 
 
-def duel(recipe, seeds: int = 10) -> Duel:
+def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
     """Replay a recording and the autopilots on `seeds` unseen seeds.
 
-    Raises `CourseError` for a recipe without steps, or one on own data or an own module.
+    Raises `CourseError` for a recipe without steps, one on own data or an own module, and for runs
+    that together take longer than `course.effort` allows, unless `anyway`.
     """
     recipe = load_recipe(recipe)
     seeds = check_count("seeds", seeds, 1, 1000, "10 show the spread")
     if recipe["steps"] < 1:
         raise CourseError("steps = 0 in the recording; train at least 1 step, then duel")
-    unseen = [recipe["seed"] + 1 + i for i in range(seeds)]
+    unseen = [check_seed(recipe["seed"] + 1 + i) for i in range(seeds)]
+    runs = 4 * seeds + 2 * len(RATES) + len(ADAM_RATES)
+    effort.begin(effort_of(recipe, recipe["steps"], runs, anyway=anyway)[0], anyway)
     hand = np.array([_loss(recipe, seed) for seed in unseen])
     losses, rates = {HAND: hand}, {}
     for name, grid, make in (
@@ -91,7 +95,6 @@ def _autopilot(recipe: dict, steps: Chain) -> dict:
 
 def _loss(recipe: dict, seed: int) -> float:
     """Test loss of the run with other first weights and another order of the data."""
-    if "seed" not in recipe["model"]:
-        raise CourseError("the recording's model has no seed to change; duel with a course network")
     model = recipe["model"] | {"seed": seed}
-    return run_recipe(recipe | {"seed": seed, "model": model}).evaluate("test")[0]
+    again = recipe | {"seed": seed, "model": model}
+    return rerun(again, None, recipe["steps"]).evaluate("test")[0]

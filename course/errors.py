@@ -1,15 +1,56 @@
 """One kind of error: it names the value, the allowed range and the remedy."""
 
+import inspect
 import math
+import numbers
+import reprlib
+from decimal import Decimal
+from typing import Any
+
+SEEDS = 2**63 - 1  # the largest seed: torch's generators take 64 bits
 
 
 class CourseError(ValueError):
     """Bad input: the message says what was given, what is allowed, what to do. Nothing changed."""
 
 
+class _Short(reprlib.Repr):
+    def repr_int(self, x, level):
+        if abs(x) < 10**40:
+            return repr(x)
+        return f"{'-' if x < 0 else ''}10**{int(x.bit_length() * math.log10(2))} or so"
+
+
+_SHORT = _Short()
+_SHORT.maxstring = _SHORT.maxother = 120
+_SHORT.maxlong = 60
+
+
+def shown(value: object) -> str:
+    """`repr(value)`, cut to a length that a message can hold; a repr that fails is named."""
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # an object's own repr may raise anything
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else f"{text[:120]} … {text[-40:]}"
+
+
+def plain_number(value: object) -> Any:
+    """`value` as a real number, NumPy's and 0-d tensors' as Python's; None if it is not one.
+
+    A bool, a text and a complex number are not real numbers.
+    """
+    try:
+        value = value.item() if getattr(value, "ndim", None) == 0 else value  # type: ignore[attr-defined]
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    real = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
+    return value if real else None
+
+
 def check_number(
     name: str,
-    value: float,
+    value: object,
     low: float,
     high: float,
     remedy: str,
@@ -23,28 +64,75 @@ def check_number(
     """
     left, right = "(" if open_low else "[", ")" if open_high else "]"
     allowed = f"{name} must be a number in {left}{low:g}, {high:g}{right}; {remedy}"
+    plain = plain_number(value)
+    if plain is None:
+        raise CourseError(f"{name} = {shown(value)} is not a number. {allowed}")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise CourseError(f"{name} = {value!r} is not a number. {allowed}") from None
+        number = float(plain)
+    except (OverflowError, ValueError):  # 10**400, a signalling NaN
+        number = math.nan
     below = number <= low if open_low else number < low
     above = number >= high if open_high else number > high
-    if math.isnan(number) or below or above or isinstance(value, bool):
-        raise CourseError(f"{name} = {value!r} is out of range. {allowed}")
+    if math.isnan(number) or below or above:
+        raise CourseError(f"{name} = {shown(value)} is out of range. {allowed}")
     return number
 
 
-def check_count(name: str, value: int, low: int, high: float, remedy: str) -> int:
+def check_count(name: str, value: object, low: int, high: float, remedy: str) -> int:
     """Return `value` as an int in [low, high], or raise `CourseError`; 3.0 is fine, 3.5 is not."""
+    plain = plain_number(value)
+    if isinstance(plain, numbers.Integral):  # not through a float: it loses digits above 2**53
+        whole = int(plain)
+        if low <= whole <= high:
+            return whole
+        raise CourseError(
+            f"{name} = {shown(value)} is out of range. {name} must be a number in "
+            f"[{low:g}, {high:g}]; {remedy}"
+        )
     number = check_number(name, value, low, high, remedy)
-    if number != int(number):
-        raise CourseError(f"{name} = {value!r} is not a whole number; {remedy}")
+    if not number.is_integer():
+        raise CourseError(f"{name} = {shown(value)} is not a whole number; {remedy}")
     return int(number)
+
+
+def check_seed(seed: object) -> int:
+    """Return `seed` as an int that every generator takes, or raise `CourseError`."""
+    return check_count("seed", seed, 0, SEEDS, "any whole number from 0 below 2**63")
 
 
 def check_choice(name: str, value: object, choices, remedy: str = "choose one of these"):
     """Return `value` if it is one of `choices`, or raise `CourseError`."""
-    if value not in choices:
-        known = ", ".join(map(repr, choices))
-        raise CourseError(f"{name} = {value!r} is unknown. Allowed: {known}; {remedy}")
-    return value
+    for choice in choices:
+        if value is choice or (isinstance(value, type(choice)) and value == choice):
+            return choice
+    known = ", ".join(map(repr, choices))
+    raise CourseError(f"{name} = {shown(value)} is unknown. Allowed: {known}; {remedy}")
+
+
+def check_description(what: str, description: object, kinds) -> tuple[Any, dict]:
+    """The class that {'kind': name, field: value, …} names, and its fields by name.
+
+    Raises `CourseError` for what is not of this form, a kind that is not in `kinds`, and fields
+    that this kind lacks or does not know. Their values are for the class itself to check.
+    """
+    if not isinstance(description, dict):
+        raise CourseError(
+            f"{shown(description)} is not a {what}; allowed: an object {{'kind': …}}, as "
+            "describe() gives it"
+        )
+    kind = kinds[check_choice(f"{what} kind", description.get("kind"), tuple(kinds))]
+    fields = {name: value for name, value in description.items() if name != "kind"}
+    return kind, check_fields(f"{what} {shown(description)}", fields, kind)
+
+
+def check_fields(what: str, fields: object, function, *args) -> dict:
+    """Return `fields` if `function(*args, **fields)` is a possible call, or raise `CourseError`."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **fields)  # type: ignore[arg-type]
+    except TypeError as error:
+        known = ", ".join(list(signature.parameters)[len(args) :]) or "none"
+        raise CourseError(
+            f"{what} has missing or unknown fields ({str(error)[:100]}); allowed: {known}"
+        ) from None
+    return fields  # type: ignore[return-value]

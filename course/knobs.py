@@ -8,7 +8,7 @@ from typing import Any
 from .adaptive import Adam, AdamW, Muon, RMSProp
 from .blocks import Dropout
 from .chains import Transform, build_chain
-from .errors import CourseError, check_choice
+from .errors import CourseError, check_choice, check_number, shown
 from .preprocess import Augment, Noise, Rotate, Shift, build_augment
 from .schedules import build_schedule
 from .second_order import GaussNewton, NewtonCG
@@ -106,8 +106,9 @@ def set_optimiser(trainer, value) -> object:
     """A name, whose transforms start anew, or a whole chain as `Chain.describe` gives it."""
     chain = trainer.chain
     if isinstance(value, list):
-        chain.arrange(build_chain(value).transforms)
-        return value
+        given = build_chain(value)
+        chain.arrange(given.transforms)
+        return given.describe()
     old, new = _memory(trainer), make_optimiser(value, momentum(trainer) or None)
     kept = [t for t in chain.transforms if t not in old]
     at = kept.index(chain.descend)
@@ -164,15 +165,15 @@ def set_augment(trainer, value) -> object:
 def set_label_noise(trainer, value) -> None:
     """Share of the training rows with a wrong label; the same rows for the same seed."""
     noisy = trainer.data.noisy_labels(value, trainer.seed)
-    trainer.label_noise = float(value)
+    trainer.label_noise = check_number("label_noise", value, 0, 1, "0.2 is much already")
     trainer.relabel(noisy)
 
 
 def set_batch_size(trainer, value) -> None:
     size = trainer._check_batch(value)
     if size < trainer.accumulate:
-        raise CourseError(f"batch_size = {value!r} cannot be cut into {trainer.accumulate} parts; "
-                          f"use at least {trainer.accumulate}")  # fmt: skip
+        raise CourseError(f"batch_size = {shown(value)} cannot be cut into {trainer.accumulate} "
+                          f"parts; use at least {trainer.accumulate}")  # fmt: skip
     trainer.batches.resize(size, trainer.model)
 
 

@@ -15,7 +15,7 @@ Documents: D3 3.1 and 3.3, D0 3.2.
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_number
+from .errors import CourseError, check_description, check_number
 
 
 def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:
@@ -151,7 +151,5 @@ def build_loss(loss) -> Loss:
     if isinstance(loss, Loss):
         return loss
     description = loss if isinstance(loss, dict) else {"kind": loss}
-    kind = description.get("kind")
-    if kind not in LOSSES:
-        raise CourseError(f"loss = {kind!r} is unknown. Allowed: {', '.join(map(repr, LOSSES))}")
-    return LOSSES[kind](**{k: v for k, v in description.items() if k != "kind"})
+    kind, fields = check_description("loss", description, LOSSES)
+    return kind(**fields)

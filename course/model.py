@@ -10,11 +10,15 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .blocks import Dropout, Residual, arrange, build_layer, stack_modules
-from .errors import CourseError, check_choice, check_count
+from . import effort
+from .blocks import Dropout, Residual, arrange, build_layers, stack_modules
+from .errors import CourseError, check_choice, check_count, check_description, check_seed, shown
 from .init import INITS
 from .layers import ACTIVATIONS, Arrays, Layer, Linear
 from .losses import Loss, build_loss
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MOST_LAYERS = 3000  # far more than trains, few enough to build at once
 
 
 class Network:
@@ -22,7 +26,8 @@ class Network:
 
     layers: as [Linear(64), ReLU(), Linear(10)]; features: width of the input, n_0.
     theta, grad: (P,). `init` names how weight matrices start (`course.init`); biases start at 0.
-    Raises `CourseError` for what does not fit, an unknown name, or no layer with weights.
+    Raises `CourseError` for what does not fit, an unknown name, no layer with weights, or more of
+    them than memory and time allow (`course.effort`), unless `anyway`.
     """
 
     sample_dim = 1  # samples are columns of the encoded answers
@@ -30,24 +35,28 @@ class Network:
 
     def __init__(
         self, layers, features, loss="cross_entropy", init="he", seed=0, dtype=torch.float32,
-        device="cpu",
+        device="cpu", anyway=False,
     ):  # fmt: skip
+        if not isinstance(layers, list | tuple) or len(layers) > MOST_LAYERS:
+            raise CourseError(f"layers = {shown(layers)}; allowed: a list of up to {MOST_LAYERS}")
         for layer in layers:
             if not isinstance(layer, Layer):
-                raise CourseError(f"{layer!r} is not a layer; use layers such as Linear(64)")
+                raise CourseError(f"{shown(layer)} is not a layer; use layers such as Linear(64)")
         check_choice("init", init, INITS)
-        check_choice("dtype", dtype, (torch.float32, torch.float64), "weights of this network")
+        check_choice("dtype", dtype, tuple(DTYPES.values()), "weights of this network")
+        check_device(device)
         self.layers: list[Layer] = copy.deepcopy(list(layers))
         self.features = check_count("features", features, 1, 10**8, "the width of the input")
         self.loss: Loss = build_loss(loss)
-        self.init, self.seed = init, check_count("seed", seed, 0, 2**63 - 1, "0 or more")
+        self.init, self.seed = init, check_seed(seed)
         self.shapes, n = [], self.features
         for layer in self.layers:
             self.shapes += layer.shapes(n)
             n = layer.width_out(n)
         self.outputs = n
         if not self.shapes:
-            raise CourseError(f"layers = {layers!r} have no weights; add a Linear(…)")
+            raise CourseError(f"layers = {shown(layers)} have no weights; add a Linear(…)")
+        effort.begin(effort.of_network(self.shapes, init, dtype), anyway)
         theta = torch.zeros(sum(o * i for o, i in self.shapes), dtype=dtype)
         generator = torch.Generator().manual_seed(self.seed)  # on the CPU: same start anywhere
         for layer, weights in zip(self.layers, self._share(theta), strict=True):
@@ -97,6 +106,7 @@ class Network:
 
     def to(self, device: str) -> "Network":
         """Move weights to `device`; values are kept, gradients start again at 0."""
+        check_device(device)
         self._bind(self.theta.to(device, copy=True))
         return self
 
@@ -236,10 +246,13 @@ class MLP(Network):
 
     def __init__(
         self, sizes, activation="relu", seed=0, dtype=torch.float32, device="cpu", init=None,
-        dropout=None, loss="cross_entropy",
+        dropout=None, loss="cross_entropy", anyway=False,
     ):  # fmt: skip
-        if len(sizes) < 2:
-            raise CourseError(f"sizes = {sizes!r}: give at least input and output, as [64, 10]")
+        if not isinstance(sizes, list | tuple) or not 2 <= len(sizes) <= MOST_LAYERS // 3:
+            raise CourseError(
+                f"sizes = {shown(sizes)}: give at least input and output, as [64, 10], and at most "
+                f"{MOST_LAYERS // 3} widths"
+            )
         self.sizes = [check_count("a layer size", n, 1, 10**6, "as in [64, 64, 10]") for n in sizes]
         check_choice("activation", activation, ACTIVATIONS)
         self.activation = activation
@@ -249,7 +262,8 @@ class MLP(Network):
         for n in self.sizes[1:-1]:
             layers += [Linear(n), f()] + ([] if dropout is None else [Dropout(dropout)])
         layers.append(Linear(self.sizes[-1]))
-        super().__init__(layers, self.sizes[0], loss, init or f.init, seed, dtype, device)
+        init = f.init if init is None else init
+        super().__init__(layers, self.sizes[0], loss, init, seed, dtype, device, anyway)
 
     def describe(self):
         dropouts = self.dropouts()
@@ -260,14 +274,29 @@ class MLP(Network):
         }  # fmt: skip
 
 
-def build_network(description: dict) -> Network:
-    """The inverse of `describe`: a network with the weights it started from."""
-    options = {k: v for k, v in description.items() if k != "kind"}
-    options["dtype"] = getattr(torch, options["dtype"])
-    if description["kind"] == "MLP":
-        return MLP(**options)
-    options["layers"] = [build_layer(layer) for layer in options["layers"]]
-    return Network(**options)
+def build_network(description: dict, anyway: bool = False) -> Network:
+    """The inverse of `describe`: a network with the weights it started from.
+
+    Raises `CourseError` for what `describe` cannot have written. anyway: see `Network`.
+    """
+    kind, fields = check_description("model", description, {"MLP": MLP, "Network": Network})
+    if "device" in fields or "anyway" in fields:
+        raise CourseError("the model has a field 'device' or 'anyway'; leave it to the caller")
+    fields["dtype"] = DTYPES[check_choice("dtype", fields.get("dtype", "float32"), tuple(DTYPES))]
+    if kind is Network:
+        fields["layers"] = build_layers(fields["layers"])
+    return kind(**fields, anyway=anyway)
+
+
+def check_device(device) -> None:
+    """Raise `CourseError` for a device that this machine has not, or that holds no numbers."""
+    try:
+        torch.empty(0, device=device)
+        known = torch.device(device).type in ("cpu", "cuda", "mps")
+    except (RuntimeError, TypeError, ValueError, AssertionError, OverflowError):
+        known = False
+    if not known:
+        raise CourseError(f"device = {shown(device)} is not here; see available_devices()")
 
 
 def with_ones(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
 from .data import Dataset
-from .errors import CourseError, check_choice, check_count, check_number
+from .errors import CourseError, check_choice, check_count, check_number, shown
 
 
 def standardise(data: Dataset) -> Dataset:
@@ -170,7 +170,9 @@ def build_augment(description: list[dict]) -> Augment:
     steps = []
     for entry in description:
         if not isinstance(entry, dict):
-            raise CourseError(f"{entry!r} is no step; allowed: as {{'kind': 'Shift', 'pixels': 2}}")
+            raise CourseError(
+                f"{shown(entry)} is no step; allowed: as {{'kind': 'Shift', 'pixels': 2}}"
+            )
         kind = KINDS[check_choice("kind", entry.get("kind"), tuple(KINDS))]
         options = {name: value for name, value in entry.items() if name != "kind"}
         for name in options:

@@ -31,12 +31,12 @@ def divergence(seed: int) -> Trainer:
 def zig_zag(seed: int) -> Trainer:
     data = load_data("digits")
     model = MLP([64, 64, 10], seed=seed, dropout=0.0)
-    return Trainer(model, data, chain(Descend(1.6)), len(data.y_train), seed)
+    return Trainer(model, data, chain(Descend(1.4)), len(data.y_train), seed)
 
 
 def cliff(seed: int) -> Trainer:
     model = MLP([64, 32, 32, 32, 32, 32, 10], seed=seed, dropout=0.0)
-    return Trainer(model, load_data("digits"), chain(HeavyBall(0.9), Descend(0.1)), seed=seed)
+    return Trainer(model, load_data("digits"), chain(HeavyBall(0.9), Descend(0.15)), seed=seed)
 
 
 def plateau(seed: int) -> Trainer:
@@ -59,7 +59,8 @@ PRESETS = {
         "sharpness and the edge; lower the rate, or add momentum.", zig_zag),
     "cliff": Preset(
         "Deep, with momentum: the gradient norm leaps to many times its usual size, and the loss "
-        "with it. Reset and switch clipping by norm on.", cliff),
+        "with it; after that nearly nothing is learned. Reset and switch clipping by norm on.",
+        cliff),
     "plateau": Preset(
         "Four sigmoid layers: nothing seems to happen for a thousand steps, then it does. Watch "
         "the gradients of the first layer; try adam, or start again with relu.", plateau),

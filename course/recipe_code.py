@@ -4,51 +4,65 @@ from .model import build_network
 from .recipe import build_recipe, load_recipe
 
 
-def as_code(recipe: dict) -> str:
-    """The same run as a short program, which runs."""
+def as_code(recipe, anyway: bool = False) -> str:
+    """The same run as a short program, which runs; moves to another device are left out.
+
+    recipe: as `load_recipe` takes it. Raises `CourseError` for one that cannot be run.
+    """
     recipe = load_recipe(recipe)
-    trainer = build_recipe(recipe)
+    trainer = build_recipe(recipe, anyway=anyway)
+    model, data = trainer.model.describe(), trainer.data.source
+    assert data is not None  # own data has no code, so it was not built
+    lines = [
+        f"torch.set_num_threads({recipe['threads']})",
+        f"model = {_model_code(model)}",
+        f"data = {_data_code(data)}",
+        f"trainer = Trainer(model, data, {trainer.chain!r}, {_options(trainer)})",
+    ]
+    if trainer.label_noise:
+        lines.append(f"trainer.set('label_noise', {trainer.label_noise!r})")
+    if trainer.chain.clip is None or trainer.threshold != trainer.chain.clip.threshold:
+        lines.append(f"trainer.threshold = {trainer.threshold!r}  # for when clipping is on")
     changes: dict[int, list[tuple]] = {}
     for step, knob, value in recipe["knobs"]:
-        changes.setdefault(step, []).append((knob, value))
-    table = "".join(f"    {step}: {made!r},\n" for step, made in changes.items())
-    extra = [f"accumulate={recipe['accumulate']}"] if recipe["accumulate"] > 1 else []
-    if recipe["augment"]:
-        extra.append(f"augment={trainer.batches.augment!r}")
-    options = ", ".join([f"batch_size={recipe['batch_size']}", f"seed={recipe['seed']}", *extra])
-    lines = [
-        "import torch",
-        "from course import *",
-        "",
-        f"torch.set_num_threads({recipe['threads']})",
-        f"model = {_model_code(recipe['model'])}",
-        f"data = {_data_code(recipe['data'])}",
-        f"trainer = Trainer(model, data, {trainer.chain!r}, {options})",
-    ]
-    if recipe["label_noise"]:
-        lines.append(f"trainer.set('label_noise', {recipe['label_noise']!r})")
-    if recipe["threshold"] != trainer.threshold or trainer.chain.clip is None:
-        lines.append(
-            f"trainer.set('threshold', {recipe['threshold']!r})  # for when clipping is on"
-        )
+        if knob != "device":
+            trainer.set(knob, value)  # one that cannot be turned is found here
+            changes.setdefault(step, []).append((knob, value))
+    table = "".join(f"    {step}: {turned!r},\n" for step, turned in changes.items())
     lines += [
         f"changes = {{\n{table}}}" if table else "changes = {}",
         f"for step in range({recipe['steps']}):",
         "    for knob, value in changes.get(step, []):",
         "        trainer.set(knob, value)",
         "    trainer.step()",
-        'print(trainer.evaluate("test"))',
     ]
-    return "\n".join(lines) + "\n"
+    if recipe["steps"] in changes:  # turned after the last step
+        lines += [
+            f"for knob, value in changes[{recipe['steps']}]:",
+            "    trainer.set(knob, value)",
+        ]
+    lines.append('print(trainer.evaluate("test"))')
+    first = ["import torch", "from course import *"]
+    if "inf" in "".join(lines):
+        first.insert(0, "from math import inf\n")
+    return "\n".join([*first, "", *lines]) + "\n"
+
+
+def _options(trainer) -> str:
+    words = [f"batch_size={trainer.batch_size}", f"seed={trainer.seed}"]
+    if trainer.accumulate > 1:
+        words.append(f"accumulate={trainer.accumulate}")
+    if trainer.batches.augment:
+        words.append(f"augment={trainer.batches.augment!r}")
+    return ", ".join(words)
 
 
 def _model_code(description: dict) -> str:
     if description["kind"] != "MLP":
         return f"build_network({description!r})"
     usual = build_network(
-        {"kind": "MLP", "sizes": description["sizes"], "activation": description["activation"],
-         "dtype": "float32"}
-    ).describe()  # fmt: skip
+        {"kind": "MLP", "sizes": [1, 1], "activation": description["activation"]}
+    ).describe()
     words = [repr(description["sizes"]), repr(description["activation"])]
     words.append(f"seed={description['seed']}")
     for name in ("init", "dropout", "loss"):

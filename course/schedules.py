@@ -7,9 +7,9 @@ Before each step t = 0, 1, 2, …, counted from the start of the run, it is aske
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
-from .errors import CourseError, check_count, check_number
+from .errors import CourseError, check_count, check_description, check_number
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,18 @@ class Schedule:
         return {"kind": type(self).__name__} | asdict(self)
 
     def _check(self) -> None:
-        for name, value in asdict(self).items():
+        for name in (field.name for field in fields(self)):
+            value: object = getattr(self, name)
             label = f"{type(self).__name__}.{name}"
             if name in ("steps", "every"):
-                check_count(label, value, 1, 10**12, "a number of steps")
+                value = check_count(label, value, 1, 10**12, "a number of steps")
             elif name == "factor":
-                check_number(label, value, 0, 1, "a common choice is 0.1", open_low=True)
+                value = check_number(label, value, 0, 1, "a common choice is 0.1", open_low=True)
             elif name == "warmup":
-                check_count(label, value, 0, 10**12, "a number of steps, fewer than all")
+                value = check_count(label, value, 0, 10**12, "a number of steps, fewer than all")
             else:
-                check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
+                value = check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
+            object.__setattr__(self, name, value)  # a plain number, whatever kind was given
         if getattr(self, "warmup", 0) > getattr(self, "steps", math.inf):
             raise CourseError(f"{self!r}: warmup must not be longer than all steps")
 
@@ -115,12 +117,5 @@ KINDS = {k.__name__: k for k in (Warmup, Linear, Cosine, Step)}
 
 def build_schedule(description: dict) -> Schedule:
     """The inverse of `Schedule.describe`."""
-    options = {k: v for k, v in description.items() if k != "kind"}
-    if description.get("kind") not in KINDS:
-        raise CourseError(f"schedule {description.get('kind')!r} is unknown; use {sorted(KINDS)}")
-    try:
-        return KINDS[description["kind"]](**options)
-    except TypeError as error:
-        raise CourseError(
-            f"schedule {description!r} has missing or unknown fields ({error})"
-        ) from error
+    kind, options = check_description("schedule", description, KINDS)
+    return kind(**options)

@@ -15,7 +15,7 @@ from . import knobs
 from .batches import Batches
 from .chains import Chain
 from .data import Dataset
-from .errors import CourseError, check_choice, check_count
+from .errors import CourseError, check_choice, check_count, check_seed
 from .history import History
 from .saving import Saving
 
@@ -40,12 +40,12 @@ class Trainer(Saving):
         accumulate: int = 1, augment=None,
     ):  # fmt: skip
         model.fits(data)
-        self.model, self.data, self.chain, self.seed = model, data, chain, seed
+        self.model, self.data, self.chain, self.seed = model, data, chain, check_seed(seed)
         size = self._check_batch(batch_size)
         self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
         self.threshold = 1.0 if chain.clip is None else chain.clip.threshold
         self.label_noise = 0.0
-        self.batches = Batches(model, data, size, seed, augment)
+        self.batches = Batches(model, data, size, self.seed, augment)
         self.step_count = 0
         self._guard = model.guard()
         self.best: list | None = None  # (step, validation loss, theta)

@@ -294,7 +294,7 @@ def test_what_starts_the_run_again_keeps_the_knobs():
     assert "32, many" in lab.controls.status.value and lab.trainer.model.sizes == [2, 32, 16, 2]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_presets_show_what_they_promise(name, seed):
     recipe = preset(name, seed)
@@ -306,9 +306,11 @@ def test_presets_show_what_they_promise(name, seed):
         ((_, values),) = activations(trainer)
         assert float((values == 0).all(0).float().mean()) > 0.95
     elif name == "zig-zag":
-        assert (np.diff(loss) > 0).mean() > 0.15 and loss[-1] < 0.1 * loss[0]
+        assert (np.diff(loss) > 0).mean() > 0.05 and np.median(loss[-20:]) < 0.1 * loss[0]
     elif name == "cliff":
-        assert np.nanmax(norm) > 10 * np.nanmedian(norm)
+        # chaotic: 36 runs on three kinds of kernels gave 7 to 18,000 times, and 1.2 to 1,500
+        assert norm.max() > 4 * np.median(norm) and loss.max() > 1.1 * loss[0]
+        assert loss[-20:].mean() > 1
         recipe["chain"].insert(0, {"kind": "ClipByNorm", "c": 1.0})
         clipped = run_recipe(recipe, steps=steps)
         assert clipped.history.loss[-20:].mean() < 0.4 * loss[-20:].mean()

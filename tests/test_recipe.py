@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import subprocess
 import sys
 
@@ -176,7 +177,7 @@ GOOD = make().recipe() | {"steps": 3}
         (GOOD | {"knobs": [[1, "speed", 1.0]]}, "'speed'"),
         (GOOD | {"knobs": [[1, "lr", -1.0]]}, "Descend.lr = -1.0"),
         (GOOD | {"chain": [{"kind": "Adagrad"}]}, "Adagrad"),
-        (GOOD | {"model": {"kind": "MLP"}}, "does not describe"),
+        (GOOD | {"model": {"kind": "MLP"}}, "missing a required argument: 'sizes'"),
         (GOOD | {"data": {"name": "cifar"}}, "cifar"),
         (GOOD | {"data": {"nme": "digits"}}, "source"),
         (GOOD | {"augment": [{"kind": "Flip"}]}, "Flip"),
@@ -241,3 +242,83 @@ def test_label_noise_is_nested_wrong_and_undone():
     assert trainer.evaluate("train") != clean and trainer.data.source == make().data.source
     trainer.set("label_noise", 0)
     assert trainer.evaluate("train") == clean
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"", "no JSON"), (b"\x80\x81PNG", "cannot be read"), (b"[1]", "not a list"),
+     (b'{"a": 1} x', "no JSON"), (b" " * (2**26 + 1), "larger than"), (None, "cannot be read")],
+)  # fmt: skip
+def test_course_run_says_why_a_file_is_no_recipe(tmp_path, capsys, content, words):
+    path = tmp_path / "run.json"
+    path.mkdir() if content is None else path.write_bytes(content)
+    for more in ([], ["--code"]):
+        assert main(["run", str(path), *more]) == 2
+        out, err = capsys.readouterr()
+        assert words in err and out == "" and err.count("\n") == 1
+
+
+def test_a_recipe_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(GOOD), "utf-8-sig")
+    assert load_recipe(path) == load_recipe(str(path)) == GOOD
+
+
+@pytest.mark.parametrize("bad", ["", ".", "nowhere/h.csv", "run.json/h.csv", "a\0b", "x" * 300])
+def test_a_history_that_cannot_be_written_is_found_before_the_run(
+    tmp_path, capsys, monkeypatch, bad
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(GOOD))
+    assert main(["run", "run.json", "--history", bad]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "--history" in err and "choose a file" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_history_is_neither_put_over_a_device_nor_over_a_protected_file(tmp_path, capsys):
+    (tmp_path / "run.json").write_text(json.dumps(GOOD))
+    kept = tmp_path / "kept.csv"
+    kept.write_text("mine")
+    kept.chmod(0o444)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (kept, tmp_path / "pipe"):
+        assert main(["run", str(tmp_path / "run.json"), "--history", str(path)]) == 2
+    assert kept.read_text() == "mine" and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_history_replaces_the_old_one_whole_or_not_at_all(tmp_path, capsys, monkeypatch):
+    (tmp_path / "run.json").write_text(json.dumps(GOOD))
+    table = tmp_path / "h.csv"
+    table.write_text("old")
+    command = ["run", str(tmp_path / "run.json"), "--history", str(table)]
+
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full_disk)
+        assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert "3 steps" in out and "No space left" in err and table.read_text() == "old"
+    assert main(command) == 0 and len(table.read_text().splitlines()) == 4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["h.csv", "run.json"]
+
+
+@pytest.mark.parametrize("value", ["-1e-3", "-2", "-.5", "-1.", "-inf", "-1E+5", "x y", " a"])
+def test_a_parameter_may_be_negative(monkeypatch, value):
+    seen = []
+    monkeypatch.setattr("course.cli.notebooks_folder", lambda: None)
+    monkeypatch.setattr("course.regenerate.regenerate", lambda *args: seen.append(args[2]) or 0)
+    assert main(["regenerate", "00_start_here", "-p", "lr", value, "--jobs", "1"]) == 0
+    assert seen == [{"lr": value}]
+
+
+def test_a_lab_takes_a_recipe_the_same_way(monkeypatch):
+    from widgets import TrainingLab
+
+    for bad in (GOOD | {"threads": 4096}, GOOD | {"chain": ["adam"]}, '{"steps": 1, "steps": 1}'):
+        with pytest.raises(CourseError):
+            TrainingLab(bad, interactive=False)
+    with pytest.raises(CourseError, match="1,000,000,000 steps"):
+        TrainingLab(GOOD | {"steps": 10**9, "knobs": []}, interactive=False)

@@ -14,9 +14,10 @@ from course import (
     load_data,
 )
 from course.data import build_data
+from course.effort import begin
 from course.errors import check_choice
 from course.knobs import CLIPS, make_optimiser
-from course.recipe import SCHEMA, build_recipe, load_recipe, versions
+from course.recipe import SCHEMA, build_recipe, effort_of, load_recipe, versions
 
 RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the run again
 
@@ -100,6 +101,7 @@ def from_knobs(
 def from_recipe(source) -> tuple[Setup, dict]:
     """(setup, the recipe): a dict, a JSON text or a path."""
     recipe = load_recipe(source)
+    begin(effort_of(recipe, recipe["steps"])[0])
     return Setup(recipe | {"steps": 0, "knobs": []}, None), recipe
 
 
