@@ -90,7 +90,7 @@ def test_no_pixel_and_no_ramp_is_lost(make):
 colour = st.tuples(*[st.integers(0, 255)] * 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(colour, min_size=1, max_size=8))
 def test_a_flat_area_stays_flat(colours):
     """On a white ground, beside a heat map and rare colours: its own colour, without noise."""
@@ -112,6 +112,18 @@ def test_a_flat_area_stays_flat(colours):
 def test_few_colours_stay_as_they_are(drawn):
     made = with_palette(Image.fromarray(drawn))
     assert (np.asarray(made.convert("RGB")) == drawn).all()
+
+
+def test_a_short_thin_line_keeps_its_hue():
+    """As the little bars of `BackpropLab` in blue and orange, on a marked cell."""
+    drawn = pixels(png(lines())).astype(np.uint8)
+    drawn[100:150, 100:300] = 246, 239, 142
+    bars = {(0, 114, 178): 110, (213, 94, 0): 150, (246, 200, 90): 190}
+    for shade, left in bars.items():
+        drawn[140:142, left : left + 14] = shade
+    made = np.asarray(with_palette(Image.fromarray(drawn)).convert("RGB")).astype(int)
+    for shade, left in bars.items():
+        assert abs(made[140:142, left : left + 14] - shade).max() <= 12
 
 
 @each_figure
