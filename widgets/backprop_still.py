@@ -6,14 +6,13 @@ computes forward (above) and backward (below). So no two numbers can overlap, wh
 Lengths are in pixels, y downwards.
 """
 
-import io
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 
 from course.formulas import PREDICTED, symbol, words
+
+from .figure import png
 
 ROW, PAD, GAP, SPACE = 20, 6, 66, 16  # row height, inside a card, between columns, between cards
 INDEX, VALUE, NAME, WRONG = 27, 58, 42, 12  # widths: 'w₁₂', a number, '∂L/∂a₁', '≠'
@@ -117,7 +116,7 @@ def _rows(graph, n):
 # ---- the still ------------------------------------------------------------------------------
 
 
-def still(scene: dict, frame: dict, dpi: int = 100) -> bytes:
+def still(scene: dict, frame: dict) -> bytes:
     """The drawing as PNG bytes, the same for the same numbers. frame: see `BackpropLab.frame`."""
     notes = [frame["title"], frame["symbols"], *frame["lines"]]
     notes += [""] * bool(frame["errors"]) + ["   ".join(row) for row in frame["errors"]]
@@ -145,11 +144,7 @@ def still(scene: dict, frame: dict, dpi: int = 100) -> bytes:
     for k, line in enumerate(notes):
         weight = "bold" if k == 0 else "normal"
         axes.text(4, scene["height"] + 22 + 18 * k, line, fontsize=8.5, weight=weight)
-    out = io.BytesIO()
-    canvas = FigureCanvasAgg(figure)
-    figure.set_dpi(dpi)
-    canvas.print_png(out, metadata={"Software": None}, pil_kwargs={"optimize": True})
-    return out.getvalue()
+    return png(figure)
 
 
 def _box(axes, x, y, w, h, **style):

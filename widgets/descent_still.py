@@ -4,16 +4,14 @@ scene: what stays while a race runs: the surface's heights and the (α, β) diag
 moves: paths, points, values. `descent.js` paints the same two.
 """
 
-import io
-
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course.surfaces import behaviour, first_swing, limit, spectral_radius
 
 from .descent_race import NAMES, OF_FORM, Race, Racer
+from .figure import png
 
 HEIGHTS = 80  # cells of the surface along each axis
 ALPHAS, BETAS = 90, 60  # cells of the diagram
@@ -173,7 +171,7 @@ def frame(race: Race) -> dict:
 # ---- the still picture --------------------------------------------------------------------
 
 
-def still(race: Race, dpi: int = 80) -> bytes:
+def still(race: Race) -> bytes:
     """Scene and frame as a PNG; the same bytes for the same race."""
     ground, moving = scene(race), frame(race)
     figure = Figure(figsize=(10, 5), layout="constrained")
@@ -182,11 +180,7 @@ def still(race: Race, dpi: int = 80) -> bytes:
     if moving["diagram"]:
         _phase(figure, figure.add_subplot(grid[0, 1]), ground, moving)
     _values(figure.add_subplot(grid[1 if moving["diagram"] else slice(None), 1]), moving)
-    out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(
-        out, metadata={"Software": None}, pil_kwargs={"optimize": True}
-    )
-    return out.getvalue()
+    return png(figure)
 
 
 def _surface(axes, ground, moving):

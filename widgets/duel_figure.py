@@ -1,21 +1,19 @@
 """A duel as a picture: one dot a seed, a bar at the median, the hand on top."""
 
-import io
-
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from course.duel import Duel
 
+from .figure import png
 from .still import COLOURS
 
 MARKERS = "os^D"
 
 
-def duel_figure(duel: Duel, dpi: int = 80) -> bytes:
+def duel_figure(duel: Duel) -> bytes:
     """Test loss on every unseen seed, by contestant: PNG bytes, the same for the same duel."""
-    figure = Figure(figsize=(7, 2.4), dpi=dpi, layout="constrained")
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
     axes = figure.subplots()
     names = list(duel.losses)
     for row, name in enumerate(names):
@@ -29,6 +27,4 @@ def duel_figure(duel: Duel, dpi: int = 80) -> bytes:
     axes.set_yticks(range(len(names)), labels, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlabel(f"test loss on {len(duel.seeds)} unseen seeds; bar: median", fontsize=9)
-    out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
-    return out.getvalue()
+    return png(figure, dpi=80)

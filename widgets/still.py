@@ -1,18 +1,18 @@
 """The still painter: the same picture as the canvas, drawn by matplotlib as a PNG."""
 
-import io
 import math
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from .figure import png
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"]  # Okabe-Ito
 STYLES = ["-", "--", ":", "-.", (0, (4, 4)), (0, (1, 4)), (0, (12, 4))]
 
 
-def still(picture: dict, dpi: int = 80) -> bytes:
+def still(picture: dict) -> bytes:
     """Paint a picture (see `picture.py`); PNG bytes, the same for the same picture."""
     panels = picture["panels"]
     columns, rows = min(2, len(panels)) or 1, math.ceil(len(panels) / 2) or 1
@@ -23,11 +23,7 @@ def still(picture: dict, dpi: int = 80) -> bytes:
         PAINTERS[panel["kind"]](axes, panel, picture["arrays"])
     for axes in figure.axes[len(panels) :]:
         axes.axis("off")
-    out = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(
-        out, metadata={"Software": None}, pil_kwargs={"optimize": True}
-    )
-    return out.getvalue()
+    return png(figure)
 
 
 def _curves(axes, panel, arrays):
