@@ -425,10 +425,12 @@ def test_a_lab_that_nobody_has_any_more_stops():
     labs = [TrainingLab(interactive=True, name="gone")]
     labs[0].play()
     wait(lambda: labs[0].trainer.step_count > 5)
-    thread, gone = labs[0].runner._thread, weakref.ref(labs[0])
-    labs.clear()
-    gc.collect()
-    wait(lambda: gone() is None and not thread.is_alive())
+    thread, gone = labs[0].runner._thread, threading.Event()
+    weakref.finalize(labs.pop(), gone.set)
+    # While the thread works for it the lab cannot be collected: look again until it rests.
+    wait(lambda: gc.collect() >= 0 and gone.is_set(), 120)
+    thread.join(120)
+    assert not thread.is_alive()
 
 
 def test_a_lab_on_a_page_stays_until_its_cell_is_run_again():
