@@ -7,6 +7,7 @@ point in. Without one: `steps` steps, then a still picture with its description 
 """
 
 import atexit
+import copy
 import time
 
 import numpy as np
@@ -186,7 +187,11 @@ class DescentLab:
 
     def still(self) -> bytes:
         """The picture as PNG bytes."""
-        return self.runner.ask(lambda: still(self.race))
+        return still(self._copy())
+
+    def _copy(self) -> Race:
+        """The race as it stands: painting takes long, and may go on beside the race."""
+        return self.runner.ask(lambda: copy.deepcopy(self.race))
 
     def _show(self) -> None:
         controls = self.controls
@@ -196,10 +201,9 @@ class DescentLab:
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.interactive and self.race.step_count == 0:
             self.run(self.steps)
-        words, image = self.runner.ask(
-            lambda: (f"{describe(self.race)} {self.summary()}", self.still())
-        )
-        bundle = {"text/plain": f"DescentLab. {words}", "image/png": image}
+        race = self._copy()
+        words = f"{describe(race)} {summary(race)} {self.message}".strip()
+        bundle = {"text/plain": f"DescentLab. {words}", "image/png": still(race)}
         if self.controls:
             view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = view
