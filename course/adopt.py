@@ -10,6 +10,7 @@ same Parameter objects, same `state_dict()`, same forward.
 """
 
 import copy
+import threading
 import weakref
 from contextlib import nullcontext
 from typing import Any
@@ -23,6 +24,7 @@ from .flat import Flat
 from .modules import LOSSES, MeanLoss, RandomState, draws_numbers, twice_differentiable, unchanged
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
+LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another
 
 
 def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0) -> "Adopted":
@@ -51,7 +53,9 @@ class Adopted:
             raise CourseError(f"adopt got {module!r}; it takes a torch.nn.Module, not its class")
         check_choice("autocast", autocast, (None, torch.bfloat16, "bfloat16"))
         self.loss = MeanLoss(loss)
-        for other in ALIVE:
+        with LOCK:
+            others = list(ALIVE)
+        for other in others:
             for name, p in module.named_parameters():
                 if id(p) in other.flat.home:
                     raise CourseError(
@@ -62,7 +66,8 @@ class Adopted:
         self.module, self.flat = module, _flatten(module, autocast)
         self.autocast = torch.bfloat16 if autocast else None
         self.stochastic = stochastic or any(map(draws_numbers, module.modules()))
-        ALIVE.add(self)
+        with LOCK:
+            ALIVE.add(self)
 
     @property
     def theta(self) -> Tensor:
@@ -190,7 +195,7 @@ class Adopted:
         drawing = self.random.used(self.theta.device, keep=False)
         with unchanged(self.module), drawing, self._precision():
             self.module.eval()
-            outputs = self._outputs(self._inputs(x))
+            outputs = self._outputs(self._inputs(x).clone())  # forward may write into its input
         return outputs.to(self.theta.dtype)
 
     def fits(self, data) -> None:

@@ -5,70 +5,80 @@
     progress.calibration()
 
 The file is `progress.json` in the folder $TRAINING_AT_SCALE_HOME, else ~/.training-at-scale. It
-never leaves the machine. A damaged file is kept beside the new one, with a warning.
+never leaves the machine. Several kernels may write at once: each reads, adds and replaces under a
+lock, which the system releases when a process dies. A damaged file is kept beside the new one,
+with a warning; a single entry that cannot be understood stays in the file and counts for nothing.
 """
 
+import contextlib
 import json
-import math
 import os
 import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from .errors import CourseError
+from .files import write_bytes
+from .guesses import DIGITS, check_guess, curve_miss, kind_of, miss, number_in, plain, shown
+
+__all__ = ["HOME", "Progress", "bet", "check_guess", "curve_miss", "kind_of", "miss"]
 
 HOME = "TRAINING_AT_SCALE_HOME"
+SCHEMA = 1
+PATIENCE = 10.0  # seconds to wait for another process that writes
+
+
+class Damaged(ValueError):
+    """The file holds no list of predictions."""
 
 
 class Progress:
-    """Predictions, in a file. path: another file than the usual one."""
+    """Predictions, in a file. path: another file than the usual one.
+
+    predictions: the entries of the file that can be understood.
+    """
 
     def __init__(self, path: str | Path | None = None):
-        home = Path(os.environ.get(HOME) or Path.home() / ".training-at-scale")
-        self.path = Path(path) if path is not None else home / "progress.json"
-        self.predictions: list[dict] = self._read()
-
-    def _read(self) -> list[dict]:
+        self.path = Path(path) if path is not None else _home() / "progress.json"
+        self.predictions: list[dict] = []
         try:
-            saved = json.loads(self.path.read_text("utf-8"))["predictions"]
-            if not all(isinstance(entry, dict) and "question" in entry for entry in saved):
-                raise ValueError("no list of predictions")
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            kept = self.path.with_suffix(".damaged.json")
-            if self.path.exists():
-                self.path.replace(kept)
-            warnings.warn(f"{self.path} cannot be read ({error}); kept as {kept}", stacklevel=3)
-            return []
-        return saved
+            self.predictions = _understood(self._read())
+        except Damaged:
+            try:
+                with self._locked():
+                    self.predictions = _understood(self._read_or_set_aside())
+            except CourseError as error:
+                warnings.warn(str(error), stacklevel=2)
+        except OSError as error:
+            warnings.warn(f"{str(self.path)!r} cannot be read ({error})", stacklevel=2)
 
     def predict(self, chapter: str, question: str, guess, result) -> dict:
         """Note a guess and what came out; returns the entry, `miss` among it.
 
         guess: a number, a choice, (low, high) for a number, or a curve [[x, y], …] whose miss
         against the curve `result` is a factor (see `curve_miss`). The file is replaced whole.
+        Raises `CourseError`, and notes nothing, for a guess that makes no sense, a file that
+        cannot be written, or one that a newer release has written.
         """
         entry = {
-            "chapter": chapter, "question": question, "guess": guess, "result": result,
-            "miss": miss(guess, result),
+            "chapter": str(chapter), "question": str(question), "guess": check_guess(guess),
+            "result": plain(result), "miss": miss(guess, result),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
-        self.predictions.append(entry)
-        self._write()
+        with self._locked():
+            saved = self._read_or_set_aside()
+            if saved.get("schema", SCHEMA) != SCHEMA:
+                raise CourseError(
+                    f"{str(self.path)!r} has schema {shown(saved['schema'])}, this release writes "
+                    f"{SCHEMA}; update the course, or set ${HOME} to another folder"
+                )
+            saved["predictions"].append(entry)
+            write_bytes(json.dumps(saved).encode(), self.path)
+        self.predictions = _understood(saved)
         return entry
-
-    def _write(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = self.path.with_suffix(".new")
-            text = json.dumps({"schema": 1, "predictions": self.predictions}, ensure_ascii=False)
-            new.write_text(text, "utf-8")
-            new.replace(self.path)
-        except OSError as error:
-            raise CourseError(
-                f"{str(self.path)!r} cannot be written ({error}); set ${HOME} to a folder of yours"
-            ) from error
 
     def calibration(self) -> dict[str, float]:
         """How many guesses, the share of intervals and of choices that held, the median factor.
@@ -87,16 +97,94 @@ class Progress:
             made["median factor"] = sorted(kinds["factor"])[len(kinds["factor"]) // 2]
         return made
 
+    # ---- the file -------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Inside, no other process writes the file. Whatever the system refuses is `CourseError`.
+
+        A lock that a dead process left is free.
+        """
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(lock).acquire(timeout=PATIENCE, poll_interval=0.01):
+                yield
+        except Timeout as error:
+            raise CourseError(
+                f"{str(self.path)!r} is being written by another program for more than "
+                f"{PATIENCE:g} s; close that one, then try again"
+            ) from error
+        except CourseError:
+            raise
+        except (OSError, ValueError, RecursionError, NotImplementedError) as error:
+            raise CourseError(
+                f"{str(self.path)!r} cannot be written ({error}); set ${HOME} to a folder of yours"
+            ) from error
+
+    def _read(self) -> dict:
+        """What the file holds; an empty list of predictions when there is none yet."""
+        try:
+            saved = json.loads(self.path.read_bytes().decode(), parse_int=_whole)
+        except (FileNotFoundError, NotADirectoryError):
+            return {"schema": SCHEMA, "predictions": []}
+        except (ValueError, RecursionError) as error:
+            raise Damaged(str(error)) from error
+        if not isinstance(saved, dict):
+            raise Damaged(f"a {type(saved).__name__} in place of an object")
+        if saved.get("schema", SCHEMA) == SCHEMA and not isinstance(saved.get("predictions"), list):
+            raise Damaged("no list of predictions")
+        return saved
+
+    def _read_or_set_aside(self) -> dict:
+        """The same under the lock; a damaged file gets a name that is still free."""
+        try:
+            return self._read()
+        except Damaged as error:
+            names = (f".damaged{n}.json" for n in ("", *(f"-{k}" for k in range(2, 10_000))))
+            kept = next(p for name in names if not (p := self.path.with_suffix(name)).exists())
+            self.path.rename(kept)
+            warnings.warn(f"{self.path} cannot be read ({error}); kept as {kept}", stacklevel=4)
+            return {"schema": SCHEMA, "predictions": []}
+
+
+def _home() -> Path:
+    try:
+        return Path(os.environ.get(HOME) or Path.home() / ".training-at-scale")
+    except RuntimeError as error:
+        raise CourseError(f"no home folder is known ({error}); set ${HOME} to a folder") from error
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= DIGITS else digits
+
+
+def _understood(saved: dict) -> list[dict]:
+    entries = saved.get("predictions")
+    return [e for e in entries if _is_entry(e)] if isinstance(entries, list) else []
+
+
+def _is_entry(entry) -> bool:
+    if not (isinstance(entry, dict) and {"question", "guess", "result", "miss"} <= entry.keys()):
+        return False
+    try:
+        check_guess(entry["guess"])
+    except CourseError:
+        return False
+    off = entry["miss"]
+    return off is None or (number_in(off) is not None and off >= 0)
+
 
 def bet(chapter: str, question: str, guess, result) -> None:
     """Say how far a guess was off, and note it in the progress file. A guess of None: no bet.
 
-    guess, result: as in `Progress.predict`.
+    guess, result: as in `Progress.predict`, which says what it raises.
     """
     if guess is None:
         print("No bet placed. It still counts to be surprised.")
         return
-    off = Progress().predict(chapter, question, guess, result)["miss"]
+    entry = Progress().predict(chapter, question, guess, result)
+    guess, result, off = entry["guess"], entry["result"], entry["miss"]
     verdicts = {
         "choice": ("well seen!", "worth finding out why."),
         "interval": ("inside your interval.", "outside your interval."),
@@ -104,46 +192,5 @@ def bet(chapter: str, question: str, guess, result) -> None:
     }
     kind = kind_of(guess)
     near = off is not None and off <= (1.25 if kind == "factor" else 0)
-    shown = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (guess, result)]
-    print(f"Your bet {shown[0]}, the experiment says {shown[1]}: {verdicts[kind][not near]}")
-
-
-def kind_of(guess) -> str:
-    if isinstance(guess, str | bool):
-        return "choice"
-    pair = isinstance(guess, list | tuple) and len(guess) == 2
-    return "interval" if pair and not isinstance(guess[0], list | tuple) else "factor"
-
-
-def miss(guess, result) -> float | None:
-    """How far off: 0 for a choice or an interval that held, 1 for a choice that did not, the
-    distance to an interval; for numbers and curves a factor from 1 up. None: not comparable."""
-    kind = kind_of(guess)
-    if kind == "choice":
-        return float(guess != result)
-    if kind == "interval":
-        low, high = sorted(guess)
-        return max(low - result, 0.0, result - high)
-    if isinstance(guess, list | tuple):
-        return curve_miss(guess, result)
-    if guess == result:
-        return 1.0
-    if not (guess > 0 and result > 0):
-        return None
-    return math.exp(abs(math.log(guess / result)))
-
-
-def curve_miss(guess, result) -> float | None:
-    """exp of the mean |log(guess / result)|, over the result's points that the guess spans.
-
-    1 is perfect, 2 off by a factor of two on the average. Both are [[x, y], …] with rising x.
-    """
-    distances = []
-    for x, y in result:
-        at = next((i for i in range(1, len(guess)) if guess[i - 1][0] <= x <= guess[i][0]), None)
-        if at is None or not (y > 0 and math.isfinite(y)):
-            continue
-        (x0, y0), (x1, y1) = guess[at - 1], guess[at]
-        share = (x - x0) / (x1 - x0) if x1 > x0 else 0.0
-        distances.append(abs((1 - share) * math.log(y0) + share * math.log(y1) - math.log(y)))
-    return math.exp(sum(distances) / len(distances)) if distances else None
+    words = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (guess, result)]
+    print(f"Your bet {words[0]}, the experiment says {words[1]}: {verdicts[kind][not near]}")

@@ -178,14 +178,18 @@ def test_a_frame_decodes_to_the_numbers_it_was_made_from():
 
 
 def test_without_any_answer_from_a_canvas_the_lab_shows_stills(monkeypatch):
-    monkeypatch.setattr("widgets.controls.FALLBACK", 0.3)
+    monkeypatch.setattr("widgets.controls.FALLBACK", 0.0)
     lab = TrainingLab(interactive=True)
+    stills, canvas = threading.Event(), threading.Event()
+    lab.controls.image.observe(lambda change: stills.set(), "value")
+    lab.controls.canvas.layout.observe(
+        lambda change: canvas.set() if change["new"] is None else None, "display"
+    )
     lab.play()
-    wait(lambda: bytes(lab.controls.image.value).startswith(b"\x89PNG"))
+    assert stills.wait(120) and bytes(lab.controls.image.value).startswith(b"\x89PNG")
     assert lab.controls.canvas.layout.display == "none"
-    lab.controls.canvas.ack = 1  # a browser after all
-    wait(lambda: lab.controls.canvas.layout.display is None)
-    assert lab.controls.image.layout.display == "none"
+    lab.controls.canvas.ack = lab.controls.canvas.seq  # a browser after all
+    assert canvas.wait(120) and lab.controls.image.layout.display == "none"
 
 
 def test_a_slow_browser_gets_fewer_frames_never_a_queue():

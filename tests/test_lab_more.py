@@ -427,10 +427,11 @@ def test_a_lab_that_nobody_has_any_more_stops():
     labs = [TrainingLab(interactive=True, name="gone")]
     labs[0].play()
     wait(lambda: labs[0].trainer.step_count > 5)
-    thread, gone = labs[0].runner._thread, weakref.ref(labs[0])
-    labs.clear()
-    gc.collect()
-    wait(lambda: gone() is None and not thread.is_alive())
+    thread, gone = labs[0].runner._thread, threading.Event()
+    weakref.finalize(labs.pop(), gone.set)
+    assert gone.wait(120), "no cycle keeps it: it goes when the thread lets go of it"
+    thread.join(120)
+    assert not thread.is_alive()
 
 
 def test_a_lab_on_a_page_stays_until_its_cell_is_run_again():

@@ -75,7 +75,6 @@ def test_settle_says_what_each_case_found(capsys):
         (0.1, 3.0, "finding out"),
         (0, 0, "well seen"),
         (0, 1, "finding out"),
-        (float("nan"), 3.0, "finding out"),
         ("larger", "larger", "well seen"),
         ("smaller", "larger", "finding out"),
         ((1, 4), 3.0, "inside"),

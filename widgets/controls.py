@@ -1,5 +1,6 @@
 """The lab's panel: buttons, the scrubber, the knobs, the picture, the status."""
 
+import contextlib
 import html
 import time
 import weakref
@@ -12,6 +13,7 @@ from .canvas import Canvas
 from .drawer import Drawer
 from .knob_row import Choice, Knob, Number, Whole, button
 from .picture import branch_name
+from .runner import Busy
 from .still import still
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
@@ -42,7 +44,8 @@ class Controls:
         self.box.add_class("course-lab")
         guess = self._do("guess_curve")
         self.canvas.observe(lambda change: guess(change["new"]), "drawn")
-        self.canvas.observe(lambda change: self.show() if change["new"] else None, "visible")
+        seen = self._do("_show")
+        self.canvas.observe(lambda change: seen() if change["new"] else None, "visible")
 
     @property
     def lab(self):
@@ -58,18 +61,15 @@ class Controls:
             try:
                 getattr(lab, method)(*values)
             except CourseError as error:
-                self.show_knobs()
-                self.scrubber.show(lab.trainer.step_count)
+                with contextlib.suppress(Busy):
+                    lab.runner.ask(self.show_stand)
                 lab._say(f"Not changed: {error}")
 
         return act
 
     def _turn(self, knob: str):
-        def turn(value):
-            if self.lab is not None:
-                self.lab.set(knob, value)
-
-        return turn
+        turn = self._do("set")
+        return lambda value: turn(knob, value)
 
     def _knobs(self, lab) -> dict[str, Knob]:
         now, rows = lab.trainer.knobs(), len(lab.trainer.data.y_train)
@@ -104,6 +104,13 @@ class Controls:
             if name in now:
                 knob.show(now[name])
 
+    def show_stand(self) -> None:
+        """Knobs and scrubber, after a value that was refused."""
+        self.show_knobs()
+        lab = self.lab
+        if lab is not None:
+            self.scrubber.show(lab.trainer.step_count)
+
     def show_all(self) -> None:
         """Knobs, and the fields of what started the run."""
         self.show_knobs()
@@ -127,11 +134,14 @@ class Controls:
         self.play.button_style = ""
 
     def show(self) -> None:
-        """One frame, and about once a second the status and the scrubber."""
+        """One frame, and about once a second the status and the scrubber.
+
+        This and the other `show_…` read the run: for the thread that steps alone.
+        """
         lab = self.lab
         if lab is None:
             return
-        picture, instead = lab.picture(), self.falling_back()
+        picture, instead = lab._take(), self.falling_back()
         self.canvas.layout.display = "none" if instead else None
         self.image.layout.display = None if instead else "none"
         if instead:

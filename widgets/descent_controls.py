@@ -180,7 +180,7 @@ class DescentControls:
         """The canvas is free, or seen again: send what came up, unless the runner will."""
         runner = self.lab.runner
         if self.canvas.late and (runner.stopping.is_set() or not runner.running):
-            self.canvas.offer(self.lab.race)
+            runner.ask(lambda: self.canvas.offer(self.lab.race))
 
     # ---- showing --------------------------------------------------------------------------
 

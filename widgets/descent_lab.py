@@ -7,6 +7,7 @@ point in. Without one: `steps` steps, then a still picture with its description 
 """
 
 import atexit
+import copy
 import time
 
 import numpy as np
@@ -70,7 +71,7 @@ class DescentLab:
 
     def play(self) -> None:
         """Race in the background until paused, or until all have arrived or diverged."""
-        if self.race.over():
+        if self.runner.ask(self.race.over):
             self.message = "The race is over: press Reset, or move the start."
             return self._show()
         self.message, self._next = "", time.monotonic()
@@ -88,22 +89,27 @@ class DescentLab:
 
     def run(self, steps: int) -> "DescentLab":
         """Race `steps` steps here and now; a race ends after 10,000."""
-        self.runner.stop()
         steps = check_count("steps", steps, 0, LONGEST, "0 or more")
-        for _ in range(min(steps, LONGEST - self.race.step_count)):
-            self.race.step()
+        self.runner.here(lambda n: self._step(), steps)
         self._show()
         return self
 
+    def _step(self) -> bool:
+        """One step, where the race has any left; whether it had."""
+        left = self.race.step_count < LONGEST
+        if left:
+            self.race.step()
+        return left
+
     def reset(self, start=None) -> None:
         """Everyone back to the start, or to a new one, with the knobs as they stand."""
-        self.runner.stop()
-        if start is None:
-            self.race.restart()
-        else:
-            self.race.change(start=start)
-        self.message = ""
-        self._show()
+        with self.runner.alone():
+            if start is None:
+                self.race.restart()
+            else:
+                self.race.change(start=start)
+            self.message = ""
+            self._show()
 
     def set(self, knob: str, value) -> None:
         """Turn a knob, running or not: a key of `knobs()`, or "point" for (α, β) of the diagram.
@@ -148,16 +154,14 @@ class DescentLab:
             for _ in range(self.steps):
                 self.race.step()
 
-    def _between(self) -> None:
-        """After a slice: a frame, if it is time and the browser has kept up; then rest."""
+    def _between(self) -> float:
+        """After a slice: a frame, if it is time and the browser has kept up. Returns the rest."""
         stopping = self.runner.stopping.is_set()
         now = time.monotonic()
         if stopping or now - self._shown_at >= 1 / FRAMES:
             self._shown_at = now
             self._show()
-        rest = min(self._next, self._shown_at + 1 / FRAMES) - time.monotonic()
-        if rest > 0 and not stopping:
-            self.runner.stopping.wait(rest)
+        return min(self._next, self._shown_at + 1 / FRAMES) - time.monotonic()
 
     def _failed(self, error: Exception) -> None:
         self.message = f"The race stopped: {type(error).__name__}: {error}"
@@ -167,32 +171,39 @@ class DescentLab:
 
     def knobs(self) -> dict:
         """All knobs as they stand: numbers, names and {racer: rate}."""
-        return {**self.race.knobs, "lr": dict(self.race.knobs["lr"])}
+        knobs = self.race.knobs  # never changed in place: a new one takes its place
+        return {**knobs, "lr": dict(knobs["lr"])}
 
     @property
     def paths(self) -> dict[str, np.ndarray]:
         """{racer: (steps + 1, 2)}: where each shown racer has been; NaN once it has diverged."""
-        return self.race.paths()
+        return self.runner.ask(lambda: self.race.paths())
 
     def summary(self) -> str:
         """The state in words, short enough to be read aloud."""
-        return f"{summary(self.race)} {self.message}".strip()
+        return self.runner.ask(lambda: f"{summary(self.race)} {self.message}".strip())
 
     status = property(summary)
 
     def still(self) -> bytes:
         """The picture as PNG bytes."""
-        return still(self.race)
+        return still(self._copy())
+
+    def _copy(self) -> Race:
+        """The race as it stands: painting takes long, and may go on beside the race."""
+        return self.runner.ask(lambda: copy.deepcopy(self.race))
 
     def _show(self) -> None:
-        if self.controls:
-            self.controls.show(self)
+        controls = self.controls
+        if controls:
+            self.runner.ask(lambda: controls.show(self))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.interactive and self.race.step_count == 0:
             self.run(self.steps)
-        words = f"{describe(self.race)} {self.summary()}"
-        bundle = {"text/plain": f"DescentLab. {words}", "image/png": self.still()}
+        race = self._copy()
+        words = f"{describe(race)} {summary(race)} {self.message}".strip()
+        bundle = {"text/plain": f"DescentLab. {words}", "image/png": still(race)}
         if self.controls:
             view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = view

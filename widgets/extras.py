@@ -39,6 +39,7 @@ class Extras:
     _start: Any
     _arrived: Any
     _look: Any
+    _evaluations: Any
     tick: Any
     _show: Any
     _say: Any
@@ -50,6 +51,9 @@ class Extras:
     def schedule(self, name: str) -> None:
         """Let the rate follow a schedule from its present value to the planned end of the run."""
         check_choice("schedule", name, ("constant", *SHAPES))
+        self.runner.ask(lambda: self._schedule(name))
+
+    def _schedule(self, name: str) -> None:
         lr, here = self.trainer.knobs()["lr"], self.trainer.step_count
         if name == "constant":
             self.set("lr", lr)
@@ -64,13 +68,16 @@ class Extras:
 
     def switch(self, branch: int) -> None:
         """Go on with another of `branches`, at its end."""
-        self.runner.stop()
-        self.timeline.switch(branch)
-        self._arrived()
+        with self.runner.alone():
+            self.timeline.switch(branch)
+            self._arrived()
 
     def watch(self, instrument: str, on: bool = True) -> None:
         """Switch an instrument on or off."""
         check_choice("instrument", instrument, INSTRUMENTS)
+        self.runner.ask(lambda: self._watch(instrument, on))
+
+    def _watch(self, instrument: str, on: bool) -> None:
         if on and instrument not in self.instruments:
             self.instruments[instrument] = INSTRUMENTS[instrument]()
         elif not on:
@@ -98,27 +105,30 @@ class Extras:
 
     def take_preset(self, name: str) -> None:
         """Start the run of a preset (`course.presets`)."""
-        self.runner.stop()
-        self._start(from_recipe(preset(name))[0])
+        with self.runner.alone():
+            self._start(from_recipe(preset(name))[0])
 
     def _replay(self, recipe: dict) -> None:
-        changes = recipe["knobs"]
-        every = max(1, recipe["steps"] // 50)
-        while self.trainer.step_count < recipe["steps"]:
-            to = min(recipe["steps"], (self.trainer.step_count // every + 1) * every)
-            while self.trainer.step_count < to:
-                here = self.trainer.step_count
-                replay(self.trainer, [c for c in changes if c[0] == here], here)
-                self.tick()
-            self._look()
-        end = recipe["steps"]
-        replay(self.trainer, [c for c in changes if c[0] == end], end)
+        end, every = recipe["steps"], max(1, recipe["steps"] // 50)
+
+        def turn() -> None:
+            here = self.trainer.step_count
+            replay(self.trainer, [c for c in recipe["knobs"] if c[0] == here], here)
+
+        def step(n: int) -> None:
+            turn()
+            self.tick()
+            if n % every == 0 or n == end:
+                self._look()
+
+        self.runner.here(step, end)
+        self.runner.ask(turn)
 
     # ---- the way home ---------------------------------------------------------------------
 
     def recipe(self) -> dict:
         """What reproduces this run up to the step it is at (see `course.recipe`)."""
-        return self.trainer.recipe()
+        return self.runner.ask(lambda: self.trainer.recipe())
 
     def code(self) -> str:
         """The same run as a short program."""
@@ -159,15 +169,22 @@ class Extras:
                               "right")  # fmt: skip
         xs, ys = (np.array(v, dtype=float) for v in zip(*points, strict=True))
         keep = np.linspace(0, len(xs) - 1, min(len(xs), POINTS)).astype(int)
-        self.drawn = xs[keep], ys[keep]
+        guess = np.stack([xs[keep], ys[keep]], 1)
+        self.runner.ask(lambda: self._note_curve(guess))
+
+    def _note_curve(self, guess: np.ndarray) -> None:
+        self.drawn = guess[:, 0], guess[:, 1]
         self.bets = [b for b in self.bets if b["question"] != "batch loss"]
-        self.bets.append({"question": "batch loss", "at": int(xs[-1]),
-                          "guess": np.stack(self.drawn, 1).round(6).tolist()})  # fmt: skip
+        self.bets.append({"question": "batch loss", "at": int(guess[-1, 0]),
+                          "guess": guess.round(6).tolist()})  # fmt: skip
         self._say("Your curve is noted. Press Play.")
         self._show()
 
     def place_bet(self, accuracy: float, at: int) -> None:
         """Bet the test accuracy after `at` steps. Scored when the run gets there."""
+        self.runner.ask(lambda: self._note_bet(accuracy, at))
+
+    def _note_bet(self, accuracy: float, at: int) -> None:
         if self.trainer.data.is_regression:
             raise CourseError("a regression has no accuracy to bet on; draw its loss instead")
         accuracy = check_number("bet", accuracy, 0, 1, "a share of the test rows")
@@ -189,16 +206,21 @@ class Extras:
                 steps = first + distance * np.arange(len(y))
                 result: Any = np.stack([steps, y[:, 0]], 1).tolist()
             else:
-                result = self.trainer.evaluate("test")[1]
+                result = self._evaluations()[-1][4]
             where = f"lab on {self.trainer.data.name}"
-            entry = Progress().predict(where, bet["question"], bet["guess"], result)
+            try:
+                entry = Progress().predict(where, bet["question"], bet["guess"], result)
+            except CourseError as error:  # as when the file cannot be written: training goes on
+                lines.append(f"Your guess of the {bet['question']} is not kept: {error}")
+                continue
             off = "could not be compared" if entry["miss"] is None else (
                 f"was off by a factor of {entry['miss']:.2f}")  # fmt: skip
             shown = "" if isinstance(result, list) else f": it is {result:.1%}"
             lines.append(f"Your guess of the {bet['question']} {off}{shown}.")
         counted = Progress().calibration()
-        lines.append(f"Your {counted['guesses']} guesses so far: median factor "
-                     f"{counted.get('median factor', float('nan')):.2f}.")  # fmt: skip
+        if "median factor" in counted:
+            lines.append(f"Your {counted['guesses']} guesses so far: median factor "
+                         f"{counted['median factor']:.2f}.")  # fmt: skip
         self._say(" ".join(lines))
         if self.controls:
             self.controls.drawer.show_verdict(" ".join(lines))

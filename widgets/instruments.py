@@ -1,8 +1,9 @@
 """Instruments: panels that look deeper than the loss. Each is a switch; looking changes nothing.
 
-They read between two steps, with buffers of their own: a run is the same bits with and without.
+They see a `View` of the run, which is made of copies: a run is the same bits with and without.
 """
 
+import copy
 import math
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 
 from course import CourseError, Network
 from course.second_order import sharpness
-from course.transforms import Momentum
 
 from .picture import (
     POINTS,
@@ -47,7 +47,7 @@ class Instrument:
 
     def curves(self, view, arrays: dict, names: list[str], key: str) -> list:
         """The measured numbers as curves; what lies ahead of the present step is left out."""
-        rows = [row for row in self.rows if row[0] <= view.trainer.step_count]
+        rows = [row for row in self.rows if row[0] <= view.step]
         if not rows:
             return []
         table = thin_rows(torch.tensor(rows, dtype=torch.float64).numpy(), POINTS // 2)
@@ -58,14 +58,20 @@ class Instrument:
 
 
 def guarded(instrument: Instrument, title: str):
-    """The instrument's panel; where it cannot look, a panel that says why."""
+    """The instrument's panel; where it fails, a panel that says why."""
 
     def make(view, arrays: dict) -> dict | None:
+        mine: dict = {}
         try:
             instrument.look(view)
-            return instrument.panel(view, arrays)
+            panel = instrument.panel(view, mine)
         except CourseError as error:
             return {"kind": "note", "title": title, "words": str(error)}
+        except Exception as error:  # of an instrument, or of a stranger's module: training goes on
+            words = f"This instrument failed: {type(error).__name__}: {error}"
+            return {"kind": "note", "title": title, "words": words}
+        arrays |= mine
+        return panel
 
     return make
 
@@ -79,7 +85,7 @@ class UpdateRatio(Instrument):
         step, before, after = view.probe
         if self.rows and self.rows[-1][0] >= step:
             self.rows = [row for row in self.rows if row[0] < step]
-        olds, news = (layers_of(t, view.trainer.model) for t in (before, after))
+        olds, news = (layers_of(t, view.model) for t in (before, after))
         tiny = torch.finfo(before.dtype).tiny
         ratios = [
             float((new - old).norm() / old.norm().clamp(min=tiny))
@@ -88,7 +94,7 @@ class UpdateRatio(Instrument):
         self.rows.append((step, *ratios))
 
     def panel(self, view, arrays):
-        names = [name for name, _ in layers_of(view.trainer.model.theta, view.trainer.model)]
+        names = [name for name, _ in layers_of(view.model.theta, view.model)]
         return {"kind": "curves", "title": "update ÷ weight, by layer", "log": True,
                 "curves": self.curves(view, arrays, names, "ratio"),
                 "lines": [["1e-3", 1e-3]]}  # fmt: skip
@@ -98,7 +104,7 @@ class Activations(Instrument):
     """Histograms of what each activation layer puts out, and the share of units that are dead."""
 
     def panel(self, view, arrays):
-        found = activations(view.trainer)
+        found = activations(view)
         if not found:
             return None
         counts, rows = zip(*(histogram(name, a, dead=True) for name, a in found), strict=True)
@@ -110,7 +116,7 @@ class Gradients(Instrument):
     """Histograms of the last step's gradient, by layer: entries near 0 learn nothing."""
 
     def panel(self, view, arrays):
-        found = layers_of(view.trainer.model.grad, view.trainer.model)
+        found = layers_of(view.model.grad, view.model)
         counts, rows = zip(*(histogram(name, g) for name, g in found), strict=True)
         arrays["gradients"] = torch.stack(counts).numpy()
         return {"kind": "hist", "title": "gradients", "counts": "gradients", "rows": rows}
@@ -128,10 +134,9 @@ class Sharpness(Instrument):
         self.vector: Tensor | None = None
 
     def look(self, view) -> None:
-        t = view.trainer
-        batch = t.model.encode(t.data.x_train[:ROWS], t.data.y_train[:ROWS])
-        product = t.model.curvature(*batch).hvp
-        start, last = torch.ones_like(t.model.theta), self.vector
+        model = view.model
+        product = model.curvature(*model.encode(*view.rows(ROWS))).hvp
+        start, last = torch.ones_like(model.theta), self.vector
         warm = last is not None and last.shape == start.shape
         if last is not None and warm:
             start.copy_(last)
@@ -139,13 +144,11 @@ class Sharpness(Instrument):
         if not bool(torch.isfinite(self.vector).all()):
             self.vector = None
             return
-        lr = max(t.knobs()["lr"], 1e-12)
-        edge = 2 / lr
-        averaged = t.chain.find(Momentum)
-        if averaged is not None:
-            edge *= (1 + averaged.beta) / (1 - averaged.beta)
-        self.rows = [row for row in self.rows if row[0] < t.step_count]
-        self.rows.append((t.step_count, max(value, 1e-12), edge))
+        edge = 2 / max(view.knobs["lr"], 1e-12)
+        if view.averaging is not None:
+            edge *= (1 + view.averaging) / (1 - view.averaging)
+        self.rows = [row for row in self.rows if row[0] < view.step]
+        self.rows.append((view.step, max(value, 1e-12), edge))
 
     def panel(self, view, arrays):
         return {"kind": "curves", "title": "sharpness and the edge of stability", "log": True,
@@ -156,8 +159,8 @@ class Weights(Instrument):
     """The first layer's weights of up to 16 units, as images: what each unit looks for."""
 
     def panel(self, view, arrays):
-        t, shape = view.trainer, view.trainer.data.image_shape
-        (_, W), *_ = layers_of(t.model.theta, t.model)
+        shape = view.data.image_shape
+        (_, W), *_ = layers_of(view.model.theta, view.model)
         if shape is None or W.ndim != 2 or W.shape[1] != shape[0] * shape[1]:
             return None
         W = W[:16].detach().float().cpu()
@@ -177,14 +180,12 @@ class LossSlice(Instrument):
         self.path: list[tuple[int, Tensor]] = []
 
     def look(self, view) -> None:
-        t = view.trainer
-        self.path = [p for p in self.path if p[0] < t.step_count][-PATH + 1 :]
-        self.path.append((t.step_count, t.model.theta.clone()))
+        self.path = [p for p in self.path if p[0] < view.step][-PATH + 1 :]
+        self.path.append((view.step, view.model.theta.clone()))
 
     def panel(self, view, arrays):
         if len(self.path) < 3:
             return None
-        t = view.trainer
         thetas = torch.stack([theta for _, theta in self.path])
         centre = thetas.mean(0)
         _, _, V = torch.linalg.svd(thetas - centre, full_matrices=False)
@@ -193,15 +194,13 @@ class LossSlice(Instrument):
             return None
         half = 1.4 * places.abs().amax(0).clamp(min=1e-9)
         ticks = torch.linspace(-1, 1, PLANE, dtype=centre.dtype)
-        x, y = t.data.x_train[:ROWS], t.data.y_train[:ROWS]
-        like = t.model.theta
-        x, y = x.to(like.device, like.dtype), y.to(like.device)
-        here, losses = like.clone(), []
+        model, losses = copy.deepcopy(view.model), []
+        x, y = view.rows(ROWS)
+        x, y = x.to(centre.device, centre.dtype), y.to(centre.device)
         for b in ticks.tolist():
             for a in ticks.tolist():
-                like.copy_(centre + a * half[0] * V[0] + b * half[1] * V[1])
-                losses.append(t.model.loss.value(t.model.predict(x), y))
-        like.copy_(here)  # the very bits: between two steps nobody else reads them
+                model.theta.copy_(centre + a * half[0] * V[0] + b * half[1] * V[1])
+                losses.append(model.loss.value(model.predict(x), y))
         levels = torch.stack(losses).double().log()
         levels = levels.nan_to_num(posinf=float(levels[levels.isfinite()].max()))
         low, high = float(levels.min()), float(levels.max())
@@ -213,10 +212,12 @@ class LossSlice(Instrument):
 
 
 @torch.no_grad()
-def activations(trainer) -> list[tuple[str, Tensor]]:
-    """(name, values (rows, units)) of the activation layers, on the first training rows."""
-    ours = isinstance(trainer.model, Network)
-    net = trainer.model.module().eval() if ours else trainer.model.module
+def activations(run) -> list[tuple[str, Tensor]]:
+    """(name, values (rows, units)) of the activation layers, on the first training rows.
+
+    run: a `View` or a `Trainer`: its `model` and `data`.
+    """
+    net = run.model.module().eval() if isinstance(run.model, Network) else run.model.module
     found: list[tuple[str, Tensor]] = []
     kinds = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
 
@@ -229,11 +230,11 @@ def activations(trainer) -> list[tuple[str, Tensor]]:
         if isinstance(m, kinds)
     ]
     try:
-        x = trainer.data.x_train[:ROWS]
-        if ours:
-            net(x.reshape(len(x), -1).to(trainer.model.theta))
+        x = run.data.x_train[:ROWS]
+        if isinstance(run.model, Network):
+            net(x.reshape(len(x), -1).to(run.model.theta))
         else:
-            trainer.model.predict(x)
+            run.model.predict(x)
     finally:
         for handle in handles:
             handle.remove()

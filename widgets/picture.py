@@ -62,8 +62,7 @@ def describe(trainer, evaluations: Sequence[tuple]) -> str:
 
 def loss_panel(view, arrays: dict) -> dict:
     """Batch loss and evaluations of this run; the batch loss of the branches it left."""
-    trainer = view.trainer
-    x, means = trainer.history.means(POINTS)
+    x, means = view.means(POINTS)
     arrays["batch"] = means[:, 0]
     table = evaluated(view, arrays)
     curves: list[Curve] = [["batch", x, "batch", 0]]
@@ -99,7 +98,7 @@ def branch_name(branch) -> str:
 
 
 def accuracy_panel(view, arrays: dict) -> dict | None:
-    if view.trainer.data.is_regression:
+    if view.data.is_regression:
         return None
     table = thin_rows(np.array(view.evaluations, dtype=float).reshape(-1, 5))
     arrays["accuracy_x"], arrays["train_right"], arrays["test_right"] = table[:, [0, 3, 4]].T
@@ -109,14 +108,14 @@ def accuracy_panel(view, arrays: dict) -> dict | None:
 
 def norm_panel(view, arrays: dict) -> dict:
     """Gradient norm before and after clipping, and the share of steps that were clipped."""
-    x, means = view.trainer.history.means(POINTS)
+    x, means = view.means(POINTS)
     arrays["before"] = means[:, 1]
     curves = [["before clipping", x, "before", 0]]
     title = "gradient norm"
     if was_clipped(means).any():
         arrays["after"] = means[:, 2]
         curves.append(["after", x, "after", 1])
-        last = was_clipped(view.trainer.history.numbers()[-100:])
+        last = was_clipped(view.numbers[-100:])
         title += f" ({last.mean():.0%} of the last {len(last)} steps clipped)"
     return {"kind": "curves", "title": title, "log": True, "curves": curves}
 
@@ -128,19 +127,14 @@ def was_clipped(rows: np.ndarray) -> np.ndarray:
 
 def samples_panel(view, arrays: dict) -> dict | None:
     """What the network makes of test samples: regions of the plane, images, or a fitted curve."""
-    data = view.trainer.data
+    data = view.data
     if data.is_regression and data.features == 1 and data.outputs == 1:
-        return _fit(view.trainer, arrays)
+        return _fit(view, arrays)
     if data.is_2d and data.classes == 2:
         return _regions(view, arrays)
     if data.is_image and not data.is_regression:
         return _images(view, arrays)
     return None
-
-
-def _predict(trainer, x: torch.Tensor) -> torch.Tensor:
-    like = trainer.model.theta
-    return trainer.model.predict(x.to(like.device, like.dtype)).float().cpu()
 
 
 def _class_probabilities(outputs: torch.Tensor) -> torch.Tensor:
@@ -152,23 +146,23 @@ def _class_probabilities(outputs: torch.Tensor) -> torch.Tensor:
 
 
 def _regions(view, arrays: dict) -> dict:
-    x, trainer = view.trainer.data.x_test.float(), view.trainer
+    x = view.data.x_test.float()
     low, high = x.min(0).values - 0.2, x.max(0).values + 0.2
     axes = [torch.linspace(float(a), float(b), GRID) for a, b in zip(low, high, strict=True)]
     rows, columns = torch.meshgrid(axes[1], axes[0], indexing="ij")
     grid = torch.stack([columns.ravel(), rows.ravel()], 1)
-    arrays["heat"] = bytes_of(_class_probabilities(_predict(trainer, grid))[:, 1])
+    arrays["heat"] = bytes_of(_class_probabilities(view.predict(grid))[:, 1])
     shown = (x[:120] - low) / (high - low)
-    labels = trainer.data.y_test[:120, None].float()
+    labels = view.data.y_test[:120, None].float()
     arrays["points"] = bytes_of(torch.cat([shown, labels], 1))
     return {"kind": "regions", "title": "decision regions and test samples", "heat": "heat",
             "shape": [GRID, GRID], "points": "points"}  # fmt: skip
 
 
 def _images(view, arrays: dict) -> dict:
-    data = view.trainer.data
+    data = view.data
     x, y = data.x_test[:SAMPLES], data.y_test[:SAMPLES].tolist()
-    sure, guess = _class_probabilities(_predict(view.trainer, x)).max(1)
+    sure, guess = _class_probabilities(view.predict(x)).max(1)
     grey = x.reshape(len(x), -1).float()
     low, high = grey.min(), grey.max()
     arrays["pixels"] = bytes_of((high - grey) / (high - low).clamp(min=1e-9))
@@ -179,11 +173,11 @@ def _images(view, arrays: dict) -> dict:
             "captions": [f"{m} {g}\n{p:.0%}" for m, g, p in answers]}  # fmt: skip
 
 
-def _fit(trainer, arrays: dict) -> dict:
-    x, y = trainer.data.x_test[:80].float(), trainer.data.y_test[:80].float()
+def _fit(view, arrays: dict) -> dict:
+    x, y = view.data.x_test[:80].float(), view.data.y_test[:80].float()
     grid = torch.linspace(float(x.min()), float(x.max()), 80)[:, None]
     arrays["data_x"], arrays["data_y"] = x[:, 0].numpy(), y[:, 0].numpy()
-    arrays["fit"] = _predict(trainer, grid)[:, 0].numpy()
+    arrays["fit"] = view.predict(grid)[:, 0].numpy()
     step = float(grid[1] - grid[0])
     curves = [["network", [float(grid[0]), step], "fit", 0], ["test samples", "data_x", "data_y",
                                                               "dots"]]  # fmt: skip
@@ -195,16 +189,11 @@ Panel = Callable[..., dict | None]
 
 
 def picture(view, panels: Sequence[Panel]) -> dict:
-    """Everything a painter needs, read from `view.trainer` between two steps.
-
-    view has trainer, evaluations [(step, train loss, test loss, train accuracy, test accuracy)],
-    branches (left ones, `course.timeline.Branch`), drawn: None or (x, y) arrays, words: the state,
-    and looked: what changes when it was evaluated.
-    """
+    """Everything a painter needs; view: a `View` of the run between two steps."""
     arrays: dict[str, np.ndarray] = {}
     made = [panel for make in panels if (panel := make(view, arrays)) is not None]
-    loss = view.trainer.history.loss
     return {
-        "step": view.trainer.step_count, "loss": number(loss[-1]) if len(loss) else None,
-        "text": view.words, "panels": made, "arrays": arrays,
+        "step": view.step, "loss": number(view.numbers[-1, 0]) if len(view.numbers) else None,
+        "text": view.words, "panels": made,
+        "arrays": {name: np.array(values) for name, values in arrays.items()},  # nobody else's
     }  # fmt: skip

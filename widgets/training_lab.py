@@ -17,19 +17,16 @@ from course.timeline import Timeline
 from .controls import Controls
 from .extras import Extras
 from .front_end import cell_name, enter, has_front_end, leave, pin
-from .instruments import DEFAULT, INSTRUMENTS, Instrument, guarded
-from .picture import describe, picture
+from .instruments import DEFAULT, INSTRUMENTS, Instrument
+from .looking import Looking
 from .runner import Runner
 from .setup import Setup, from_knobs, from_recipe, is_recipe
 from .still import still
 
-FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM
-CALM = 2
 EVALUATE = 0.5  # seconds between two evaluations while it trains
-SHARE = 1 / 3  # of the time may go into pictures, at most
 
 
-class TrainingLab(Extras):
+class TrainingLab(Looking, Extras):
     """A network in training, with its knobs.
 
     data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
@@ -63,9 +60,10 @@ class TrainingLab(Extras):
         self.interactive = has_front_end() if interactive is None else bool(interactive)
         self.controls: Controls | None = None
         self.instruments: dict[str, Instrument] = {k: INSTRUMENTS[k]() for k in instruments}
-        self._begin(self.setup.build())
-        if device != "cpu":
-            self.trainer.to(device)
+        with self.runner.held():
+            self._begin(self.setup.build())
+            if device != "cpu":
+                self.trainer.to(device)
         if done is not None:
             self._replay(done)
         enter(self)
@@ -79,7 +77,9 @@ class TrainingLab(Extras):
         self.bets = []
         self.drawn: tuple | None = None  # the guess, (x, y)
         self.probe: tuple | None = None  # (step, weights before, weights after)
-        self._shown_at = self._evaluated_at = self._cost = 0.0
+        self._taken: dict | None = None  # the last picture
+        self._spoken = ""  # the last summary
+        self._shown_at = self._evaluated_at = self._taken_at = self._cost = 0.0
         self._probing = False
         for name in self.instruments:
             self.instruments[name] = INSTRUMENTS[name]()
@@ -98,15 +98,13 @@ class TrainingLab(Extras):
         self.runner.start()
 
     def pause(self) -> None:
-        self.runner.stop()
-        self._look()
-        self._show()
+        with self.runner.alone():
+            self._look()
+            self._show()
 
     def step(self) -> None:
         """Pause, then train one step."""
-        self.runner.stop()
-        if self.diverged is None:
-            self.run(1)
+        self.run(1)
 
     def tick(self) -> None:
         """One training step."""
@@ -120,14 +118,16 @@ class TrainingLab(Extras):
 
     def run(self, steps: int) -> "TrainingLab":
         """Train `steps` steps here and now, evaluating along the way."""
-        self.runner.stop()
         every = max(1, check_count("steps", steps, 0, 10**7, "0 or more") // 50)
-        for n in range(1, steps + 1):
-            if self.diverged is not None:
-                break
-            self.tick()
-            if n % every == 0 or n == steps:
-                self._look()
+
+        def step(n: int) -> bool:
+            if self.diverged is None:
+                self.tick()
+                if n % every == 0 or n == steps:
+                    self._look()
+            return self.diverged is None
+
+        self.runner.here(step, steps)
         self._show()
         return self
 
@@ -144,13 +144,13 @@ class TrainingLab(Extras):
 
         A lab around one's own Trainer goes back to the step at which it was made.
         """
-        self.runner.stop()
-        if self.setup.recipe is None and not changes:
-            self.timeline.go_to(self.timeline.first)
-            self.timeline.leave()
-            self._arrived()
-        else:
-            self._start(self.setup.changed(self.trainer.settings(), **changes))
+        with self.runner.alone():
+            if self.setup.recipe is None and not changes:
+                self.timeline.go_to(self.timeline.first)
+                self.timeline.leave()
+                self._arrived()
+            else:
+                self._start(self.setup.changed(self.trainer.settings(), **changes))
 
     def _start(self, setup: Setup) -> None:
         """Begin the run that `setup` builds."""
@@ -170,13 +170,16 @@ class TrainingLab(Extras):
 
     def go_to(self, step: int) -> None:
         """Go to any step of this run, exactly. Raises `CourseError` for one it never had."""
-        self.runner.stop()
-        self.timeline.go_to(step)
-        self._arrived()
+        with self.runner.alone():
+            self.timeline.go_to(step)
+            self._arrived()
 
     def go_back(self) -> None:
         """To just before the last knob was turned, or the last kept step, before it diverged."""
-        self.runner.stop()
+        with self.runner.alone():
+            self._go_back()
+
+    def _go_back(self) -> None:
         self.timeline.note()
         broken = self.diverged if self.diverged is not None else self.trainer.step_count
         changes = [c for c in self.trainer.history.knobs if 0 < c[0] <= broken]
@@ -208,9 +211,7 @@ class TrainingLab(Extras):
 
     def between(self) -> None:
         """After a slice of steps: a frame, if it is time and the browser has kept up."""
-        now = time.monotonic()
-        frames = CALM if self.controls and self.controls.canvas.calm else FRAMES
-        pause = max(1 / frames, self._cost / SHARE)
+        now, pause = time.monotonic(), self._pause()
         if now - self._shown_at < pause or (self.controls and not self.controls.ready()):
             if self.trainer.history.filled % 64 == 0:
                 self._find_divergence()  # also when nobody looks
@@ -232,22 +233,6 @@ class TrainingLab(Extras):
         if self.controls:
             self.controls.paused()
 
-    def _look(self) -> None:
-        """Evaluate, and pause when the numbers have broken."""
-        rows, step = self.timeline.note().evaluations, self.trainer.step_count
-        if not rows or rows[-1][0] < step:
-            (a, b), (c, d) = self.trainer.evaluate("train"), self.trainer.evaluate("test")
-            rows.append((step, a, c, b, d))
-        self._probing = "update ratio" in self.instruments
-        self._find_divergence()
-        self.settle()
-        self._refresh()
-
-    def _refresh(self) -> None:
-        """What a frame shows that need not be new in every frame."""
-        self.looked = object()
-        self.words = describe(self.trainer, self.evaluations)
-
     def _find_divergence(self) -> None:
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
@@ -261,34 +246,6 @@ class TrainingLab(Extras):
 
     # ---- showing --------------------------------------------------------------------------
 
-    @property
-    def evaluations(self) -> list[tuple]:
-        """[(step, train loss, test loss, train accuracy, test accuracy)] up to this step."""
-        rows = self.timeline.current.evaluations
-        return [row for row in rows if row[0] <= self.trainer.step_count]
-
-    @property
-    def branches(self) -> list:
-        """The other branches, and what lies ahead when the lab has gone back."""
-        t = self.timeline
-        return [b for b in t.branches if b is not t.current or t.in_the_past()]
-
-    def summary(self) -> str:
-        """The state in words."""
-        words = describe(self.trainer, self.evaluations)
-        return f"{words}. {self.message}" if self.message else f"{words}."
-
-    status = property(summary)
-
-    def picture(self) -> dict:
-        self.timeline.note()
-        if not self.runner.running:
-            self._refresh()
-        made = picture(self, [guarded(i, name) for name, i in list(self.instruments.items())])
-        if self.controls and self.controls.canvas.drawing:
-            made["expect"] = {"x": self.trainer.step_count + self.steps, "y": [0.01, 5]}
-        return made
-
     def still(self) -> bytes:
         """The picture as PNG bytes."""
         return still(self.picture())
@@ -300,13 +257,14 @@ class TrainingLab(Extras):
 
     def _show(self) -> None:
         if self.controls:
-            self.controls.show()
+            self.runner.ask(self.controls.show)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.interactive and self.trainer.step_count == 0:
             self.run(self.steps)
-        bundle = {"text/plain": f"TrainingLab. {self.summary()}", "image/png": self.still()}
-        alt = {"image/png": {"alt": self.summary()}}
+        words = self.summary()
+        bundle = {"text/plain": f"TrainingLab. {words}", "image/png": self.still()}
+        alt = {"image/png": {"alt": words}}
         if self.controls:
             pin(self)
             view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
