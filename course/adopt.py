@@ -166,8 +166,11 @@ class Adopted:
         return torch.autocast(self.theta.device.type, dtype=self.autocast)
 
     def _check_home(self) -> None:
-        for name, p in self.module.named_parameters():
-            if p.requires_grad and not self.flat.lies_here(p):
+        for m in self.module.modules():  # at every step, so without the names: they cost more
+            for p in m._parameters.values():
+                if p is None or not p.requires_grad or self.flat.lies_here(p):
+                    continue
+                name = next(n for n, other in self.module.named_parameters() if other is p)
                 raise CourseError(
                     f"parameter {name!r} does not lie in theta (a module.to() or .half(), a new "
                     "parameter, one unfrozen?); every trainable one must; use adopted.to(device), "

@@ -82,11 +82,13 @@ def _turn(knobs: Knobs, group: dict[str, Any], before: list) -> None:
     if not group.keys() <= knobs.known:
         _refuse_unknown(knobs, group)
     for key, (t, fields) in knobs.keys.items():
-        if key not in group:
-            group[key] = _shown(t, fields)
-        values = (group[key],) if len(fields) == 1 else group[key]
-        if len(fields) == 2 and not (isinstance(values, tuple | list) and len(values) == 2):
-            raise CourseError(f"{key!r} = {values!r} of a group; allowed: a pair, as (0.9, 0.99)")
+        own = _shown(t, fields)
+        given = group.setdefault(key, own)
+        if given == own:
+            continue
+        values = (given,) if len(fields) == 1 else given
+        if not isinstance(values, (tuple, list)) or len(values) != len(fields):
+            raise CourseError(f"{key!r} = {given!r} of a group; allowed: a pair, as (0.9, 0.99)")
         for field, value in zip(fields, values, strict=True):
             if value != getattr(t, field):
                 before.append((t, dict(vars(t))))
