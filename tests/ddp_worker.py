@@ -72,10 +72,11 @@ def by_adopt(ddp, batches):
     model, gradients = adopt(ddp), []
     steps = chain(HeavyBall(0.9), Descend(0.1))
     steps.init(model.theta)
+    grad = model.grad  # the one vector, filled anew by each call
     for x, y in batches:
         model.loss_and_grad(x, y)
-        gradients.append(model.grad.clone())
-        steps(model.grad, model.theta)
+        gradients.append(grad.clone())
+        steps(grad, model.theta)
     return torch.stack(gradients), model.theta.clone()
 
 
