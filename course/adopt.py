@@ -21,7 +21,18 @@ from torch import Tensor, nn
 from .curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from .errors import CourseError, check_choice, check_count
 from .flat import Flat
-from .modules import LOSSES, MeanLoss, RandomState, draws_numbers, twice_differentiable, unchanged
+from .modules import (
+    LOSSES,
+    MeanLoss,
+    RandomState,
+    draws_numbers,
+    one_process,
+    outputs_of,
+    training_outputs,
+    twice_differentiable,
+    unchanged,
+    unwrapped,
+)
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
 LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another
@@ -31,6 +42,9 @@ def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0)
     """Make the trainable parameters of `module` views of one vector, in place.
 
     Tied parameters are one view; frozen ones and buffers stay where they are.
+    `adopt(DistributedDataParallel(net))` trains on all processes: each hands in its own rows, the
+    loss is theirs, the gradient is the mean over processes. Not the other way round: an adopted
+    module runs itself, not what was wrapped around it later.
     loss: 'cross_entropy', 'mse', 'bce' (of logits), or a function (outputs, y) → 0-d mean.
     autocast: None or torch.bfloat16, in which forward and loss then run; weights stay float32.
     stochastic: the forward draws random numbers, from a state of its own started by `seed`;
@@ -75,6 +89,7 @@ class Adopted:
 
     @property
     def grad(self) -> Tensor:
+        self.flat.collect_grads()  # after a backward pass of your own, say
         return self.flat.grad
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
@@ -99,7 +114,7 @@ class Adopted:
         """
         self._check_home()
         self.flat.attach_grads()
-        self.grad.zero_()
+        self.flat.grad.zero_()
         with torch.enable_grad(), self._drawing():
             loss = self._training_loss(X, Y)
             if B is not None and len(X) != B:
@@ -107,6 +122,7 @@ class Adopted:
             if not loss.requires_grad:
                 raise CourseError("the loss depends on 0 trainable parameters; unfreeze some")
             loss.backward()
+        self.flat.collect_grads()
         return loss.detach()
 
     def hvp(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
@@ -127,14 +143,14 @@ class Adopted:
     def _product(self, v: Tensor, X: Tensor, Y: Tensor, product) -> Tensor:
         self._check_home()
         self.named_views(v)  # refuses another shape
-        out = torch.zeros_like(self.theta)
+        module, out = one_process(self.module), torch.zeros_like(self.theta)
         views = zip(self.flat.params, self.flat.views(v), self.flat.views(out), strict=True)
         live = [(p, direction, result) for p, direction, result in views if p.requires_grad]
         params, directions = [p for p, _, _ in live], [u for _, u, _ in live]
         drawing = self.random.used(self.theta.device, keep=False)
         with twice_differentiable(), unchanged(self.module), drawing, torch.enable_grad():
             with self._precision():
-                outputs = self._training_outputs(X)
+                outputs = training_outputs(module, X)
                 if not outputs.requires_grad:
                     return out
                 second = product(outputs, lambda z: self.loss(z, Y), params, directions)
@@ -144,21 +160,7 @@ class Adopted:
 
     def _training_loss(self, X: Tensor, Y: Tensor) -> Tensor:
         with self._precision():
-            return self.loss(self._training_outputs(X), Y)
-
-    def _training_outputs(self, X: Tensor) -> Tensor:
-        if not all(m.training for m in self.module.modules()):
-            self.module.train()
-        return self._outputs(X)
-
-    def _outputs(self, X: Tensor) -> Tensor:
-        outputs = self.module(X)
-        if not isinstance(outputs, Tensor):
-            raise CourseError(
-                f"the module returned a {type(outputs).__name__}; allowed: one tensor, a row a "
-                "sample; wrap it in a module that picks the tensor"
-            )
-        return outputs
+            return self.loss(training_outputs(self.module, X), Y)
 
     def _drawing(self):
         return self.random.used(self.theta.device) if self.stochastic else nullcontext()
@@ -169,8 +171,11 @@ class Adopted:
         return torch.autocast(self.theta.device.type, dtype=self.autocast)
 
     def _check_home(self) -> None:
-        for name, p in self.module.named_parameters():
-            if p.requires_grad and not self.flat.lies_here(p):
+        for m in self.module.modules():  # at every step, so without the names: they cost more
+            for p in m._parameters.values():
+                if p is None or not p.requires_grad or self.flat.lies_here(p):
+                    continue
+                name = next(n for n, other in self.module.named_parameters() if other is p)
                 raise CourseError(
                     f"parameter {name!r} does not lie in theta (a module.to() or .half(), a new "
                     "parameter, one unfrozen?); every trainable one must; use adopted.to(device), "
@@ -195,7 +200,8 @@ class Adopted:
         drawing = self.random.used(self.theta.device, keep=False)
         with unchanged(self.module), drawing, self._precision():
             self.module.eval()
-            outputs = self._outputs(self._inputs(x).clone())  # forward may write into its input
+            inputs = self._inputs(x).clone()  # forward may write into its input
+            outputs = outputs_of(unwrapped(self.module), inputs)
         return outputs.to(self.theta.dtype)
 
     def fits(self, data) -> None:

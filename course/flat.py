@@ -8,12 +8,16 @@
 """
 
 from collections.abc import Mapping
+from operator import attrgetter, is_
 
 import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from .errors import CourseError
+
+GRAD = attrgetter("grad")
+FSDP = ("_is_flat_param", "_fsdp_flattened")  # what FullyShardedDataParallel marks parameters with
 
 
 class Flat:
@@ -33,9 +37,8 @@ class Flat:
         self.theta = torch.cat([p.reshape(-1) for p in self.params])
         self.grad = torch.zeros_like(self.theta)
         self._values, self._grads = self.views(self.theta), self.views(self.grad)
-        self.home = {
-            id(p): view.data_ptr() for p, view in zip(self.params, self._values, strict=True)
-        }
+        self._places = [list(map(Tensor.data_ptr, views)) for views in (self._values, self._grads)]
+        self.home = dict(zip(map(id, self.params), self._places[0], strict=True))
         for p, value, grad in zip(self.params, self._values, self._grads, strict=True):
             if p.grad is not None:
                 grad.copy_(p.grad.to_dense())
@@ -62,9 +65,30 @@ class Flat:
 
     def attach_grads(self) -> None:
         """Every p.grad is a view again, whatever `module.zero_grad()` or others set it to."""
-        for p, grad in zip(self.params, self._grads, strict=True):
-            if p.grad is not grad:
+        if not self._grads_lie_here():
+            self._grads = self.views(self.grad)
+            for p, grad in zip(self.params, self._grads, strict=True):
                 p.grad = grad
+
+    def collect_grads(self) -> None:
+        """Copy in the gradients that others replaced, as `attach_grads`; None counts as 0.
+
+        `DistributedDataParallel(gradient_as_bucket_view=True)` replaces them in every backward
+        pass, by views of its own memory.
+        """
+        if self._grads_lie_here():
+            return
+        with torch.no_grad():
+            for p, grad in zip(self.params, self.views(self.grad), strict=True):
+                grad.zero_() if p.grad is None else grad.copy_(p.grad.to_dense())
+        self.attach_grads()
+
+    def _grads_lie_here(self) -> bool:
+        """Whether every p.grad is the view it was, and that view still of our memory."""
+        return (
+            all(map(is_, map(GRAD, self.params), self._grads))
+            and list(map(Tensor.data_ptr, self._grads)) == self._places[1]
+        )
 
     @torch.no_grad()
     def collect(self) -> None:
@@ -72,9 +96,12 @@ class Flat:
 
         Raises `CourseError` where a parameter has meanwhile another type or device.
         """
-        for name, p, value, grad in zip(
-            self.names, self.params, self._values, self._grads, strict=True
-        ):
+        if list(map(Tensor.data_ptr, self.params)) != self._places[0]:
+            self._collect_values()
+        self.collect_grads()
+
+    def _collect_values(self) -> None:
+        for name, p, value in zip(self.names, self.params, self._values, strict=True):
             if not self.lies_here(p):
                 if (p.dtype, p.device, p.shape) != (value.dtype, value.device, value.shape):
                     raise CourseError(
@@ -84,11 +111,6 @@ class Flat:
                     )
                 value.copy_(p)
                 p.data = value
-            if p.grad is None:
-                grad.zero_()
-            elif p.grad is not grad:
-                grad.copy_(p.grad.to_dense())
-            p.grad = grad
 
 
 def check_parameters(named: Mapping[str, Tensor]) -> None:
@@ -110,6 +132,11 @@ def check_parameters(named: Mapping[str, Tensor]) -> None:
 def _problem(p: Tensor, first: Tensor) -> str | None:
     if is_lazy(p):  # first: a lazy parameter answers no other question
         return "is lazy, it has no shape yet; run one forward first"
+    if type(p.data).__name__ == "DTensor" or any(hasattr(p, mark) for mark in FSDP):
+        return (
+            "is sharded over processes (by fully_shard or FullyShardedDataParallel?); only whole "
+            "parameters fit; use DistributedDataParallel instead"
+        )
     if p.layout != torch.strided or type(p.data) is not Tensor:
         return f"is {p.layout}, a {type(p.data).__name__}; only dense tensors fit; use .to_dense()"
     if not p.is_floating_point():

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.parallel import DistributedDataParallel
 
 from .errors import CourseError, check_choice
 
@@ -65,6 +66,40 @@ def draws_numbers(module: nn.Module) -> bool:
     """Whether this one module (not its children) looks as if it had dropout."""
     rate = getattr(module, "dropout", 0)
     return "Dropout" in type(module).__name__ or (isinstance(rate, int | float) and rate > 0)
+
+
+def outputs_of(module: nn.Module, X: Tensor) -> Tensor:
+    """What the module gives for rows X; `CourseError` unless it is one tensor."""
+    outputs = module(X)
+    if not isinstance(outputs, Tensor):
+        raise CourseError(
+            f"the module returned a {type(outputs).__name__}; allowed: one tensor, a row a "
+            "sample; wrap it in a module that picks the tensor"
+        )
+    return outputs
+
+
+def training_outputs(module: nn.Module, X: Tensor) -> Tensor:
+    """The same in train mode, in which the module stays."""
+    if not all(m.training for m in module.modules()):
+        module.train()
+    return outputs_of(module, X)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module without `DistributedDataParallel`, whose every forward waits for all processes."""
+    return module.module if isinstance(module, DistributedDataParallel) else module
+
+
+def one_process(module: nn.Module) -> nn.Module:
+    """The module, `unwrapped`; `CourseError` if its rows are spread over several processes."""
+    size = module.process_group.size() if isinstance(module, DistributedDataParallel) else 1
+    if size > 1:
+        raise CourseError(
+            f"the curvature of a loss over {size} processes' rows; allowed: 1, for a process sees "
+            "only its own rows; use a chain without curvature, or adopt the module in one process"
+        )
+    return unwrapped(module)
 
 
 class RandomState:

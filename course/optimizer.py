@@ -6,7 +6,13 @@
     loss.backward(); optimizer.step(); scheduler.step(); optimizer.zero_grad()
 
 Each parameter group becomes one flat vector (`course.flat`) with a copy of the chain of its own, so
-clipping by norm sees the norm of the group. The group's 'lr' and 'momentum' are the chain's knobs.
+clipping by norm sees the norm of the group. The group's 'lr', 'momentum', 'betas', 'eps', 'alpha',
+'weight_decay' are the chain's knobs (`course.groups`):
+
+    as_optimizer(
+        chain(AdamW(), Descend(1e-3)),
+        [{"params": matrices, "weight_decay": 0.1}, {"params": biases, "weight_decay": 0.0}],
+    )
 """
 
 import copy
@@ -16,23 +22,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from .adaptive import Muon
 from .adopt import ALIVE
 from .chains import Chain, build_chain
 from .errors import CourseError
 from .flat import Flat
-from .transforms import HeavyBall, Momentum, Nesterov
-
-MOMENTA = (Momentum, HeavyBall, Nesterov, Muon)
+from .groups import Knobs, turn
 
 
 def as_optimizer(chain: Chain, params) -> "ChainOptimizer":
     """An optimizer that moves `params` by `chain`.
 
     params: parameters, (name, parameter) pairs, or dicts {'params': …, 'lr': …}, as torch.optim
-    takes them. Every group starts from a copy of `chain`; the chain itself is left alone. Frozen
-    parameters stay where they are. Raises `CourseError` for parameters that do not fit into one
-    vector (give each type or device a group of its own), or that `adopt` holds.
+    takes them. Every group starts from a copy of `chain`, with the numbers of its own that it
+    names; the chain itself is left alone. Frozen parameters stay where they are. Raises
+    `CourseError` for a key that is not a number of this chain, and for parameters that do not fit
+    into one vector (give each type or device a group of its own), or that `adopt` holds.
     """
     return ChainOptimizer(chain, params)
 
@@ -54,8 +58,9 @@ class ChainOptimizer(torch.optim.Optimizer):
         self.chain = chain
         self.chains: list[Chain] = []
         self.flats: list[Flat] = []
+        self._knobs: list[Knobs] = []
         self._frozen: list[list[tuple[str, torch.Tensor]]] = []
-        super().__init__(params, {knob: getattr(t, field) for t, field, knob in _knobs(chain)})
+        super().__init__(params, Knobs(chain).values())
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """One more group, with a copy of the chain that starts now."""
@@ -80,10 +85,13 @@ class ChainOptimizer(torch.optim.Optimizer):
         trainable = {name: p for name, p in named.items() if p.requires_grad}
         frozen = {name: p for name, p in named.items() if not p.requires_grad}
         chain = Chain(*copy.deepcopy(self.chain.transforms))
-        _turn_knobs(chain, group)
+        knobs = Knobs(chain)
+        turn([(knobs, group)])
         flat = Flat(trainable, frozen)
         self._start(chain, flat)
+        knobs.show_schedules(group)
         self.chains.append(chain)
+        self._knobs.append(knobs)
         self.flats.append(flat)
         self._frozen.append(list(frozen.items()))
 
@@ -109,11 +117,11 @@ class ChainOptimizer(torch.optim.Optimizer):
                         "parameters trainable then can move; build the optimizer anew"
                     )
             flat.collect()
-        for group, chain in zip(self.param_groups, self.chains, strict=True):
-            _turn_knobs(chain, group)  # all before the first move: a bad value changes nothing
-        for group, chain, flat in zip(self.param_groups, self.chains, self.flats, strict=True):
-            chain(flat.grad, flat.theta)
-            _show_schedules(chain, group)
+        pairs = list(zip(self._knobs, self.param_groups, strict=True))
+        turn(pairs)  # all before the first move: a bad value changes nothing
+        for (knobs, group), flat in zip(pairs, self.flats, strict=True):
+            knobs.chain(flat.grad, flat.theta)
+            knobs.show_schedules(group)
             # Only theta was written to; autograd must notice it in the parameters too.
             torch.autograd.graph.increment_version(flat.params)
         return loss
@@ -148,6 +156,8 @@ class ChainOptimizer(torch.optim.Optimizer):
                     self.chains, self.flats, state_dict["chains"], strict=True
                 )
             ]
+            knobs = [Knobs(chain) for chain in chains]
+            turn(list(zip(knobs, map(dict, state_dict["param_groups"]), strict=True)))
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             raise CourseError(f"the state does not fit ({error}); build the same first") from error
         mine = [len(group["params"]) for group in self.param_groups]
@@ -157,7 +167,7 @@ class ChainOptimizer(torch.optim.Optimizer):
                 "be equal; build the same groups first"
             )
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "chains"})
-        self.chains = chains
+        self.chains, self._knobs = chains, knobs
 
     def _revived(self, chain: Chain, flat: Flat, saved: dict[str, Any]) -> Chain:
         """A chain as it was saved, in a copy: the running one stays until all is checked."""
@@ -182,24 +192,3 @@ class ChainOptimizer(torch.optim.Optimizer):
             "a chain's optimizer is not copied or pickled: its vectors belong to these parameters; "
             "save state_dict(), and call as_optimizer on the copy's parameters"
         )
-
-
-def _turn_knobs(chain: Chain, group: dict[str, Any]) -> None:
-    """Set what the group says, if it says something new: setting a number ends a schedule."""
-    for t, field, knob in _knobs(chain):
-        value = float(group[knob])
-        if value != getattr(t, field):
-            setattr(t, field, value)
-
-
-def _show_schedules(chain: Chain, group: dict[str, Any]) -> None:
-    for t, field, knob in _knobs(chain):
-        if field in t.schedules:
-            group[knob] = getattr(t, field)
-
-
-def _knobs(chain: Chain) -> list[tuple[Any, str, str]]:
-    """(transform, field, its name in a parameter group)."""
-    knobs = [(chain.descend, "lr", "lr")]
-    momentum = chain.find(*MOMENTA)
-    return knobs if momentum is None else [*knobs, (momentum, "beta", "momentum")]

@@ -501,6 +501,44 @@ def test_zero_grad_and_replaced_gradients_are_mended_silently():
     assert model.module[0].weight.grad.data_ptr() == model.grad.data_ptr()
 
 
+def halve_by_data(p):
+    p.grad.data = p.grad.data * 0.5
+
+
+def halve_by_a_new_tensor(p):
+    p.grad = p.grad * 0.5
+
+
+@pytest.mark.parametrize("halve", [halve_by_data, halve_by_a_new_tensor])
+def test_gradients_that_a_hook_replaced_are_collected(halve):
+    net = mlp().double()
+    for p in net.parameters():
+        p.register_post_accumulate_grad_hook(halve)
+    referee, model = mlp().double(), adopt(net)
+    referee.load_state_dict(net.state_dict())
+    x, y = model.encode(torch.randn(12, 6), torch.randint(4, (12,)))
+    for _ in range(3):
+        model.loss_and_grad(x, y)
+        referee.zero_grad()
+        F.cross_entropy(referee(x), y).backward()
+        for p, q in zip(net.parameters(), referee.parameters(), strict=True):
+            assert compare(p.grad, q.grad / 2, rtol=1e-12)
+            assert p.grad.data_ptr() in {v.data_ptr() for v in model.flat.views(model.grad)}
+        expected = torch.cat([q.grad.flatten() / 2 for q in referee.parameters()])
+        assert compare(model.grad, expected, rtol=1e-12)
+
+
+def test_a_backward_pass_of_ones_own_is_seen_in_grad():
+    model, (x, y) = make(mlp)
+    model.loss_and_grad(x, y)
+    model.module.zero_grad()
+    F.cross_entropy(3 * model.module(x), y).backward()
+    expected = torch.cat([p.grad.flatten() for p in model.module.parameters()])
+    assert expected.any() and torch.equal(model.grad, expected)
+    model.module.zero_grad()
+    assert not model.grad.any()
+
+
 @pytest.mark.parametrize(
     "leave",
     [
