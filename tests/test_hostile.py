@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course import (
@@ -117,6 +117,8 @@ def test_what_a_number_is():
 
 
 @given(st.integers(0, 2**64))
+@example(2**53 + 1)
+@example(2**63 - 1)
 def test_a_seed_keeps_every_digit(seed):
     if seed < 2**63:
         assert check_seed(seed) == seed
@@ -361,6 +363,16 @@ def test_a_text_that_is_no_recipe_is_refused_in_words(text, words):
 def test_what_a_hostile_recipe_is_told(change, words):
     with pytest.raises(CourseError, match=words):
         run_recipe(RECIPES["momentum"] | change)
+
+
+@pytest.mark.parametrize("change", [
+    {"seed": 2**63}, {"threads": 4096}, {"threshold": 0}, {"threshold": 1e39}, {"batch_size": 0},
+    {"accumulate": 33}, {"label_noise": 2}, {"steps": 10**10}, {"knobs": [[1, "device", "meta"]]},
+])  # fmt: skip
+def test_a_bad_recipe_is_refused_as_soon_as_it_is_loaded(change):
+    (field,) = change
+    with pytest.raises(CourseError, match="ClipByNorm" if field == "threshold" else field[:5]):
+        load_recipe(RECIPES["momentum"] | change)
 
 
 @pytest.mark.parametrize("field, value, words", [
