@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course import (
@@ -117,6 +117,8 @@ def test_what_a_number_is():
 
 
 @given(st.integers(0, 2**64))
+@example(2**53 + 1)
+@example(2**63 - 1)
 def test_a_seed_keeps_every_digit(seed):
     if seed < 2**63:
         assert check_seed(seed) == seed
@@ -363,6 +365,17 @@ def test_what_a_hostile_recipe_is_told(change, words):
         run_recipe(RECIPES["momentum"] | change)
 
 
+@pytest.mark.parametrize("change", [
+    {"seed": 2**63}, {"threads": 4096}, {"threshold": 0}, {"threshold": 1e39}, {"batch_size": 0},
+    {"accumulate": 33}, {"label_noise": 2}, {"steps": 10**10}, {"knobs": [[1, "device", "meta"]]},
+])  # fmt: skip
+def test_a_bad_recipe_is_refused_as_soon_as_it_is_loaded(change):
+    (field,) = change
+    words = {"threshold": "ClipByNorm", "knobs": "device = 'meta'"}.get(field, f"{field} = ")
+    with pytest.raises(CourseError, match=words):
+        load_recipe(RECIPES["momentum"] | change)
+
+
 @pytest.mark.parametrize("field, value, words", [
     ("dtype", "__dict__", "'__dict__' is unknown"), ("seed", 2**64, "18446744073709551616"),
     ("sizes", [2, 10**6, 10**6, 2], "weights: about .* 8 TB"), ("device", "meta", "device"),
@@ -403,6 +416,7 @@ def test_the_code_of_a_recipe_runs_and_gives_the_same_digest(name, capsys):
 def test_the_code_of_a_threshold_apart_from_the_clip_gives_the_same_digest(capsys):
     recipe = RECIPES["schedules"] | {"threshold": 0.3, "knobs": [[2, "clip", "value"]]}
     assert digest(executed(as_code(recipe))) == digest(run_recipe(recipe))
+    assert build_recipe(recipe).threshold == 0.3 and run_recipe(recipe).chain.clip.threshold == 0.3
     recipe = RECIPES["digits"] | {"knobs": [[1, "speed", 1]]}
     with pytest.raises(CourseError, match="'speed'"):
         as_code(recipe)
