@@ -271,6 +271,15 @@ def test_how_the_file_is_written_does_not_matter():
     assert [c.id for c in made.cells] == ["ca", "own-0", "cc", "cd"]
 
 
+def test_an_edited_cell_is_found_though_the_ids_were_counted_anew():
+    base = counted_anew(cells("abcd"))
+    mine = [cell | {"source": "mine"} if cell["source"] == "c" else cell for cell in base]
+    made, clashes = merge_cells(base, mine, counted_anew(cells("aXbcd")))
+    assert [c["source"] for c in made] == ["a", "X", "b", "mine", "d"] and clashes == 0
+    again, clashes = merge_cells(counted_anew(cells("aXbcd")), made, counted_anew(cells("aXbYd")))
+    assert text_of(again) == text_of(made) and clashes == 1, "its new id is known from then on"
+
+
 def test_an_own_cell_leaves_its_id_to_a_cell_of_the_release():
     base, mine, new = cells("ab"), cells("ab"), cells("ab")
     mine.append(code("mine", "cell-2"))

@@ -188,8 +188,7 @@ def test_course_lab_opens_wide_and_asks_nothing(browser_page, lab_address):
     page.goto(plain)  # as for another project: the side bar stays open in that workspace
     page.wait_for_selector("#jp-left-stack >> .jp-FileBrowser")
     page.goto(lab_address)
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
-    wait(lambda: any("/lab/api/workspaces/" in url for url in asked))
+    page.locator(".jp-NotebookPanel h1", has_text="Start here").wait_for()
     assert notebook_share(page) >= 0.85
     shot(page, "opened")
 
