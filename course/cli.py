@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import stat
 import sys
 import tempfile
@@ -13,11 +14,13 @@ from .errors import CourseError, shown
 from .files import replacing
 
 START = "00_start_here.ipynb"
+WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
 
 
 PACKAGED = Path(__file__).parent / "notebooks"  # in a wheel
 CLONED = Path(__file__).parents[1] / "notebooks"
-OWN = Path.home() / "training-at-scale"  # where a wheel's chapters go, unless told otherwise
+OWN = Path.home() / "training-at-scale"  # where a learner works, unless told otherwise
+DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
 
 
 def notebooks_folder() -> Path:
@@ -28,30 +31,52 @@ def notebooks_folder() -> Path:
     raise CourseError(f"no {START} here or in {OWN}; `course lab` brings the chapters there")
 
 
-def lab_folder(chosen: Path | None) -> Path:
-    """Where the learner works: in the clone, or in a folder of theirs, brought up to date."""
-    if chosen is None and (CLONED / START).exists():
-        return CLONED
+def lab_folder(chosen: Path | None, here: bool = False) -> Path:
+    """Where the learner works: a folder of their own, brought up to date, or the clone itself."""
     from .deliver import deliver
 
+    in_clone = (CLONED / START).exists()
+    if here:
+        if chosen is not None or not in_clone:
+            why = "takes no FOLDER" if in_clone else "needs a clone of the repository"
+            raise CourseError(f"--here {why}; `course lab` without it opens your own copy")
+        return CLONED
     folder = (chosen or OWN).expanduser().resolve()
-    told = deliver(folder, PACKAGED if PACKAGED.exists() else CLONED)
-    for line in told:
-        print(line)
+    source = PACKAGED if PACKAGED.exists() else CLONED
+    if source in (folder, *folder.parents):
+        raise CourseError(f"{str(folder)!r} is the original: work on it with course lab --here")
+    told = deliver(folder, source)
     if told:
-        print(f"Chapters are in {folder}")
+        print(f"Chapters are in {folder}", *told, sep="\n  ")
+    if not all(line.startswith("new: ") for line in told):
+        command = ["course", "lab", *([str(chosen)] if chosen else []), "--undo"]
+        print(f"Not what you wish? `{shlex.join(command)}` puts every file back as it was.")
     return folder
+
+
+def undo_update(chosen: Path | None) -> int:
+    from .deliver import undo
+
+    folder = (chosen or OWN).expanduser().resolve()
+    print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
+    return 0
 
 
 def lab(args) -> int:
     """Replace this process by JupyterLab, opened on the first chapter."""
-    folder = lab_folder(args.folder)
+    if args.undo:
+        return undo_update(args.folder)
+    folder = lab_folder(args.folder, args.here)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    command += [f"--LabApp.default_url=/lab/tree/{START}"]
+    # One document over the whole width. The workspace has a name, so that it does not restore the
+    # open side bar and the files of the learner's other work.
+    command += [f"--LabApp.default_url=/doc/workspaces/{WORKSPACE}/tree/{START}"]
     command += ["--no-browser"] if args.no_browser else []
     command += [f"--port={args.port}"] if args.port else []
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # a root container: Jupyter refuses otherwise
+    paths = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(DEFAULTS)]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.chdir(folder)
     sys.stdout.flush()  # what follows replaces this process
     os.execv(sys.executable, command)
@@ -133,13 +158,26 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser(
         "lab",
         help="open JupyterLab on the first chapter",
-        description="""Open JupyterLab on the first chapter. In a clone the chapters open where they
-        are. Installed from a wheel they are first copied to a folder of yours; when the release is
-        newer they are merged with what you wrote, and nothing of yours is overwritten.""",
+        description="""Open JupyterLab on the first chapter, in a folder of your own. If the course
+        is newer than that folder, its chapters are updated first, cell by cell: cells that you did
+        not change are renewed, cells that you wrote or changed stay. If the course changed such a
+        cell too, its whole notebook is put beside yours as "NAME (release X).ipynb". Your own,
+        linked and read-only files are never overwritten. Delete or rename a chapter to get a fresh
+        one.""",
     )
     p.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER",
-        help=f"where you work; default: in the clone, else {OWN}",
+        help=f"where you work; default: {OWN}",
+    )  # fmt: skip
+    way = p.add_mutually_exclusive_group()
+    way.add_argument(
+        "--here", action="store_true",
+        help="open the originals in the clone of the repository, as authors do; nothing is updated",
+    )  # fmt: skip
+    way.add_argument(
+        "--undo", action="store_true",
+        help="put every file back as it was before the last update, keep beside what you changed "
+        "since, and open nothing; a second --undo brings the update back",
     )  # fmt: skip
     p.add_argument("--no-browser", action="store_true", help="print the address only")
     p.add_argument("--port", type=int, help="the port to serve on")

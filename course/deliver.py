@@ -1,139 +1,294 @@
-"""Bring the chapters into a learner's folder, and a newer release without losing their work.
+"""Bring the chapters into a learner's folder, later a newer release, and take an update back.
 
-    deliver(Path.home() / "training-at-scale")
+    deliver(Path.home() / "training-at-scale", notebooks)
+    undo(Path.home() / "training-at-scale")
 
-The folder keeps, hidden in `.course`, each file as it was delivered. So a newer release can tell
-what the learner changed: notebooks are merged cell by cell as `diff3` merges lines. Where only one
-side changed, that side's cells stand; where both did, the learner's stay, and the new notebook is
-put beside as NAME.new.ipynb. A cell counts as changed when its source is; outputs are no change,
-and the learner's are kept.
+`.course/release` in that folder keeps each file as it was last delivered, so a newer release can
+tell what the learner changed: notebooks are merged (`merge.py`), other changed files stay. Where
+the learner's version stays, the release's is put beside it under a name that is free. Links,
+read-only files and whatever else is not a plain file stay untouched. A chapter that was deleted or
+renamed comes back as a fresh one, because the other chapters link to it.
+
+An update is planned first and written to `.course/update.zip`: each file's content before and
+after. Then the files are replaced, each only if it still is as planned, and the record becomes
+`.course/undo.zip`. If an update is killed, the next start finishes it. `undo` is an update as well,
+so a second `undo` takes back the first.
 """
 
-import json
-import uuid
-from difflib import SequenceMatcher
+import glob
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
+import filelock
+
+from . import __version__
 from .errors import CourseError
-from .files import write_bytes
+from .files import replacing
+from .merge import merge
 
-KEPT = ".course"
+HIDDEN = ".course"
+RELEASE = f"{HIDDEN}/release"
+DECLINED = f"{HIDDEN}/declined"  # files of the release that the learner took back
+UNFINISHED, UNDO = f"{HIDDEN}/update.zip", f"{HIDDEN}/undo.zip"
+DAMAGED = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+WAIT = 30.0  # seconds for another `course lab` to end its update
+
+Changes = dict[str, tuple[bytes | None, bytes | None]]  # name: content before, after; None: no file
 
 
-def deliver(folder: Path, source: Path) -> list[str]:
-    """Copy or merge all files of `source` into `folder`; what happened, a line for each file that
-    is new or has changed.
+class Report:
+    """What happened to which files, in few lines."""
 
-    Raises `CourseError` when the folder cannot be written. A file is replaced whole or not at all.
+    def __init__(self) -> None:
+        self.groups: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+
+    def add(self, what: str, name: str) -> None:
+        self.groups.setdefault(what, []).append(name)
+
+    def lines(self) -> list[str]:
+        groups = self.groups.items()
+        listed = [(what, ", ".join(n) if len(n) < 4 else f"{len(n)} files") for what, n in groups]
+        return [f"{what}: {names}" for what, names in listed] + self.notes
+
+
+def deliver(folder: Path, source: Path, release: str = __version__) -> list[str]:
+    """Copy or merge the notebooks and pages of `source` into `folder`; return what happened.
+
+    Raises `CourseError` if the folder cannot be written: then every file is as it was.
     """
-    told = []
+    report = Report()
+    with _held(folder):
+        changes: Changes = {}
+        for path in sorted(p for p in source.rglob("*") if p.suffix in (".ipynb", ".md")):
+            name = path.relative_to(source).as_posix()
+            hidden = any(part.startswith(".") for part in name.split("/"))
+            if not hidden and not name.endswith(".failed.ipynb"):
+                changes |= _plan(folder, name, path.read_bytes(), release, report)
+        _make(folder, changes, report)
+    return report.lines()
+
+
+def _plan(folder: Path, name: str, new: bytes, release: str, report: Report) -> Changes:
+    """Decide what to do with one file of the release."""
+    kept = f"{RELEASE}/{name}"
+    base = _read(folder / kept)
+    if _read(folder / DECLINED / name) == new:
+        if base is None:
+            return {}
+        new = base
+    if base == new and os.path.lexists(folder / name):
+        return {}
+    changes: Changes = {kept: (base, new)}
+    if way := _blocked_way(folder, name):
+        report.notes.append(f"{way}, so it stays; the release's {name} is {kept}")
+        return changes
+    why, mine = _untouchable(folder / name), _read(folder / name)
+    if mine is not None and _same(mine, new):
+        return changes
+    untouched = mine is None or base is not None and _same(mine, base)
+    if untouched and not why:
+        report.add("new" if mine is None else "updated", name)
+        return changes | {name: (mine, new)}
+    clashes = 0
+    if not why and mine and base and name.endswith(".ipynb"):
+        try:
+            merged, clashes = merge(base, mine, new)
+        except ValueError:
+            why = "is not the chapter that was delivered"
+        else:
+            changes[name] = (mine, merged)
+            if not clashes:
+                report.add("updated around your changes", name)
+                return changes
+    beside = _free_name(folder, name, f"release {release}", new)
+    said = f"{name} {why or 'has your changes'}, so it stays"
+    if clashes:
+        said = f"{name}: you and the release changed the same cells ({clashes}), so yours stay"
+    report.notes.append(f'{said}; the release\'s version is "{beside}"')
+    return changes | {beside: (_read(folder / beside), new)}
+
+
+def undo(folder: Path) -> list[str]:
+    """Put back each file as it was before the last update, or before the last `undo`.
+
+    What the learner changed since then is kept beside. The release is not brought again; a newer
+    one is. Raises `CourseError` if there is nothing to take back or the folder cannot be written.
+    """
+    if not (folder / HIDDEN).exists():
+        raise CourseError(f"{str(folder)!r} has no chapters yet: bring them with course lab FOLDER")
+    report = Report()
+    with _held(folder):
+        made = _load(folder / UNDO)
+        if not made:
+            raise CourseError(f"no update in {str(folder)!r} can be taken back; nothing is changed")
+        changes: Changes = {}
+        for name, (before, after) in made.items():
+            now = _read(folder / name)
+            if name.startswith(RELEASE):
+                declined = DECLINED + name.removeprefix(RELEASE)
+                changes.setdefault(declined, (_read(folder / declined), after))
+            if name.startswith(HIDDEN):
+                changes[name] = (now, before)
+                continue
+            why = _blocked_way(folder, name) or _untouchable(folder / name)
+            pristine = (None, after, _read(folder / RELEASE / name))
+            if before is None and now not in pristine:
+                why = "has your changes"
+            if why:
+                report.notes.append(f"{name} stays as it is: {why}")
+            elif now != before:
+                changes[name] = (now, before)
+                report.add("removed" if before is None else "as before", name)
+                if now not in pristine:
+                    beside = _free_name(folder, name, "before undo", now)
+                    changes[beside] = (_read(folder / beside), now)
+                    report.notes.append(f'{name}: your later changes are in "{beside}"')
+        _make(folder, changes, report)
+    return report.lines()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep every other `course lab` out of `folder`, and finish what a killed one has begun."""
+    hidden = folder / HIDDEN
+    if hidden.is_symlink() or hidden.is_file():
+        raise CourseError(f"{hidden} is not a folder: move it away, then start again")
     try:
-        for path in sorted(p for p in source.rglob("*") if p.is_file()):
-            name = path.relative_to(source)
-            if any(part.startswith(".") for part in name.parts):
-                continue
-            base = folder / KEPT / name
-            new = path.read_bytes()
-            if base.exists() and base.read_bytes() == new and (folder / name).exists():
-                continue
-            told.append(f"{name}: {_bring(folder / name, base, new)}")
-            _write(base, new)
+        hidden.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(hidden / "lock", timeout=WAIT):
+            unfinished = _load(folder / UNFINISHED)
+            for name in [UNFINISHED, *unfinished]:
+                path = folder / name
+                for part in path.parent.glob(f".{glob.escape(path.name[:100])}.*.part"):
+                    part.unlink()  # of the killed one
+            if unfinished:
+                _apply(folder, unfinished)
+                _record(folder, unfinished)
+            yield
+    except filelock.Timeout:
+        raise CourseError(
+            f"another `course lab` is updating {str(folder)!r}; start again when it is done"
+        ) from None
     except OSError as error:
         raise CourseError(
-            f"{str(folder)!r} cannot be written ({error}); name another: course lab FOLDER"
+            f"{str(folder)!r} cannot be updated ({error}) and is as it was: mend that, or name "
+            "another folder: course lab FOLDER"
         ) from error
-    return told
 
 
-def _bring(path: Path, base: Path, new: bytes) -> str:
-    """Put one file in its place; says what was done."""
-    if not path.exists():
-        _write(path, new)
-        return "new"
-    mine, old = path.read_bytes(), base.read_bytes() if base.exists() else b""
-    if mine in (old, new):
-        _write(path, new)
-        return "renewed"
-    known = path.suffix == ".ipynb" and base.exists()
-    merged, clashes = merge(old, mine, new) if known else (mine, 1)
-    if merged != mine:
-        _write(path, merged)
-    if not clashes:
-        return "merged with your changes"
-    beside = path.with_suffix(f".new{path.suffix}")
-    _write(beside, new)
-    return f"yours is kept where both changed; the new one is {beside.name}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(data, path)
-
-
-def merge(base: bytes, mine: bytes, new: bytes) -> tuple[bytes, int]:
-    """Three notebooks as bytes → the merged one, and how often both had changed a place.
-
-    A notebook that cannot be read is left as it is: (mine, 1).
-    """
+def _make(folder: Path, changes: Changes, report: Report) -> None:
+    """Make all changes or, after an error, none."""
+    changes = {name: states for name, states in changes.items() if states[0] != states[1]}
+    if not changes:
+        return
+    _save(folder / UNFINISHED, changes)
     try:
-        a, b, c = (json.loads(text)["cells"] for text in (base, mine, new))
-        cells, clashes = merge_cells(a, b, c)
-        whole = json.loads(new) | {"cells": _with_ids(cells)}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return mine, 1
-    return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode(), clashes
+        late = _apply(folder, changes)
+        _record(folder, changes)
+    except BaseException:
+        _apply(folder, {name: (after, before) for name, (before, after) in changes.items()})
+        (folder / UNFINISHED).unlink()
+        raise
+    report.notes += [f"{name} changed just now: start again to update it" for name in late]
 
 
-def merge_cells(base: list, mine: list, new: list) -> tuple[list, int]:
-    """diff3 over cells: (cells, places that both sides had changed; there `mine` stands)."""
-    to_mine, to_new = _matches(base, mine), _matches(base, new)
-    anchors = [i for i in range(len(base)) if i in to_mine and i in to_new]
-    merged, clashes = [], 0
-    a = b = c = 0
-    for i in [*anchors, len(base)]:
-        j, k = to_mine.get(i, len(mine)), to_new.get(i, len(new))
-        made, clashed = _between(base[a:i], mine[b:j], new[c:k])
-        merged += made
-        clashes += clashed
-        if i < len(base):
-            merged.append(mine[j])
-        a, b, c = i + 1, j + 1, k + 1
-    return merged, clashes
+def _apply(folder: Path, changes: Changes) -> list[str]:
+    """Replace the files that are as planned; return the names of those that are not."""
+    late = [
+        name
+        for name, states in changes.items()
+        if _blocked_way(folder, name)
+        or (folder / name).is_symlink()
+        or _read(folder / name) not in states
+    ]
+    with ExitStack() as replacements:
+        for name, (_, after) in changes.items():
+            path = folder / name
+            if name in late or name.removeprefix(f"{RELEASE}/") in late or _read(path) == after:
+                continue
+            if after is None:
+                replacements.callback(path.unlink)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = replacements.enter_context(replacing(path))
+            file.write(after)
+            file.flush()  # a full disk says so here, before the first file is replaced
+    return late
 
 
-def _between(old: list, ours: list, theirs: list) -> tuple[list, int]:
-    """The same for a stretch in which no cell is common to all three."""
-    if len(old) == len(ours) == len(theirs) > 1:  # changed in place: neighbours do not clash
-        pairs = [_between([x], [y], [z]) for x, y, z in zip(old, ours, theirs, strict=True)]
-        return [cell for made, _ in pairs for cell in made], sum(n for _, n in pairs)
-    keys = [[*map(_key, part)] for part in (old, ours, theirs)]
-    if keys[1] == keys[0]:
-        return theirs, 0
-    if keys[2] in (keys[0], keys[1]):
-        return ours, 0
-    if not old:  # both added
-        return ours + theirs, 0
-    return ours, 1
+def _record(folder: Path, changes: Changes) -> None:
+    """Keep the record for `undo`, unless all it did was to bring files that were not there."""
+    if any(before is not None for before, _ in changes.values()):
+        os.replace(folder / UNFINISHED, folder / UNDO)
+    else:
+        (folder / UNFINISHED).unlink()
 
 
-def _key(cell: dict) -> tuple[str, str]:
-    source = cell["source"]
-    return cell["cell_type"], source if isinstance(source, str) else "".join(source)
+def _save(path: Path, changes: Changes) -> None:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, states in changes.items():
+            for when, content in zip(("before", "after"), states, strict=True):
+                if content is not None:
+                    archive.writestr(f"{when}/{name}", content)
 
 
-def _matches(base: list, other: list) -> dict[int, int]:
-    """Base cell → the same cell in `other`, in order."""
-    matcher = SequenceMatcher(None, [*map(_key, base)], [*map(_key, other)], autojunk=False)
-    return {m.a + i: m.b + i for m in matcher.get_matching_blocks() for i in range(m.size)}
+def _load(path: Path) -> Changes:
+    """Read a record; an unreadable one holds no changes."""
+    changes: Changes = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.namelist():
+                when, _, name = entry.partition("/")
+                if Path(name).is_absolute() or ".." in Path(name).parts:
+                    return {}  # not of ours, and it leads out of the folder
+                before, after = changes.get(name, (None, None))
+                content = archive.read(entry)
+                changes[name] = (content, after) if when == "before" else (before, content)
+    except DAMAGED:
+        return {}
+    return changes
 
 
-def _with_ids(cells: list[dict]) -> list[dict]:
-    """The same cells; where two have one id, the later gets another."""
-    seen: set[str] = set()
-    made = []
-    for cell in cells:
-        if cell.get("id") in seen:
-            cell = cell | {"id": uuid.uuid4().hex[:8]}
-        seen.add(cell.get("id", ""))
-        made.append(cell)
-    return made
+def _blocked_way(folder: Path, name: str) -> str | None:
+    """Say which folder on the way to the file is a link or a file of the learner's."""
+    for parent in [*Path(name).parents][-2::-1]:  # without "."
+        if (folder / parent).is_symlink() or (folder / parent).is_file():
+            return f"{parent} is {'a link' if (folder / parent).is_symlink() else 'a file'}"
+    return None
+
+
+def _untouchable(path: Path) -> str | None:
+    """Say why an update leaves this file alone, if it does."""
+    if path.is_symlink():
+        return "is a link"
+    if path.exists() and not path.is_file():
+        return "is not a file"
+    if path.exists() and not path.stat().st_mode & 0o222:
+        return "is read-only"
+    return None
+
+
+def _free_name(folder: Path, name: str, label: str, content: bytes) -> str:
+    """Find a name beside `name` that nobody uses, or under which `content` is already there."""
+    path = Path(name)
+    for number in count(1):
+        words = label if number == 1 else f"{label}, {number}"
+        beside = path.with_name(f"{path.stem} ({words}){path.suffix}")
+        if not os.path.lexists(folder / beside) or _read(folder / beside) == content:
+            break
+    return beside.as_posix()
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    """Compare two files, whatever their line ends."""
+    return one.replace(b"\r\n", b"\n") == other.replace(b"\r\n", b"\n")

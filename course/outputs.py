@@ -1,6 +1,8 @@
 """A notebook's stored outputs: cleaned so that two runs give the same bytes, compared, written."""
 
 import math
+import re
+from itertools import count
 from pathlib import Path
 
 import nbformat
@@ -23,8 +25,8 @@ def clean(notebook) -> None:
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata.get("language_info", {}).pop("version", None)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
+    _give_ids(notebook.cells)
+    for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
@@ -34,6 +36,20 @@ def clean(notebook) -> None:
                     output.data.pop(WIDGET, None)  # a random id; its text form stays
         if cell.metadata.get("tags") == []:
             del cell.metadata["tags"]
+
+
+def _give_ids(cells: list) -> None:
+    """Give an unused id to each cell without a valid one of its own. The others keep theirs:
+    `course lab` recognises a cell of an earlier release by it."""
+    taken = {cell.get("id") for cell in cells}
+    unused = (name for name in map("cell-{}".format, count()) if name not in taken)
+    seen = set()
+    for cell in cells:
+        name = cell.get("id")
+        made_up = "injected-parameters" in cell.metadata.get("tags", [])  # papermill's random id
+        if made_up or name in seen or not re.fullmatch(r"[\w-]{1,64}", str(name or ""), re.ASCII):
+            cell.id = next(unused)
+        seen.add(cell.id)
 
 
 def merge_streams(outputs: list) -> list:

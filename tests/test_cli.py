@@ -25,13 +25,15 @@ def test_help_names_every_command(capsys):
 
 def test_lab_opens_jupyterlab_on_the_first_chapter(tmp_path):
     command = [sys.executable, "-m", "course.cli", "lab", "--no-browser"]
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path)}
+    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)}
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stderr is not None
     stop = threading.Timer(60, server.kill)  # ends the reading below, whatever happens
     stop.start()
     try:
-        address = r"http://127\.0\.0\.1:\d+/lab/tree/00_start_here\.ipynb\?token=\w+"
+        address = (
+            r"http://127\.0\.0\.1:\d+/doc/workspaces/[\w-]+/tree/00_start_here\.ipynb\?token=\w+"
+        )
         assert any(re.search(address, line) for line in server.stderr)
     finally:
         stop.cancel()

@@ -4,6 +4,9 @@ import hashlib
 import math
 import os
 import re
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -148,3 +151,51 @@ def test_the_learners_path(page, jupyter):
     shot(page, "reloaded")
     page.get_by_role("button", name="Pause").click()
     kernel(page, "lab.close()")
+
+
+@pytest.fixture
+def lab_address(tmp_path):
+    """The address that `course lab` prints, in a home without any settings."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, "-m", "course.cli", "lab", "--no-browser", f"--port={port}"]
+    environment = os.environ | {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "c")}
+    log = tmp_path / "log"
+    with open(log, "w") as file:
+        server = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+    try:
+        address = re.compile(rf"http://127\.0\.0\.1:{port}/\S+token=\w+")
+        wait(lambda: server.poll() is not None or address.search(log.read_text()), 90)
+        yield address.search(log.read_text()).group()
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def notebook_share(page):
+    """How much of the window's width the notebook on the screen takes; 0 without one."""
+    return page.evaluate(
+        "() => Math.max(0, ...[...document.querySelectorAll('.jp-NotebookPanel')]"
+        ".map(e => e.getBoundingClientRect().width / innerWidth))"
+    )
+
+
+def test_course_lab_opens_wide_and_asks_nothing(browser_page, lab_address):
+    page, asked = browser_page, []
+    page.on("request", lambda request: asked.append(request.url))
+    plain = re.sub(r"/doc/workspaces/[\w-]+/tree/.*\?", "/lab?", lab_address)
+    page.goto(plain)  # as for another project: the side bar stays open in that workspace
+    page.wait_for_selector("#jp-left-stack >> .jp-FileBrowser")
+    page.goto(lab_address)
+    page.locator(".jp-NotebookPanel h1", has_text="Start here").wait_for()
+    assert notebook_share(page) >= 0.85
+    shot(page, "opened")
+
+    for link, title in (("Forward", "Forward"), ("Start here", "Start here")):
+        page.locator(".jp-NotebookPanel:visible a", has_text=link).first.click()
+        page.locator(".jp-NotebookPanel:visible h1", has_text=title).first.wait_for()
+        assert notebook_share(page) >= 0.85
+    page.wait_for_timeout(3000)  # JupyterLab asks a while after the first cells are there
+    assert page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
+    assert not [url for url in asked if "/lab/api/news" in url or "/lab/api/update" in url]
