@@ -15,6 +15,7 @@ from .errors import CourseError, check_choice, check_count
 from .init import INITS
 from .layers import ACTIVATIONS, Arrays, Layer, Linear
 from .losses import Loss, build_loss
+from .states import check_names, check_random
 
 
 class Network:
@@ -204,8 +205,15 @@ class Network:
         """What a bit-identical continuation needs besides theta."""
         return {"generator": self.generator.get_state()}
 
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
+        check_names("the network's part", state, ("generator",))
+        check_random("the generator of the dropout", state["generator"], self.generator.device)
+
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self.generator.set_state(state["generator"])
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        self.check_state(state)
+        self.generator.set_state(state["generator"].cpu())
 
     def module(self) -> nn.Module:
         """The network as an `nn.Sequential` with a copy of these weights."""
