@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from numbers import Integral, Real
 from reprlib import Repr
 from typing import Any
@@ -20,7 +21,8 @@ from torch import Tensor
 from .errors import CourseError
 
 MOST = 10**12  # steps, epochs
-DEPTH = 20  # a state of ours is some 8 deep
+DEPTH = 20  # a state of ours is some 8 deep,
+PARTS = 3_000_000  # and has some hundred parts, five more for every evaluation
 LONG = 600  # characters of an error that names a value
 REMEDY = "load what Trainer.save wrote or state_dict() gave, as it is"
 LAYOUTS = (torch.strided, torch.sparse_coo, torch.sparse_csr)
@@ -64,21 +66,27 @@ def refusing() -> Iterator[None]:
 # ---- plain values and their digest --------------------------------------------------------------
 
 
-def plain(value, depth: int = 0) -> Any:
+def plain(value) -> Any:
     """`value` in plain Python types, lists for tuples; tensors are detached, not copied.
 
-    Raises `CourseError` for anything that a file could not bring back.
+    Raises `CourseError` for anything that a file could not bring back, or that is too much.
     """
+    return _plain(value, 0, count())
+
+
+def _plain(value, depth: int, parts: Iterator[int]) -> Any:
+    if next(parts) > PARTS or depth > DEPTH:  # a few nested lists may hold each other many times
+        raise CourseError(
+            f"the state has more than {PARTS} parts or {DEPTH} levels; allowed: fewer; {REMEDY}"
+        )
     if type(value) in KINDS:
         return value
-    if depth > DEPTH:
-        raise CourseError(f"the state is nested deeper than {DEPTH} levels; {REMEDY}")
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise refusal("a dict", value, "names as keys")
-        return {str(key): plain(item, depth + 1) for key, item in value.items()}
+        return {str(key): _plain(item, depth + 1, parts) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, depth + 1) for item in value]
+        return [_plain(item, depth + 1, parts) for item in value]
     if isinstance(value, Tensor):
         if value.is_meta or value.is_quantized or value.layout not in LAYOUTS:
             raise refusal("a part", value, "tensors that hold their numbers")

@@ -408,6 +408,8 @@ def test_each_part_takes_what_is_possible_and_refuses_everything_else(build):
     for path, leaf in nodes(state):
         if path[:2] == ["run", "for"] and len(path) > 3 or path[2:3] in ([1], [2]):
             continue  # like their neighbours
+        if build is adopted_module and path[1:2] not in (["settings"], ["model"], ["transforms"]):
+            continue  # as in the other
         for i, value in enumerate(hostile(leaf)):
             allowed = legal(path, value, leaf, state)
             if refused(put(state, path, value)) == allowed:
@@ -466,6 +468,15 @@ def test_the_state_of_another_model_or_other_data_is_refused(build):
     with pytest.raises(CourseError, match="build a trainer with that first|of the state is"):
         refused.trainer.load_state_dict(other.state_dict())
     assert refused(other.state_dict())
+
+
+def test_a_state_that_holds_itself_many_times_is_refused_soon():
+    refused, bomb, ring = Refused(started(make)), [0], []
+    ring.append(ring)
+    for _ in range(15):
+        bomb = [bomb] * 10
+    for value in (bomb, ring):
+        assert refused(put(refused.state, ["history", "knobs", 0, 2], value))
 
 
 def test_an_error_while_the_draft_is_built_changes_nothing(monkeypatch):
