@@ -22,7 +22,7 @@ from .errors import CourseError
 
 MOST = 10**12  # steps, epochs
 DEPTH = 20  # a state of ours is some 8 deep,
-PARTS = 3_000_000  # and has some hundred parts, five more for every evaluation
+PARTS = 10_000_000  # and has some hundred parts, five more for every evaluation
 LONG = 600  # characters of an error that names a value
 REMEDY = "load what Trainer.save wrote or state_dict() gave, as it is"
 LAYOUTS = (torch.strided, torch.sparse_coo, torch.sparse_csr)

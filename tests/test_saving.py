@@ -470,7 +470,8 @@ def test_the_state_of_another_model_or_other_data_is_refused(build):
     assert refused(other.state_dict())
 
 
-def test_a_state_that_holds_itself_many_times_is_refused_soon():
+def test_a_state_that_holds_itself_many_times_is_refused_soon(monkeypatch):
+    monkeypatch.setattr("course.states.PARTS", 10_000)
     refused, bomb, ring = Refused(started(make)), [0], []
     ring.append(ring)
     for _ in range(15):
