@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .chains import Transform
+from .states import check_in
 
 
 @dataclass
@@ -58,6 +59,11 @@ class Adam(Transform):
     def state(self):
         products = torch.tensor(self.products, dtype=torch.float64)
         return {"m": self.m, "s": self.s, "products": products}
+
+    def check_state(self, state):
+        super().check_state(state)
+        for product in state["products"].tolist():
+            check_in("Adam's product of all β", product, 0, 1)
 
     def load_state(self, state):
         self.m.copy_(state["m"])

@@ -33,9 +33,16 @@ from .modules import (
     unchanged,
     unwrapped,
 )
+from .states import check_random, check_tensor, check_type, plain
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
 LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another
+
+
+def adopters() -> "list[Adopted]":
+    """All that own parameters at present."""
+    with LOCK:
+        return list(ALIVE)
 
 
 def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0) -> "Adopted":
@@ -67,9 +74,7 @@ class Adopted:
             raise CourseError(f"adopt got {module!r}; it takes a torch.nn.Module, not its class")
         check_choice("autocast", autocast, (None, torch.bfloat16, "bfloat16"))
         self.loss = MeanLoss(loss)
-        with LOCK:
-            others = list(ALIVE)
-        for other in others:
+        for other in adopters():
             for name, p in module.named_parameters():
                 if id(p) in other.flat.home:
                     raise CourseError(
@@ -263,26 +268,31 @@ class Adopted:
         return {k: t.detach().clone() for k, t in (buffers | random).items()}
 
     @torch.no_grad()
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
         wanted = self.state()
+        state = check_type("the module's part", plain(state), dict, "a dict of tensors")
         for k in sorted((wanted.keys() ^ state.keys()) - {"random.cuda"}):
             raise CourseError(
                 f"the state {'lacks' if k in wanted else 'has an unknown'} {k!r}; allowed: "
                 f"{sorted(wanted)}; load one saved from the same module"
             )
         for k, t in state.items():
-            mine = wanted.get(k, t)
-            if (t.shape, t.dtype) != (mine.shape, mine.dtype):
-                raise CourseError(
-                    f"{k!r} of the state is {tuple(t.shape)}, {t.dtype}; allowed: "
-                    f"{tuple(mine.shape)}, {mine.dtype}; load one saved from the same module"
-                )
+            if k == "random.cuda" and not torch.cuda.is_available():
+                check_tensor(repr(k), t, torch.empty(16, dtype=torch.uint8))  # kept for later
+            elif k.startswith("random."):
+                check_random(repr(k), t, k.removeprefix("random."))
+            else:
+                check_tensor(repr(k), t, wanted[k])
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        self.check_state(state)
         for name, b in self.module.named_buffers():
             b.copy_(state[f"buffer.{name}"])
-        for k, t in state.items():
-            if k.startswith("random."):
-                self.random.states[k.removeprefix("random.")] = t.detach().cpu().clone()
+        random = {k: t for k, t in state.items() if k.startswith("random.")}
+        self.random.states = {k.removeprefix("random."): t.cpu().clone() for k, t in random.items()}
 
     def __deepcopy__(self, memo) -> "Adopted":
         """A copy of the module, adopted anew, with gradients and random state of its own."""

@@ -5,10 +5,13 @@ batch are left out of that epoch. Among N devices, `shard` cuts the same order i
 that cover it (D1 3.3).
 """
 
+import copy
+
 import torch
 from torch import Tensor
 
 from .errors import check_choice, check_count
+from .states import MOST, check_names, check_random, check_tensor, check_whole, refusal
 
 
 def shard(order: Tensor, rank: int, world_size: int, tail: str = "keep") -> Tensor:
@@ -110,8 +113,18 @@ class Batches:
             "generator": self.generator.get_state(), "noise": self.noise.get_state(),
         }  # fmt: skip
 
-    def load_state_dict(self, state: dict) -> None:
-        self.order = state["order"].to(self.X.device).clone()
-        self.position, self.epoch = int(state["position"]), int(state["epoch"])
-        self.generator.set_state(state["generator"].cpu())
-        self.noise.set_state(state["noise"].cpu())
+    def revived(self, state: dict, size: int, model) -> "Batches":
+        """A copy that goes on from `state` in batches of `size`; this one stays as it is."""
+        check_names("batches", state, self.state_dict())
+        order = check_tensor("the row order", state["order"], self.order).cpu()
+        rows = torch.arange(len(order))
+        if not torch.equal(order.sort().values, rows):
+            raise refusal("the row order", order, f"every row from 0 to {len(rows) - 1} once")
+        twin = copy.copy(self)
+        twin.order = order.to(self.X.device, copy=True)
+        twin.position = check_whole("the position in the epoch", state["position"], 0, len(rows))
+        twin.epoch = check_whole("the epoch", state["epoch"], 0, MOST)
+        twin.generator = check_random("the generator of the order", state["generator"])
+        twin.noise = check_random("the generator of the noise", state["noise"], self.noise.device)
+        twin.resize(size, model)
+        return twin

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .errors import CourseError, check_description, check_number, shown
 from .schedules import Schedule, build_schedule
+from .states import MOST, check_list, check_names, check_tensor, check_whole
 
 # field, or Class.field: (low, high, low excluded, high excluded, remedy)
 RANGES = {
@@ -109,6 +110,13 @@ class Transform:
     def state(self) -> dict[str, Tensor]:
         """The vectors that must survive a save."""
         return {}
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
+        mine, kind = self.state(), type(self).__name__
+        check_names(f"the buffers of {kind}", state, mine)
+        for name, vector in mine.items():
+            check_tensor(f"{kind}.{name}", state[name], vector)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, vector in self.state().items():
@@ -211,9 +219,18 @@ class Chain:
         return [{"step": torch.tensor(self.step)}, *buffers]
 
     def load_state(self, state: list[dict[str, Tensor]]) -> None:
-        for t, saved in zip(self.transforms, state[1:], strict=True):
+        """Go on from what `state` gave. One that does not fit raises; nothing changes."""
+        count, *buffers = check_list("transforms", state, len(self.transforms) + 1)
+        step = check_names("the chain's count", count, ("step",))["step"]
+        check_tensor("the chain's step", step, torch.tensor(0))
+        check_whole("the chain's step", int(step), 0, MOST)
+        pairs = list(zip(self.transforms, buffers, strict=True))
+        for t, saved in pairs:
+            t.check_state(saved)
+        for t, saved in pairs:
             t.load_state(saved)
-        self.step = int(state[0]["step"])
+            t.advance(max(int(step) - 1, 0))  # a scheduled field shows the value of the last step
+        self.step = int(step)
 
     def describe(self) -> list[dict]:
         """[{'kind': 'Momentum', 'beta': 0.9}, …]: enough to build the chain again."""

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .states import check_list, check_names, check_tensor, check_type, check_whole, refusal
+
 COLUMNS = ("loss", "grad_norm", "clipped_norm")
 CHUNK = 512
 BLOCK = 64  # steps whose means are kept, so that a picture of a long run costs no more
@@ -138,17 +140,32 @@ class History:
             self._finite, self._bad = 0, None
             self._blocks, self._means = self._blocks[:0], None
 
-    def state_dict(self) -> dict:
+    def state_dict(self, steps: int) -> dict:
+        """Of the first `steps` steps: one more is there after an interrupted step."""
         return {
-            "numbers": torch.from_numpy(self.numbers().copy()),
+            "numbers": torch.from_numpy(self.numbers()[:steps].copy()),
             "knobs": [list(k) for k in self.knobs],
             "evaluations": [list(e) for e in self.evaluations],
         }
 
-    def load_state_dict(self, state: dict) -> None:
-        knobs = [(int(s), str(k), v) for s, k, v in state["knobs"]]
-        self.rewrite(state["numbers"].numpy(), knobs)
-        self.evaluated = [
-            (int(s), str(split), torch.tensor(a), torch.tensor(b))
-            for s, split, a, b in state["evaluations"]
-        ]
+    def revived(self, state: dict, steps: int, device) -> "History":
+        """A new one of `steps` steps from what `state_dict` gave; this one stays as it is."""
+        check_names("history", state, ("numbers", "knobs", "evaluations"))
+        wanted = torch.empty(steps, len(COLUMNS), dtype=torch.float64)
+        numbers = check_tensor(f"the history of {steps} steps", state["numbers"], wanted)
+        twin, knobs, at = History(device, self.chunk.dtype), [], 0
+        for change in check_list("the knob changes", state["knobs"]):
+            step, knob, value = check_list("a knob change", change, 3)
+            at = check_whole("the step of a knob change", step, at, steps)  # they never go back
+            knobs.append((at, check_type("a knob", knob, str, "its name"), value))
+        for evaluation in check_list("the evaluations", state["evaluations"]):
+            step, split, loss, accuracy = check_list("an evaluation", evaluation, 4)
+            check_whole("the step of an evaluation", step, 0, steps)
+            if split not in ("train", "validation", "test"):
+                raise refusal("a split", split, "train, validation or test")
+            for number in (loss, accuracy):
+                check_type("an evaluation", number, float, "a float, NaN and infinity included")
+            pair = torch.tensor([loss, accuracy], dtype=torch.float64).unbind()
+            twin.evaluated.append((step, split, *pair))
+        twin.rewrite(numbers.cpu().numpy(), knobs)
+        return twin

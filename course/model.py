@@ -16,6 +16,7 @@ from .errors import CourseError, check_choice, check_count, check_description, c
 from .init import INITS
 from .layers import ACTIVATIONS, Arrays, Layer, Linear
 from .losses import Loss, build_loss
+from .states import check_names, check_random
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_LAYERS = 3000  # far more than trains, few enough to build at once
@@ -214,8 +215,15 @@ class Network:
         """What a bit-identical continuation needs besides theta."""
         return {"generator": self.generator.get_state()}
 
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
+        check_names("the network's part", state, ("generator",))
+        check_random("the generator of the dropout", state["generator"], self.generator.device)
+
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self.generator.set_state(state["generator"])
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        self.check_state(state)
+        self.generator.set_state(state["generator"].cpu())
 
     def module(self) -> nn.Module:
         """The network as an `nn.Sequential` with a copy of these weights."""

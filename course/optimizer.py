@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .adopt import ALIVE
+from .adopt import adopters
 from .chains import Chain, build_chain
 from .errors import CourseError
 from .flat import Flat
@@ -77,7 +77,7 @@ class ChainOptimizer(torch.optim.Optimizer):
         names = group.get("param_names") or [f"{at}.{i}" for i in range(len(group["params"]))]
         named = dict(zip(names, group["params"], strict=True))
         for name, p in named.items():
-            if any(id(p) in other.flat.home for other in ALIVE):
+            if any(id(p) in other.flat.home for other in adopters()):
                 raise CourseError(
                     f"parameter {name!r} is adopted; one owner at a time; hand the chain to a "
                     "Trainer with the adopted module, or `del` that one"

@@ -1,16 +1,37 @@
-"""What a run needs to go on bit for bit: settings, weights, buffers, row order, generators."""
+"""What a run needs to go on bit for bit: settings, weights, buffers, row order, generators.
 
-import pickle
-from typing import Any
+A state is checked whole, in a draft of the trainer, before any of it is used. A file of it holds
+its digest, too, and takes the place of an earlier one only when it is complete.
+"""
+
+import copy
+import io
+import math
+from typing import Any, Self
 
 import torch
 
-from .chains import build_chain
+from .blocks import Dropout
+from .chains import Chain, build_chain
 from .errors import CourseError
-from .history import History
+from .files import write_bytes
 from .knobs import set_augment, set_label_noise
+from .states import (
+    MOST,
+    check_in,
+    check_list,
+    check_names,
+    check_same,
+    check_tensor,
+    check_type,
+    check_whole,
+    digest,
+    plain,
+    refusing,
+    shown,
+)
 
-ERRORS = (KeyError, TypeError, RuntimeError, AttributeError, ValueError, IndexError)
+RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batches")
 
 
 def signature(description):
@@ -31,10 +52,12 @@ class Saving:
     history: Any
     best: Any
     batch_size: Any
-    seed: Any
-    _check_batch: Any
     _init_chain: Any
+    seed: int
+    accumulate: int
+    threshold: float
     label_noise: float
+    step_count: int
 
     def settings(self) -> dict:
         """Where the knobs stand, as plain JSON values."""
@@ -52,7 +75,8 @@ class Saving:
     def snapshot(self) -> dict:
         """All that the next step depends on, copied; the history is not among it."""
         return {
-            "for": [self.data.name, signature(self.model.describe())],
+            "for": self._fitting(),
+            "seed": self.seed,
             "step": self.step_count,
             "settings": self.settings(),
             "theta": self.model.theta.clone(),
@@ -61,67 +85,157 @@ class Saving:
             "batches": self.batches.state_dict(),
         }
 
+    def _fitting(self) -> list:
+        """The data and the model that a state is for."""
+        return [self.data.source or self.data.name, signature(self.model.describe())]
+
     def restore(self, snapshot: dict) -> None:
-        """Go back to a snapshot; the history is cut off there. One that does not fit raises."""
-        mine = [self.data.name, signature(self.model.describe())]
-        if list(snapshot["for"]) != mine:
-            raise CourseError(
-                f"the state is for {snapshot['for']}, this trainer is {mine}; build that first"
-            )
-        if snapshot["theta"].shape != self.model.theta.shape:
-            raise CourseError(f"the state has {len(snapshot['theta'])} weights, the model "
-                              f"{len(self.model.theta)}; build the same model first")  # fmt: skip
-        settings = snapshot["settings"]
-        chain = build_chain(settings["chain"])
-        self._init_chain(chain)
-        chain.load_state(snapshot["transforms"])
-        self.batches.resize(self._check_batch(settings["batch_size"]), self.model)
-        self.batches.load_state_dict(snapshot["batches"])
-        set_augment(self, settings["augment"])
-        if settings["label_noise"] != self.label_noise:
-            set_label_noise(self, settings["label_noise"])
-        self.model.theta.copy_(snapshot["theta"])
-        self.model.load_state(snapshot["model"])
-        for layer, p in zip(self.model.dropouts(), settings["dropouts"], strict=True):
-            layer.p = p
-        self.chain = chain
-        self.accumulate, self.threshold = settings["accumulate"], settings["threshold"]
-        self.step_count = int(snapshot["step"])
+        """Go back to a snapshot; the history is cut off there.
+
+        One that does not fit, or that is of a later step than the history knows, raises
+        `CourseError`; nothing changes.
+        """
+        with refusing():
+            run = plain(snapshot)
+            draft = self._draft(run)
+            known = len(self.history.numbers())
+            if known < draft.step_count:
+                raise CourseError(
+                    f"the snapshot is of step {draft.step_count}, the history knows {known}; "
+                    f"allowed: a step in [0, {known}]; use load_state_dict for a later one"
+                )
+        self._become(draft, run)
         self.history.cut(self.step_count)
 
     def state_dict(self) -> dict:
         """Everything a bit-identical continuation needs. Copies, so it stays as it is."""
-        best = None if self.best is None else list(self.best)
-        return {"run": self.snapshot(), "history": self.history.state_dict(), "best": best}
+        best = None if self.best is None else [*self.best[:2], self.best[2].clone()]
+        history = self.history.state_dict(self.step_count)
+        return {"run": self.snapshot(), "history": history, "best": best}
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to a saved state. A state that does not fit raises; nothing changes."""
-        before = self.state_dict()
-        try:
-            self._load(state)
-        except ERRORS as error:
-            self._load(before)
-            if isinstance(error, CourseError):
-                raise
-            raise CourseError(f"the state is not a Trainer's ({error!r}); save one anew") from error
+        with refusing():
+            state = check_names("the whole", plain(state), ("run", "history", "best"))
+            draft = self._draft(state["run"])
+            device = self.model.theta.device
+            draft.history = self.history.revived(state["history"], draft.step_count, device)
+            draft.best = self._checked_best(state["best"])
+        self._become(draft, state["run"])
 
-    def _load(self, state: dict) -> None:
-        history = History(self.model.theta.device, self.model.theta.dtype)
-        history.load_state_dict(state["history"])
-        self.restore(state["run"])
-        self.history, self.best = history, state["best"]
+    # ---- checking, then changing ----------------------------------------------------------
+
+    def _draft(self, run) -> Self:
+        """A copy of this trainer as `run` says; the model, which both share, is only checked."""
+        check_names("the run", run, RUN)
+        self._check_fits(run["for"])
+        check_tensor("theta", run["theta"], self.model.theta)
+        self.model.check_state(run["model"])
+        settings = check_names("the settings", run["settings"], self.settings())
+        layers = self.model.dropouts()
+        dropouts = check_list("the dropouts", settings["dropouts"], len(layers))
+        for layer, p in zip(layers, dropouts, strict=True):
+            check_in("dropout", p, 0, 1, open_high=isinstance(layer, Dropout))  # torch's takes 1
+
+        draft = copy.copy(self)
+        draft.step_count = check_whole("step", run["step"], 0, MOST)
+        draft.seed = check_whole("seed", run["seed"], 0, 2**63 - 1)
+        size = check_whole("batch_size", settings["batch_size"], 1, len(self.data.y_train))
+        draft.accumulate = check_whole("accumulate", settings["accumulate"], 1, size)
+        draft.threshold = check_in("threshold", settings["threshold"], 0, math.inf, open_low=True)
+        draft.chain = self._revived_chain(settings["chain"], run["transforms"], draft.step_count)
+        draft.batches = self.batches.revived(run["batches"], size, self.model)
+        set_augment(draft, check_list("augment", settings["augment"]))
+        check_same("augment", settings["augment"], plain(draft.settings()["augment"]))
+        noise = check_in("label_noise", settings["label_noise"], 0, 1)
+        labels_differ = (noise, draft.seed) != (self.label_noise, self.seed)
+        if labels_differ and (noise or self.label_noise):
+            set_label_noise(draft, noise)
+        return draft
+
+    def _check_fits(self, given) -> None:
+        mine = plain(self._fitting())
+        pairs = zip(("data", "a model"), check_list("its kind", given, 2), mine, strict=True)
+        for word, theirs, own in pairs:
+            if digest(theirs) != digest(own):
+                raise CourseError(
+                    f"the state is for {word} {shown(theirs)}; this trainer has {shown(own)}; "
+                    "build a trainer with that first"
+                )
+
+    def _revived_chain(self, description, buffers, step: int) -> Chain:
+        for entry in check_list("the chain", description):
+            check_type("a transform", entry, dict, "its description")
+        check_list("the buffers", buffers, len(description) + 1)
+        chain = build_chain(description)
+        check_same("the chain", description, plain(chain.describe()))
+        self._init_chain(chain)
+        chain.load_state(buffers)
+        # a step that was interrupted has been counted by the chain alone
+        check_whole("the chain's step", chain.step, step, MOST)
+        return chain
+
+    def _checked_best(self, best) -> list | None:
+        if best is None:
+            return None
+        step, loss, theta = check_list("the best", best, 3)
+        check_whole("the best step", step, 0, MOST)
+        check_type("the best loss", loss, float, "a float")
+        mine = self.model.theta
+        return [step, loss, check_tensor("the best theta", theta, mine).to(mine.device, copy=True)]
+
+    def _become(self, draft: Self, run: dict) -> None:
+        """Nothing fails from here on."""
+        self.__dict__ = draft.__dict__
+        self.model.theta.copy_(run["theta"])
+        self.model.load_state(run["model"])
+        for layer, p in zip(self.model.dropouts(), run["settings"]["dropouts"], strict=True):
+            layer.p = p
+
+    # ---- files ----------------------------------------------------------------------------
 
     def save(self, path) -> None:
-        torch.save(self.state_dict(), path)
+        """Write the state to a file, whole or not at all: an earlier one stays until then.
+
+        Raises `CourseError` where the file cannot be written.
+        """
+        state = plain(self.state_dict())
+        content = io.BytesIO()
+        torch.save({"digest": digest(state), "state": state}, content)
+        try:
+            write_bytes(content.getvalue(), path)
+        except (OSError, TypeError, ValueError) as error:  # the last two: not a path
+            raise CourseError(
+                f"the state cannot be saved as {shown(path)} ({error}); allowed: a file in a "
+                "folder that exists, may be written to and has room; make room or choose another "
+                "(a file that was there is as it was)"
+            ) from error
 
     def load(self, path) -> None:
-        """Load what `save` wrote. A missing or corrupt file raises `CourseError`."""
+        """Load what `save` wrote.
+
+        Raises `CourseError` for a file that is missing, damaged or not a state of this trainer's
+        kind; nothing changes then.
+        """
         try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
+            content = torch.load(path, weights_only=True, map_location="cpu")
         except FileNotFoundError:
             raise CourseError(f"there is no state file {str(path)!r}; save one first") from None
-        except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
+        except Exception as error:  # a damaged file can fail in any way
             raise CourseError(
-                f"{str(path)!r} is not a readable state file ({type(error).__name__}); save it anew"
+                f"{str(path)!r} is not a readable state file ({type(error).__name__}); load "
+                "another copy, or save it anew"
             ) from error
-        self.load_state_dict(state)
+        if not isinstance(content, dict) or content.keys() != {"digest", "state"}:
+            raise CourseError(
+                f"{str(path)!r} holds no state with a digest, by which damage would be noticed; "
+                "allowed: a file that Trainer.save of this release wrote; save it anew"
+            )
+        with refusing():
+            intact = digest(plain(content["state"])) == content["digest"]
+        if not intact:
+            raise CourseError(
+                f"{str(path)!r} is damaged: its content and its digest differ; load another copy, "
+                "or save it anew"
+            )
+        self.load_state_dict(content["state"])

@@ -114,8 +114,8 @@ class Timeline:
     def _restore(self, step: int) -> None:
         t, branch = self.trainer, self.current
         start = max(s for s in branch.snapshots if s <= step)
-        t.restore(branch.snapshots[start])
         t.history.rewrite(branch.numbers[:start], [c for c in branch.knobs if c[0] < start])
+        t.restore(branch.snapshots[start])
         replay(t, [c for c in branch.knobs if c[0] < step], step)
 
     def switch(self, index: int) -> None:
