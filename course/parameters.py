@@ -43,7 +43,7 @@ def _check_whole(name: str, value: object, span: tuple[int, int], remedy: str) -
 
 
 def _check_one_of(name: str, value: object, allowed, remedy: str) -> None:
-    if not isinstance(value, str) or value not in allowed:
+    if value not in allowed:
         words = ", ".join(map(repr, allowed))
         raise CourseError(f"{name} = {_brief(value)} does not fit; allowed: {words}; {remedy}")
 
