@@ -43,6 +43,7 @@ from course import (
     chain,
     load_data,
 )
+from course.chains import LARGEST
 from course.states import digest, plain
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits as POSIX has them")
@@ -247,11 +248,6 @@ def whole(value, low, high):
     return type(value) is int and low <= value <= high
 
 
-def item(value):
-    """A tensor () may stand for a number in a schedule."""
-    return value.item() if isinstance(value, torch.Tensor) and value.shape == () else value
-
-
 def number(value, low, high):
     if type(value) not in (int, float) or not low <= value <= high:
         return False
@@ -300,12 +296,12 @@ def legal(path, value, leaf, state) -> bool:
         case ["run", "settings", "chain", _, "lr"]:
             return type(value) is float and 0 <= value < math.inf
         case ["run", "settings", "chain", _, "lr", "peak" | "end"]:
-            return number(item(value), 0, 1e308)
+            return type(value) is float and 0 <= value <= LARGEST
         case ["run", "settings", "chain", _, "lr", "steps" | "warmup" as name]:
             schedule = next(d["lr"] for d in settings["chain"] if "lr" in d)
             low, high = (1, 10**12) if name == "steps" else (0, schedule["steps"])
             low = max(low, schedule["warmup"] if name == "steps" else 0)
-            return number(item(value), low, high) and value % 1 == 0
+            return whole(value, low, high)
         case ["run", "settings", "chain", _, "c" | "eps" | "lam" | "iterations" as name]:
             open_low = name == "c" or leaf == 0.5  # the clip by value
             low, high = {"iterations": (1, 10**4)}.get(name, (0, math.inf))
