@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course import CourseError, progress
@@ -200,6 +200,7 @@ near_entry = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=50, deadline=None)  # each writes three files
 @given(st.lists(json_like | near_entry), json_like)
 def test_no_file_raises_anything_and_none_of_it_is_lost(tmp_path_factory, items, schema):
     path = tmp_path_factory.mktemp("home") / "progress.json"
@@ -323,6 +324,7 @@ def test_a_result_that_is_no_number_counts_against_an_interval_and_not_as_a_fact
     assert miss(5e-324, 1.7e308) == math.inf, "the quotient is no float"
 
 
+@settings(deadline=None)
 @given(json_like, json_like)
 @example([[-1e308, 1.0], [1.7e308, 1.0]], [[0.0, 1.0], [1e308, 2.0]])
 @example([1e308, -1e308], 1e308)
@@ -352,12 +354,14 @@ def test_misses_of_anything_are_a_number_none_or_a_refusal(guess, result):
 finite = st.floats(-1e6, 1e6)
 
 
+@settings(deadline=None)
 @given(finite, finite, finite)
 def test_an_interval_holds_where_the_result_lies_in_it(a, b, result):
     assert (miss((a, b), result) == 0) == (min(a, b) <= result <= max(a, b))
     assert miss((a, b), result) == miss((b, a), result)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e6), st.floats(1e-3, 1e3))
 def test_a_factor_is_one(result, factor):
     expected = max(factor, 1 / factor)
