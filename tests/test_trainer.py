@@ -1,6 +1,5 @@
 """The trainer: knobs, saving, evaluation, bad input. The referee is plain PyTorch."""
 
-import copy
 import json
 
 import numpy as np
@@ -83,40 +82,6 @@ def test_looking_does_not_change_the_run():
             watched.history.loss,
         )
     assert torch.equal(watched.model.theta, alone.model.theta)
-
-
-def test_saving_and_resuming_is_bit_identical(tmp_path):
-    whole, first = make(), train(make(), 70)
-    first.set("lr", 0.1)
-    first.set("clip", "value")
-    first.save(tmp_path / "state.pt")
-    train(first, 70)
-    resumed = make()
-    resumed.load(tmp_path / "state.pt")
-    train(resumed, 70)
-    assert torch.equal(resumed.model.theta, first.model.theta)
-    assert np.array_equal(resumed.history.numbers(), first.history.numbers())
-    assert resumed.history.knobs == first.history.knobs == [(70, "lr", 0.1), (70, "clip", "value")]
-    assert resumed.knobs() == first.knobs()
-    assert not torch.equal(whole.model.theta, first.model.theta)
-
-
-def test_a_corrupt_missing_or_foreign_state_is_refused_and_nothing_is_lost(tmp_path):
-    trainer = train(make(), 5)
-    before = copy.deepcopy(trainer.state_dict())
-    (tmp_path / "corrupt.pt").write_bytes(b"not a state")
-    torch.save({"recipe": {}}, tmp_path / "foreign.pt")
-    train(make("moons"), 1).save(tmp_path / "moons.pt")
-    trainer.save(tmp_path / "cut.pt")
-    whole = (tmp_path / "cut.pt").read_bytes()
-    (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
-    for name in ("corrupt.pt", "missing.pt", "foreign.pt", "moons.pt", "cut.pt"):
-        with pytest.raises(CourseError):
-            trainer.load(tmp_path / name)
-    after = trainer.state_dict()
-    assert torch.equal(before["run"]["theta"], after["run"]["theta"])
-    assert before["run"]["settings"] == after["run"]["settings"]
-    train(trainer, 5)
 
 
 def test_knobs_are_recorded_and_keep_momentum():
