@@ -124,7 +124,7 @@ def test_the_readme_quotes_the_measurements_as_they_are():
         for line in path.read_text().splitlines():
             cells = [cell.strip() for cell in line.strip("|").split("|")]
             if re.fullmatch(r"\d+(-\d+)+", cells[0]):
-                yield tuple(cells[:2]), [cell.split()[0] for cell in cells[2:]]
+                yield tuple(cells[:2]), [cell.partition(" (")[0] for cell in cells[2:]]
 
     results = ROOT / "tests/benchmarks/results.md"
     steps = {key: cells for key, cells in tables(results) if len(cells) == 9}
@@ -132,6 +132,12 @@ def test_the_readme_quotes_the_measurements_as_they_are():
     assert quoted.keys() == steps.keys() and len(quoted) == 7
     for key, cells in quoted.items():
         assert cells == [steps[key][i] for i in (2, 5, 7)], key
+        assert all(re.fullmatch(r"\d\.\d\d \[\d\.\d\d–\d\.\d\d\]", cell) for cell in cells)
+    section = re.search(r"## One training step\n.*?(?=\n## |\Z)", results.read_text(), re.S)
+    (machine,) = [line for line in section.group().splitlines() if "cores of which" in line]
+    for word in ("model", "torch", "numpy", "jax"):
+        assert re.search(rf"{word} \d", machine)
+    assert machine in (ROOT / "README.md").read_text().replace("\n", " ")
 
 
 def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():

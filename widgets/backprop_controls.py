@@ -1,5 +1,6 @@
 """The panel of a BackpropLab: buttons, the rate, the document's gradient, the drawing."""
 
+import contextlib
 import html
 import math
 import time
@@ -85,7 +86,9 @@ class Controls:
     def heard(self, content: dict) -> None:
         """A number typed into the drawing: {kind: "edit", name, value}, the value as text."""
         if content.get("kind") == "edit":
-            typed = str(content.get("value", "")).replace("−", "-").strip()
+            typed: object = str(content.get("value", "")).replace("−", "-").strip()
+            with contextlib.suppress(ValueError):  # the network says what is wrong with a word
+                typed = float(str(typed))
             self._try(lambda: self.lab._set(str(content.get("name", "")), typed))
 
     def _try(self, action):

@@ -8,7 +8,15 @@ import importlib.util
 import math
 import warnings
 
-from report import interleaved, microseconds, one_core, publish, ratio, verdict
+from report import (
+    against,
+    interleaved,
+    microseconds,
+    one_core,
+    publish,
+    ratio,
+    with_spread,
+)
 
 one_core()
 import numpy as np  # noqa: E402
@@ -188,17 +196,21 @@ def main():
             warnings.simplefilter("ignore")
             times = interleaved(candidates)
         mine, base = times["ours"], times["eager"]
-        by_peer = [f"{ratio(mine, times[k]):.2f}" for k in ("foreach", "fused", "compile", "numpy")]
-        jax_ratio = ratio(mine, times["jax"]) if has_jax else math.nan
-        jax = verdict(jax_ratio, JAX_TARGET) if batch >= 128 else f"{jax_ratio:.2f}"
+        by_peer = [with_spread(mine, times[k]) for k in ("foreach", "fused", "compile", "numpy")]
+        jax = "not installed"
+        if has_jax:
+            jax = with_spread(mine, times["jax"])
+            jax += f" {against(ratio(mine, times['jax']), JAX_TARGET)}" if batch >= 128 else ""
+        eagerly = f"{with_spread(mine, base)} {against(ratio(mine, base), target)}"
         rows.append([
             "-".join(map(str, sizes)), str(batch), microseconds(mine), microseconds(base),
-            verdict(ratio(mine, base), target), *by_peer, jax if has_jax else "not installed",
+            eagerly, *by_peer, jax,
             f"{ratio(times['products'], mine):.0%}",
         ])  # fmt: skip
     text = (
-        "Our step's time divided by a peer's; target in brackets. Last column: the share of our\n"
-        "step that is matrix products, which nothing can do without."
+        "Our step's time divided by a peer's: the median of the rounds, the half of them in the\n"
+        "middle, the target. Last column: the share of our step that is matrix products, which\n"
+        "nothing can do without."
     )
     header = ["network", "batch", "ours µs", "eager µs", "÷ eager", "÷ foreach", "÷ fused",
               "÷ compile", "÷ numpy", "÷ JAX jit", "products"]  # fmt: skip

@@ -8,8 +8,10 @@ import os
 import platform
 import re
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -47,15 +49,28 @@ def ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
+def with_spread(ours: list[float], theirs: list[float]) -> str:
+    """'0.19 [0.18–0.21]': the median of the rounds' ratios, and between which half of them lie."""
+    low, middle, high = statistics.quantiles(
+        (a / b for a, b in zip(ours, theirs, strict=True)), n=4
+    )
+    return f"{middle:.2f} [{low:.2f}–{high:.2f}]"
+
+
 def microseconds(times: list[float]) -> str:
     return f"{statistics.median(times) * 1e6:,.0f}"
 
 
 def verdict(value: float, target: float, at_most: bool = True) -> str:
     """'0.20 (≤ 0.25)', marked where the target is missed."""
+    return f"{value:.2f} {against(value, target, at_most)}"
+
+
+def against(value: float, target: float, at_most: bool = True) -> str:
+    """'(≤ 0.25)', marked where the target is missed."""
     held = value <= target if at_most else value >= target
     sign = "≤" if at_most else "≥"
-    return f"{value:.2f} ({sign} {target:g}{'' if held else ', missed'})"
+    return f"({sign} {target:g}{'' if held else ', missed'})"
 
 
 def publish(title: str, text: str, header: list[str], rows: list[list[str]]) -> None:
@@ -69,7 +84,24 @@ def publish(title: str, text: str, header: list[str], rows: list[list[str]]) -> 
 
 
 def machine() -> str:
+    """Processor, cores and versions, without which no figure means anything."""
     import torch
 
-    cores = os.cpu_count()
-    return f"{platform.machine()}, {cores} cores of which one is used, torch {torch.__version__}"
+    words = ["torch", "numpy", *(["jax"] if "jax" in sys.modules else [])]
+    versions = ", ".join(f"{name} {version(name)}" for name in words)
+    kernels = torch.backends.cpu.get_cpu_capability()
+    return f"{processor()} ({kernels}), {os.cpu_count()} cores of which one is used; {versions}"
+
+
+def processor() -> str:
+    """As the system names it, with family and model where it says so."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    about = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        about.setdefault(key.strip(), value.strip())
+    name = about.get("model name", platform.machine())
+    return f"{name}, family {about.get('cpu family', '?')}, model {about.get('model', '?')}"
