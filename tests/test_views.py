@@ -26,7 +26,8 @@ from course import (
 from course.recipe import run_recipe
 from widgets import DescentLab, TrainingLab, instruments, looking, runner
 from widgets.front_end import LABS, SHOWN
-from widgets.instruments import INSTRUMENTS, Instrument
+from widgets.instruments import INSTRUMENTS, Instrument, histogram, layers_of
+from widgets.view import View
 
 
 @pytest.fixture(autouse=True)
@@ -59,10 +60,17 @@ def with_dropout() -> Trainer:
     return Trainer(model, load_data("digits"), chain(Momentum(0.9), Descend(0.1)))
 
 
+class Scaling(nn.Module):
+    """Writes into its input, as a careless forward may."""
+
+    def forward(self, x):
+        return x.mul_(0.9)
+
+
 def adopted() -> Trainer:
     """Dropout, buffers that move in every forward, and a first layer that writes into its input."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Tanh(),
+    net = nn.Sequential(Scaling(), nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Tanh(),
                         nn.Dropout(0.3), nn.Linear(8, 2))  # fmt: skip
     return Trainer(adopt(net), load_data("moons"), chain(Momentum(0.9), Descend(0.1)))
 
@@ -323,6 +331,24 @@ def test_an_instrument_that_writes_or_fails_changes_nothing_and_training_goes_on
     assert same(plain, lab.trainer) and vandal.threads
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_copy_that_an_instrument_sees_is_what_the_run_is(kind):
+    lab = TrainingLab(KINDS[kind](), instruments=("gradients", "weights"), interactive=False)
+    lab.run(7)
+    live = lab.trainer.model
+    seen = View(lab).model
+    assert torch.equal(seen.theta, live.theta) and torch.equal(seen.grad, live.grad)
+    assert leaves(seen.state()) == leaves(live.state()) and live.grad.any()
+    names = [name for name, _ in layers_of(live.grad, live)]
+    panel = lab.picture()["panels"][0]
+    assert [row[0] for row in panel["rows"]] == names
+    for row, (name, g) in zip(panel["rows"], layers_of(live.grad, live), strict=True):
+        assert row == histogram(name, g)[1]
+    x = lab.trainer.data.x_test[:5]
+    assert torch.equal(View(lab).predict(x), live.predict(x))
+    assert View(lab).evaluate("test") == lab.trainer.evaluate("test")
+
+
 def test_a_picture_shares_no_memory_with_the_run():
     lab = TrainingLab("sine", instruments=tuple(INSTRUMENTS), interactive=False).run(5)
     numbers, x = lab.trainer.history.numbers().copy(), lab.trainer.data.x_test.clone()
@@ -422,6 +448,15 @@ def test_what_is_asked_and_turned_while_the_thread_comes_to_its_end_is_not_lost(
     hand.join(120)
     assert not hand.is_alive()
     assert [value for _, _, value in lab.trainer.history.knobs] == turned
+
+
+def test_a_knob_turned_just_before_the_end_is_turned():
+    lab = TrainingLab("moons", interactive=False)
+    for i in range(1, 41):
+        lab.play()
+        lab.set("l2", i / 1000)
+        lab.runner.stop()
+        assert lab.trainer.history.knobs[-1][2] == i / 1000
 
 
 def test_a_reader_that_fails_or_is_interrupted_gets_its_own_error(monkeypatch):
