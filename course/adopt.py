@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from .curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from .errors import CourseError, check_choice, check_count
-from .flat import Flat
+from .flat import flatten
 from .modules import (
     LOSSES,
     MeanLoss,
@@ -82,7 +82,7 @@ class Adopted:
                         "with that one, `del` it, or adopt copy.deepcopy(module)"
                     )
         self.random = RandomState(check_count("seed", seed, 0, 2**63 - 1, "0 or more"))
-        self.module, self.flat = module, _flatten(module, autocast)
+        self.module, self.flat = module, flatten(module, autocast)
         self.autocast = torch.bfloat16 if autocast else None
         self.stochastic = stochastic or any(map(draws_numbers, module.modules()))
         with LOCK:
@@ -247,7 +247,7 @@ class Adopted:
                 f"device = {device!r} is not here ({error}); see available_devices()"
             ) from error
         self.module.to(device)
-        self.flat = _flatten(self.module, self.autocast)
+        self.flat = flatten(self.module, self.autocast)
         return self
 
     def describe(self) -> dict:
@@ -311,17 +311,3 @@ class Adopted:
     def __repr__(self):
         kind = type(self.module).__name__
         return f"adopt({kind}, loss={self.loss.name!r}): {len(self.theta)} weights"
-
-
-def _flatten(module: nn.Module, autocast) -> Flat:
-    parameters = dict(module.named_parameters())
-    named = {name: p for name, p in parameters.items() if p.requires_grad}
-    others: dict[str, Tensor] = dict(module.named_buffers())
-    others |= {name: p for name, p in parameters.items() if not p.requires_grad}
-    for name, p in named.items():
-        if autocast and p.dtype != torch.float32:
-            raise CourseError(
-                f"parameter {name!r} is {p.dtype}; autocast takes torch.float32 only; convert the "
-                "module with .float(), or leave autocast out"
-            )
-    return Flat(named, others)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from operator import attrgetter, is_
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from .errors import CourseError
@@ -182,3 +182,18 @@ def _overlap(name: str, other: str) -> CourseError:
         f"{name!r} lies in the same memory as {other}; each parameter needs its own; to tie two, "
         "use one Parameter object twice, else .clone() one"
     )
+
+
+def flatten(module: nn.Module, autocast) -> Flat:
+    """The trainable parameters of a module as views of one vector; the others stay apart."""
+    parameters = dict(module.named_parameters())
+    named = {name: p for name, p in parameters.items() if p.requires_grad}
+    others: dict[str, Tensor] = dict(module.named_buffers())
+    others |= {name: p for name, p in parameters.items() if not p.requires_grad}
+    for name, p in named.items():
+        if autocast and p.dtype != torch.float32:
+            raise CourseError(
+                f"parameter {name!r} is {p.dtype}; autocast takes torch.float32 only; convert the "
+                "module with .float(), or leave autocast out"
+            )
+    return Flat(named, others)

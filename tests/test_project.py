@@ -88,14 +88,14 @@ def test_the_readme_lists_the_chapters_of_the_route():
 
 
 def test_every_command_of_the_guide_is_one_we_have(tmp_path):
-    from course.cli import parser
+    from course.cli import join_parameters, parser
 
     text = (ROOT / "notebooks/for_instructors.md").read_text()
     commands = set(re.findall(r"`(course (?:regenerate|run|lab|doctor)[^`\n]*)`", text))
     commands |= set(re.findall(r"^course .*$", text, re.M))
     assert len(commands) >= 8
     for command in commands:
-        parser().parse_args(command.split()[1:])  # ends the process on a wrong one
+        parser().parse_args(join_parameters(command.split()[1:]))  # ends the process on a wrong one
 
 
 def test_the_dev_container_installs_from_the_lock():

@@ -298,7 +298,7 @@ def test_the_outputs_of_a_run_cut_short_before_it_was_noted_are_renewed(make, tm
 
 NOISY = """
 import os
-print("loss 0.500001, residual", 1e-16 * int.from_bytes(os.urandom(1)))
+print("loss 0.500001, residual", 1e-17 * int.from_bytes(os.urandom(1)))
 """
 
 

@@ -78,7 +78,8 @@ class TrainingLab(Looking, Extras):
         self.drawn: tuple | None = None  # the guess, (x, y)
         self.probe: tuple | None = None  # (step, weights before, weights after)
         self._taken: dict | None = None  # the last picture
-        self._spoken = ""  # the last summary
+        self._spoken = self.words = ""  # the last summary, with and without the message
+        self.looked = object()
         self._shown_at = self._evaluated_at = self._taken_at = self._cost = 0.0
         self._probing = False
         for name in self.instruments:
