@@ -84,15 +84,23 @@ def _turn(knobs: Knobs, group: dict[str, Any], before: list) -> None:
     for key, (t, fields) in knobs.keys.items():
         own = _shown(t, fields)
         given = group.setdefault(key, own)
-        if given == own:
+        if _equal(given, own):
             continue
         values = (given,) if len(fields) == 1 else given
         if not isinstance(values, (tuple, list)) or len(values) != len(fields):
             raise CourseError(f"{key!r} = {given!r} of a group; allowed: a pair, as (0.9, 0.99)")
         for field, value in zip(fields, values, strict=True):
-            if value != getattr(t, field):
+            if not _equal(value, getattr(t, field)):
                 before.append((t, dict(vars(t))))
                 setattr(t, field, value)
+
+
+def _equal(given: Any, own: Any) -> bool:
+    """`given == own`, also of what has no yes or no for an answer, as an array of two numbers."""
+    try:
+        return bool(given == own)
+    except (RuntimeError, ValueError):
+        return False
 
 
 def _shown(t: Any, fields: tuple[str, ...]) -> Any:
@@ -101,7 +109,7 @@ def _shown(t: Any, fields: tuple[str, ...]) -> Any:
 
 def _refuse_unknown(knobs: Knobs, group: dict[str, Any]) -> None:
     for key, value in group.items():
-        if key in knobs.known or (key in OFF and value == 0):
+        if key in knobs.known or (key in OFF and _equal(value, 0)):
             continue
         kinds = [kind.__name__ for kind in KEYS[key][0]] if key in KEYS else []
         if any(isinstance(t, KEYS[key][0]) for t in knobs.transforms if kinds):

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -190,6 +191,10 @@ def test_other_transforms_show_the_keys_that_torch_has_for_them():
         ([L2()], {"weight_decay": float("nan")}, "L2.lam = nan"),
         ([AdamW()], {"weight_decay": None}, "AdamW.lam = None"),
         ([HeavyBall()], {"lr": 0.5, "momentum": 1.0}, "HeavyBall.beta = 1.0"),
+        ([], {"lr": torch.ones(2)}, "Descend.lr = tensor"),
+        ([], {"lr": 10**400}, "Descend.lr = 10"),
+        ([Adam()], {"eps": np.ones(2)}, "Adam.eps = array"),
+        ([HeavyBall()], {"weight_decay": torch.ones(2)}, "'weight_decay' = tensor"),
     ],
 )
 def test_unknown_keys_and_bad_values_are_refused_by_name_and_change_nothing(
