@@ -1,10 +1,12 @@
 """A file is replaced whole or not at all."""
 
 import os
+import stat
 import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
 from course.files import replacing, write_bytes
@@ -26,6 +28,24 @@ def test_an_error_leaves_the_old_content_and_no_litter(tmp_path):
         raise KeyError
     assert (tmp_path / "file").read_bytes() == b"one"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@posix
+def test_content_then_name_are_on_the_disk_when_it_returns(tmp_path, monkeypatch):
+    """As a loss of power asks for; what cannot be tried here is the loss of power."""
+    done, sync, replace = [], os.fsync, os.replace
+
+    def fsync(number):
+        there = os.fstat(number)
+        done.append("folder" if stat.S_ISDIR(there.st_mode) else there.st_size)
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+    before = set(psutil.Process().open_files()), psutil.Process().num_fds()
+    write_bytes(b"four", tmp_path / "file")
+    assert done == [4, "replace", "folder"]
+    assert (set(psutil.Process().open_files()), psutil.Process().num_fds()) == before
 
 
 @posix

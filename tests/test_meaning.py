@@ -165,6 +165,34 @@ def test_another_curve_is_another_picture(plain, options):
     assert not same_picture(plain, other) and not same_picture(other, plain)
 
 
+def line(row, height=60, colour="black"):
+    """A white picture with one horizontal line."""
+    picture = Image.new("RGB", (200, height), "white")
+    picture.paste(colour, (20, row, 180, row + 1))
+    out = io.BytesIO()
+    picture.save(out, "png")
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def test_a_line_may_be_three_pixels_elsewhere_and_a_shade_darker():
+    assert same_picture(line(30), line(33)) and not same_picture(line(30), line(34))
+    assert same_picture(line(30), line(30, colour=(32, 32, 32)))
+    assert not same_picture(line(30), line(30, colour=(33, 33, 33)))
+    assert same_picture(line(30), line(30, height=63)) and same_picture(line(30, 63), line(30))
+    assert not same_picture(line(30), line(30, height=64))
+
+
+def test_a_picture_as_an_output_of_its_own_counts(plain):
+    outputs = [new_output("display_data", {"image/png": p}) for p in (plain, png(scale=1.2))]
+    assert output_difference(outputs[0], outputs[0].copy()) is None
+    assert output_difference(*outputs) == "image/png is another picture"
+    assert output_difference(*outputs, tolerance=0.3) is None
+
+
+def test_residuals_are_a_class_only_where_a_rounding_unit_is_named():
+    assert not same("1e-3", "5e-3") and same("1e-3", "5e-3", eps=1e-4)
+
+
 def test_a_chaotic_picture_has_more_room(plain):
     assert same_picture(plain, png(scale=1.1), tolerance=0.1)
     assert not same_picture(plain, png(scale=0.4), tolerance=0.1)
