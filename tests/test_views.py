@@ -493,3 +493,38 @@ def test_an_evaluation_or_a_bet_that_fails_does_not_stop_the_training(tmp_path):
     wait(lambda: "update the course" in lab.message)
     steps = lab.trainer.step_count
     wait(lambda: lab.trainer.step_count > steps)
+
+
+class Work:
+    """A runner's work: one step, then two knobs come while the thread is about to end."""
+
+    def __init__(self, again):
+        self.runner = runner.Runner(self.step, self.apply, self.between, self.failed)
+        self.again, self.applied = again, []
+
+    def step(self):
+        self.runner.stopping.set()
+
+    def apply(self, knob, value):
+        self.applied.append(knob)
+        if knob in ("a", "b"):
+            self.again(self.runner)
+
+    def between(self):
+        for knob in "ab":
+            self.runner._queue.put((knob, 1))
+
+    def failed(self, error):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "again", [lambda r: r.ask(lambda: 3), lambda r: r.turn("more", 1)], ids=["asks", "turns"]
+)
+def test_a_knob_whose_turning_asks_or_turns_again_keeps_no_one_waiting(again):
+    work = Work(again)
+    work.runner.start()
+    work.runner._thread.join(20)
+    assert not work.runner._thread.is_alive()
+    assert sorted(set(work.applied) - {"more"}) == ["a", "b"] and work.applied[0] == "a"
+    assert work.runner.ask(lambda: 7) == 7

@@ -29,6 +29,18 @@ LOOK = 0.05  # seconds between two looks at who may answer
 T = TypeVar("T")
 
 
+def waiting(line: queue.SimpleQueue) -> Iterator[Any]:
+    """What stands in line now, one by one.
+
+    Dealing with one may serve those behind it, so the line can be shorter than it was.
+    """
+    for _ in range(line.qsize()):
+        try:
+            yield line.get_nowait()
+        except queue.Empty:
+            return
+
+
 class Busy(CourseError):
     """The step in progress takes longer than one who asked would wait."""
 
@@ -153,8 +165,7 @@ class Runner:
         Who asks again at once waits for the next step: readers must not keep a run from going on.
         """
         self._drain()
-        for _ in range(self._asked.qsize()):
-            future, action = self._asked.get()
+        for future, action in waiting(self._asked):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(action())
@@ -165,15 +176,15 @@ class Runner:
 
     def _drain(self) -> None:
         apply = self._methods[1]()
-        for _ in range(self._queue.qsize() if apply else 0):
-            apply(*self._queue.get())
+        for knob, value in waiting(self._queue) if apply else ():
+            apply(knob, value)
 
     def _loop(self) -> None:
         try:
             self._train()
         finally:
             self._over = True  # from here on whoever asks stands in for this thread
-            with TURN:
+            with TURN, self.held():
                 self._serve()  # what came while the thread came to its end
 
     def _train(self) -> None:
