@@ -6,9 +6,8 @@ A guess is a choice (a word, True or False), a number, an interval (low, high), 
 
 import contextlib
 import math
-import reprlib
 
-from .errors import CourseError
+from .errors import CourseError, shown
 
 DIGITS = 300  # a whole number with more is no float, and Python reads none with thousands
 
@@ -32,13 +31,6 @@ def plain(value, depth: int = 4):
     raise CourseError(
         f"{shown(value)} cannot be noted; allowed: numbers, words, yes or no, and lists of them"
     )
-
-
-def shown(value) -> str:
-    try:
-        return reprlib.repr(value)[:60]
-    except Exception:  # a number too long to write, an object that cannot
-        return f"a {type(value).__name__}"
 
 
 def number_in(value) -> float | None:

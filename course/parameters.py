@@ -8,9 +8,7 @@ Within the ranges below every chapter runs to its end. Below 20 steps some curve
 point: they are sampled every tenth step, or are means of ten.
 """
 
-import reprlib
-
-from .errors import CourseError
+from .errors import CourseError, shown
 from .recipe import load_recipe
 from .trainer import available_devices
 
@@ -37,7 +35,7 @@ def _check_whole(name: str, value: object, span: tuple[int, int], remedy: str) -
     low, high = span
     if type(value) is not int or not low <= value <= high:
         raise CourseError(
-            f"{name} = {_brief(value)} does not fit; allowed: a whole number from {low} to "
+            f"{name} = {shown(value)} does not fit; allowed: a whole number from {low} to "
             f"{high:,}; {remedy}"
         )
 
@@ -45,7 +43,7 @@ def _check_whole(name: str, value: object, span: tuple[int, int], remedy: str) -
 def _check_one_of(name: str, value: object, allowed, remedy: str) -> None:
     if value not in allowed:
         words = ", ".join(map(repr, allowed))
-        raise CourseError(f"{name} = {_brief(value)} does not fit; allowed: {words}; {remedy}")
+        raise CourseError(f"{name} = {shown(value)} does not fit; allowed: {words}; {remedy}")
 
 
 def _check_recipe(recipe: object) -> None:
@@ -56,13 +54,6 @@ def _check_recipe(recipe: object) -> None:
             load_recipe(recipe)
     except CourseError as error:
         raise CourseError(
-            f"recipe = {_brief(recipe)} does not fit: {error}; allowed: a file that a lab saved, "
+            f"recipe = {shown(recipe)} does not fit: {error}; allowed: a file that a lab saved, "
             "by its full path or seen from the chapter's folder, or ''"
         ) from None
-
-
-def _brief(value: object) -> str:
-    """A value in one short line. Python itself refuses to print whole numbers of 4,300 digits."""
-    if isinstance(value, int) and abs(value) >= 10**20:
-        return "a number of more than 20 digits"
-    return reprlib.repr(value)

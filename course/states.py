@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from numbers import Integral, Real
-from reprlib import Repr
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .errors import CourseError
+from .errors import shown as brief
 
 MOST = 10**12  # steps, epochs
 DEPTH = 20  # a state of ours is some 8 deep,
@@ -29,9 +29,6 @@ LAYOUTS = (torch.strided, torch.sparse_coo, torch.sparse_csr)
 KINDS: dict[type, Any] = {  # and what becomes one, as numpy's numbers do; True is Integral, too
     bool: (bool, np.bool_), str: str, int: Integral, float: Real, type(None): (),
 }  # fmt: skip
-BRIEF = Repr()
-BRIEF.maxdict = BRIEF.maxlist = 8
-BRIEF.maxstring = BRIEF.maxother = 60
 
 
 def shown(value: object) -> str:
@@ -39,10 +36,7 @@ def shown(value: object) -> str:
     if isinstance(value, Tensor):
         sparse = "" if value.layout == torch.strided else f", {value.layout}"
         return f"a tensor {tuple(value.shape)} of {value.dtype}{sparse}"
-    try:
-        return BRIEF.repr(value)
-    except ValueError:  # Python does not print whole numbers of thousands of digits
-        return "a number of thousands of digits"
+    return brief(value)
 
 
 def refusal(name: str, value: object, allowed: str) -> CourseError:
