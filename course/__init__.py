@@ -8,12 +8,12 @@ from .adopt import adopt
 from .blocks import Dropout, LayerNorm, Residual
 from .chains import chain
 from .check import Exercise, compare, gradient_check
-from .data import Dataset, load_data
+from .data.dataset import Dataset, load_data
+from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
 from .errors import CourseError
 from .layers import GELU, Linear, ReLU, Sigmoid, Tanh
 from .model import MLP, Network, build_network
 from .optimizer import as_optimizer
-from .preprocess import Augment, Noise, Rotate, Shift, standardise
 from .schedules import Cosine, Step, Warmup
 from .second_order import GaussNewton, Newton, NewtonCG
 from .trainer import Trainer, available_devices

@@ -8,8 +8,8 @@ from typing import Any
 from .adaptive import Adam, AdamW, Muon, RMSProp
 from .blocks import Dropout
 from .chains import Transform, build_chain
+from .data.preprocess import Augment, Noise, Rotate, Shift, build_augment
 from .errors import CourseError, check_choice, check_number, shown
-from .preprocess import Augment, Noise, Rotate, Shift, build_augment
 from .schedules import build_schedule
 from .second_order import GaussNewton, NewtonCG
 from .transforms import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .adaptive import Adam
 from .chains import chain
-from .data import load_data
+from .data.dataset import load_data
 from .errors import check_choice
 from .model import MLP
 from .trainer import Trainer

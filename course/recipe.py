@@ -21,7 +21,7 @@ import torch
 
 from . import effort
 from .chains import build_chain
-from .data import Dataset, build_data
+from .data.dataset import Dataset, build_data
 from .errors import CourseError, check_choice, check_count, check_number, check_seed, shown
 from .knobs import set_augment, set_label_noise
 from .model import build_network

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from . import knobs
-from .batches import Batches
 from .chains import Chain
-from .data import Dataset
+from .data.batches import Batches
+from .data.dataset import Dataset
 from .errors import CourseError, check_choice, check_count, check_seed
 from .history import History
 from .saving import Saving

@@ -41,7 +41,7 @@ from course import (
     compare,
     load_data,
 )
-from course.batches import shard
+from course.data.batches import shard
 from course.history import CHUNK
 
 

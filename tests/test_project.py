@@ -145,8 +145,8 @@ def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():
 
     from course.blocks import KINDS as layers
     from course.chains import KINDS as transforms
+    from course.data.preprocess import KINDS as augmentations
     from course.losses import LOSSES
-    from course.preprocess import KINDS as augmentations
     from course.schedules import KINDS as schedules
 
     kinds = [*layers.values(), *LOSSES.values(), *transforms.values()]

@@ -6,11 +6,11 @@ import html
 
 import ipywidgets as ipw
 
+from course.data.synthetic import LOADERS
 from course.init import INITS
 from course.knobs import AUGMENTATIONS, OPTIMISERS
 from course.layers import ACTIVATIONS
 from course.presets import PRESETS
-from course.sets import LOADERS
 
 from .instruments import INSTRUMENTS
 from .knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from ..chains import chain
 from ..check import compare
-from ..data import load_data
+from ..data.dataset import load_data
 from ..exercises.gradient_descent import samples_to
 from ..ledger import Case, Check
 from ..model import MLP

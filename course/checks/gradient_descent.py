@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..chains import Chain, chain
 from ..check import compare
-from ..data import load_data
+from ..data.dataset import load_data
 from ..errors import CourseError
 from ..ledger import Case, Check
 from ..losses import build_loss

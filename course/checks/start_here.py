@@ -2,7 +2,7 @@
 
 import torch
 
-from ..data import load_data
+from ..data.dataset import load_data
 from ..ledger import Case, Check
 from ..model import MLP
 

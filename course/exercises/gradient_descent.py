@@ -7,7 +7,7 @@ import torch
 
 from ..chains import chain
 from ..check import Exercise, unfinished
-from ..data import load_data
+from ..data.dataset import load_data
 from ..model import MLP
 from ..trainer import Trainer
 from ..transforms import Descend

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..chains import chain
 from ..check import Exercise
-from ..data import load_data
+from ..data.dataset import load_data
 from ..errors import CourseError
 from ..model import MLP
 from ..trainer import Trainer

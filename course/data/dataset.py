@@ -1,4 +1,4 @@
-"""Data sets: small ones that need no download, and two that do (`course.mnist`).
+"""Data sets: small ones that need no download, and two that do (`course.data.mnist`).
 
     images      digits; mnist and fashion_mnist are downloaded once
     2-D points  moons, spirals, rings, xor: no straight line separates the classes
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .errors import (
+from ..errors import (
     CourseError,
     check_choice,
     check_count,
@@ -24,7 +24,7 @@ from .errors import (
     check_seed,
     shown,
 )
-from .sets import LOADERS
+from .synthetic import LOADERS
 
 DTYPES = {
     str(d).removeprefix("torch."): d
@@ -218,7 +218,7 @@ DOWNLOADED = ("mnist", "fashion_mnist")
 def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.float32) -> Dataset:
     """Load a data set by name and split it at random: same seed, same split.
 
-    'mnist' and 'fashion_mnist' keep the split they were published with (`course.mnist`).
+    'mnist' and 'fashion_mnist' keep the split they were published with (`course.data.mnist`).
     Raises `CourseError` for an unknown name, a negative seed or a share outside (0, 1).
     """
     check_choice("dataset", name, (*LOADERS, *DOWNLOADED))

@@ -20,8 +20,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .data import Dataset, load_data
-from .errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count
+from .dataset import Dataset, load_data
 
 CACHE = "TRAINING_AT_SCALE_CACHE"  # environment variable: the folder for downloads
 LARGEST = 2**31  # bytes; the largest file here has 47,040,000

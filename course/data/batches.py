@@ -10,8 +10,8 @@ import copy
 import torch
 from torch import Tensor
 
-from .errors import check_choice, check_count
-from .states import MOST, check_names, check_random, check_tensor, check_whole, refusal
+from ..errors import check_choice, check_count
+from ..states import MOST, check_names, check_random, check_tensor, check_whole, refusal
 
 
 def shard(order: Tensor, rank: int, world_size: int, tail: str = "keep") -> Tensor:

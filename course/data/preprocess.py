@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
-from .data import Dataset
-from .errors import CourseError, check_choice, check_count, check_number, shown
+from ..errors import CourseError, check_choice, check_count, check_number, shown
+from .dataset import Dataset
 
 
 def standardise(data: Dataset) -> Dataset:

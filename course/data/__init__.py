@@ -1,0 +1,1 @@
+"""Data sets, what is done to their rows, and the order in which rows are drawn."""
