@@ -5,14 +5,14 @@ Models, hand-derived back-propagation, optimisers and a trainer. No screen: see 
 
 from .adaptive import Adam, AdamW, Muon, RMSProp
 from .adopt import adopt
-from .blocks import Dropout, LayerNorm, Residual
 from .chains import chain
 from .check import Exercise, compare, gradient_check
 from .data.dataset import Dataset, load_data
 from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
 from .errors import CourseError
-from .layers import GELU, Linear, ReLU, Sigmoid, Tanh
-from .model import MLP, Network, build_network
+from .nn.blocks import Dropout, LayerNorm, Residual
+from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
+from .nn.network import MLP, Network, build_network
 from .optimizer import as_optimizer
 from .schedules import Cosine, Step, Warmup
 from .second_order import GaussNewton, Newton, NewtonCG

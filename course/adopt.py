@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from .errors import CourseError, check_choice, check_count
 from .flat import flatten
 from .modules import (
@@ -33,6 +32,7 @@ from .modules import (
     unchanged,
     unwrapped,
 )
+from .nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from .states import check_random, check_tensor, check_type, plain
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
@@ -138,7 +138,7 @@ class Adopted:
         return self._product(v, X, Y, hessian_product)
 
     def gauss_newton(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
-        """Jᵀ S J v: (P,) → (P,), J and S as in `course.curvature`; else as `hvp`."""
+        """Jᵀ S J v: (P,) → (P,), J and S as in `course.nn.curvature`; else as `hvp`."""
         return self._product(v, X, Y, gauss_newton_product)
 
     def curvature(self, X: Tensor, Y: Tensor) -> AutogradCurvature:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .errors import CourseError
-from .losses import CrossEntropy, MeanSquaredError
-from .model import Network
+from .nn.losses import CrossEntropy, MeanSquaredError
+from .nn.network import Network
 
 
 @dataclass(frozen=True)

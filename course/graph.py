@@ -6,7 +6,7 @@ Notation of the documents, the layer in brackets above and the neuron below:
     backward   δ⁽ˡ⁾ = ∂L/∂z⁽ˡ⁾: the last one from the loss, then δ⁽ˡ⁾ = f′(z⁽ˡ⁾) ⊙ W⁽ˡ⁺¹⁾ᵀδ⁽ˡ⁺¹⁾
     weights    ∂L/∂W⁽ˡ⁾ = δ⁽ˡ⁾ a⁽ˡ⁻¹⁾ᵀ,  ∂L/∂b⁽ˡ⁾ = δ⁽ˡ⁾
 
-Every value is the one that the layers of `course.layers` computed; this module only reads them
+Every value is the one that the layers of `course.nn.layers` computed; this module only reads them
 between two layers, and says in words and symbols what each of them did. D0 3.1-3.2.
 """
 
@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from .chains import chain
 from .errors import CourseError, check_choice, check_count, check_number
 from .formulas import Formula, formula, operations, parse, symbol
-from .layers import ACTIVATIONS, Linear
-from .losses import LOSSES
-from .model import MLP
+from .nn.layers import ACTIVATIONS, Linear
+from .nn.losses import LOSSES
+from .nn.network import MLP
 from .transforms import Descend
 
 READINGS = {

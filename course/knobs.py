@@ -6,10 +6,10 @@ names and values: a value is a number, a name, a schedule, or plain JSON that de
 from typing import Any
 
 from .adaptive import Adam, AdamW, Muon, RMSProp
-from .blocks import Dropout
 from .chains import Transform, build_chain
 from .data.preprocess import Augment, Noise, Rotate, Shift, build_augment
 from .errors import CourseError, check_choice, check_number, shown
+from .nn.blocks import Dropout
 from .schedules import build_schedule
 from .second_order import GaussNewton, NewtonCG
 from .transforms import (

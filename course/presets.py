@@ -10,7 +10,7 @@ from .adaptive import Adam
 from .chains import chain
 from .data.dataset import load_data
 from .errors import check_choice
-from .model import MLP
+from .nn.network import MLP
 from .trainer import Trainer
 from .transforms import Descend, HeavyBall
 

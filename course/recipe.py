@@ -24,7 +24,7 @@ from .chains import build_chain
 from .data.dataset import Dataset, build_data
 from .errors import CourseError, check_choice, check_count, check_number, check_seed, shown
 from .knobs import set_augment, set_label_noise
-from .model import build_network
+from .nn.network import build_network
 from .trainer import Trainer
 from .transforms import ClipByNorm
 

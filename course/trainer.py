@@ -129,7 +129,7 @@ class Trainer(Saving):
         return self.best[0]
 
     def curvature(self):
-        """The curvature of the loss on the batch of the last step (see `course.curvature`)."""
+        """The curvature of the loss on the batch of the last step (see `course.nn.curvature`)."""
         return self.model.curvature(*self.batches.gather(self.batches.last_rows()))
 
     # ---- knobs ----------------------------------------------------------------------------

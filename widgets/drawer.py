@@ -7,9 +7,9 @@ import html
 import ipywidgets as ipw
 
 from course.data.synthetic import LOADERS
-from course.init import INITS
 from course.knobs import AUGMENTATIONS, OPTIMISERS
-from course.layers import ACTIVATIONS
+from course.nn.initialisation import INITS
+from course.nn.layers import ACTIVATIONS
 from course.presets import PRESETS
 
 from .instruments import INSTRUMENTS

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..ledger import Case, Check
-from ..model import MLP
+from ..nn.network import MLP
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 SEEDS = range(3)

@@ -12,7 +12,7 @@ from ..check import compare
 from ..data.dataset import load_data
 from ..exercises.gradient_descent import samples_to
 from ..ledger import Case, Check
-from ..model import MLP
+from ..nn.network import MLP
 from ..trainer import Trainer
 from ..transforms import Descend
 

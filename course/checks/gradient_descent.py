@@ -11,8 +11,8 @@ from ..check import compare
 from ..data.dataset import load_data
 from ..errors import CourseError
 from ..ledger import Case, Check
-from ..losses import build_loss
-from ..model import MLP
+from ..nn.losses import build_loss
+from ..nn.network import MLP
 from ..transforms import Descend, Momentum
 
 Update = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # (w, g, α) → w

@@ -4,7 +4,7 @@ import torch
 
 from ..data.dataset import load_data
 from ..ledger import Case, Check
-from ..model import MLP
+from ..nn.network import MLP
 
 SIX = ("initialise", "forward", "loss", "backward", "update")  # and repeat
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..check import Exercise, unfinished
-from ..layers import ACTIVATIONS
-from ..model import MLP
+from ..nn.layers import ACTIVATIONS
+from ..nn.network import MLP
 
 # what goes wrong in a gradient, and how a check that lets it pass is told so
 MISTAKES = {

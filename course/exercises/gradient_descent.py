@@ -8,7 +8,7 @@ import torch
 from ..chains import chain
 from ..check import Exercise, unfinished
 from ..data.dataset import load_data
-from ..model import MLP
+from ..nn.network import MLP
 from ..trainer import Trainer
 from ..transforms import Descend
 

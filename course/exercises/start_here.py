@@ -9,7 +9,7 @@ from ..chains import chain
 from ..check import Exercise
 from ..data.dataset import load_data
 from ..errors import CourseError
-from ..model import MLP
+from ..nn.network import MLP
 from ..trainer import Trainer
 from ..transforms import Descend
 

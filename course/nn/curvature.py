@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.autograd import grad
 
-from . import effort
+from .. import effort
+from ..errors import CourseError
 from .blocks import Dropout
-from .errors import CourseError
 from .layers import Layer, Linear
 
 

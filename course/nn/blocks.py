@@ -8,7 +8,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .errors import CourseError, check_description, check_number, shown
+from ..errors import CourseError, check_description, check_number, shown
 from .layers import GELU, Arrays, Layer, Linear, ReLU, Sigmoid, Tanh
 
 

@@ -26,8 +26,8 @@ from course import (
     load_data,
 )
 from course.check import torch_loss
-from course.layers import ACTIVATIONS
-from course.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from course.nn.layers import ACTIVATIONS
+from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from course.second_order import conjugate_gradients, sharpness
 
 LOSSES = [CrossEntropy(), CrossEntropy(0.1), MeanSquaredError(), BinaryCrossEntropy()]

@@ -10,13 +10,20 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from . import effort
+from .. import effort
+from ..errors import (
+    CourseError,
+    check_choice,
+    check_count,
+    check_description,
+    check_seed,
+    shown,
+)
+from ..states import check_names, check_random
 from .blocks import Dropout, Residual, arrange, build_layers, stack_modules
-from .errors import CourseError, check_choice, check_count, check_description, check_seed, shown
-from .init import INITS
+from .initialisation import INITS
 from .layers import ACTIVATIONS, Arrays, Layer, Linear
 from .losses import Loss, build_loss
-from .states import check_names, check_random
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_LAYERS = 3000  # far more than trains, few enough to build at once
@@ -26,7 +33,7 @@ class Network:
     """A stack of layers: forward from the first to the last, backward from the last to the first.
 
     layers: as [Linear(64), ReLU(), Linear(10)]; features: width of the input, n_0.
-    theta, grad: (P,). `init` names how weight matrices start (`course.init`); biases start at 0.
+    theta, grad: (P,). `init` names how weight matrices start (see `initialisation`); biases at 0.
     Raises `CourseError` for what does not fit, an unknown name, no layer with weights, or more of
     them than memory and time allow (`course.effort`), unless `anyway`.
     """
@@ -206,7 +213,7 @@ class Network:
         return X[:, :-1]
 
     def curvature(self, X: Tensor, Y: Tensor):
-        """The curvature of the loss on this batch (encoded): see `course.curvature`."""
+        """The curvature of the loss on this batch (encoded): see `course.nn.curvature`."""
         from .curvature import Curvature  # builds on this module
 
         return Curvature(self, X, Y)

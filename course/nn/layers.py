@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import check_choice, check_count
-from .init import INITS
+from ..errors import check_choice, check_count
+from .initialisation import INITS
 
 # In one pass, in place. `da * (a > 0)`, `da * (1 - a * a)`, `da * a * (1 - a)` would each allocate.
 _keep_where_positive = torch.ops.aten.threshold_backward.grad_input
@@ -108,7 +108,7 @@ class Layer:
 class Linear(Layer):
     """z = W x + b. W: (width, n_in), b: (width,); both lie in one matrix [W b].
 
-    init: how the weights start (a name of `course.init`); None: what the network says.
+    init: how the weights start (a name of `course.nn.initialisation`); None: what the network says.
     """
 
     matrices = 1

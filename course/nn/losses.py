@@ -8,14 +8,14 @@ The shortest line of the course is the gradient of softmax and cross-entropy tog
 
     L = -(1/B) Σ_i log softmax(z_i)[c_i]          ∂L/∂z = (softmax(z) - onehot(c)) / B
 
-Each also knows its curvature S = ∂²L/∂z² (C × C a sample), for `course.curvature`.
+Each also knows its curvature S = ∂²L/∂z² (C × C a sample), for `course.nn.curvature`.
 Documents: D3 3.1 and 3.3, D0 3.2.
 """
 
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_description, check_number
+from ..errors import CourseError, check_description, check_number
 
 
 def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:

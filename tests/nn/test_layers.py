@@ -24,10 +24,10 @@ from course import (
     gradient_check,
 )
 from course.check import torch_loss
-from course.init import INITS
-from course.layers import ACTIVATIONS
-from course.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from course.model import build_network
+from course.nn.initialisation import INITS
+from course.nn.layers import ACTIVATIONS
+from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from course.nn.network import build_network
 
 LOSSES = [CrossEntropy(), CrossEntropy(0.2), MeanSquaredError(), BinaryCrossEntropy()]
 widths = st.integers(1, 6)

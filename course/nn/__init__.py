@@ -1,0 +1,1 @@
+"""Networks with forward and backward passes written by hand, their losses and curvature."""
