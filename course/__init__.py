@@ -3,9 +3,7 @@
 Models, hand-derived back-propagation, optimisers and a trainer. No screen: see `widgets`.
 """
 
-from .adaptive import Adam, AdamW, Muon, RMSProp
 from .adopt import adopt
-from .chains import chain
 from .check import Exercise, compare, gradient_check
 from .data.dataset import Dataset, load_data
 from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
@@ -13,11 +11,9 @@ from .errors import CourseError
 from .nn.blocks import Dropout, LayerNorm, Residual
 from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.network import MLP, Network, build_network
-from .optimizer import as_optimizer
-from .schedules import Cosine, Step, Warmup
-from .second_order import GaussNewton, Newton, NewtonCG
-from .trainer import Trainer, available_devices
-from .transforms import (
+from .optim.adaptive import Adam, AdamW, Muon, RMSProp
+from .optim.chain import chain
+from .optim.first_order import (
     L1,
     L2,
     ClipByNorm,
@@ -28,6 +24,10 @@ from .transforms import (
     Nesterov,
     SignDescent,
 )
+from .optim.schedules import Cosine, Step, Warmup
+from .optim.second_order import GaussNewton, Newton, NewtonCG
+from .optimizer import as_optimizer
+from .trainer import Trainer, available_devices
 
 __version__ = "0.1.0"
 __all__ = [

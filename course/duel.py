@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import effort
-from .adaptive import Adam
-from .chains import Chain, build_chain, chain
 from .errors import CourseError, check_count, check_seed
+from .optim.adaptive import Adam
+from .optim.chain import Chain, build_chain, chain
+from .optim.first_order import Descend, Momentum
+from .optim.schedules import Cosine
 from .recipe import effort_of, load_recipe, rerun
-from .schedules import Cosine
-from .transforms import Descend, Momentum
 
 RATES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0)
 ADAM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)

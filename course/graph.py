@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from .chains import chain
 from .errors import CourseError, check_choice, check_count, check_number
 from .formulas import Formula, formula, operations, parse, symbol
 from .nn.layers import ACTIVATIONS, Linear
 from .nn.losses import LOSSES
 from .nn.network import MLP
-from .transforms import Descend
+from .optim.chain import chain
+from .optim.first_order import Descend
 
 READINGS = {
     "twice": "f′ twice: ∂L/∂W = (δ ⊙ f′(z)) aᵀ, though δ has it already",

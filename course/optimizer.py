@@ -23,10 +23,10 @@ import torch
 from torch import nn
 
 from .adopt import adopters
-from .chains import Chain, build_chain
 from .errors import CourseError
 from .flat import Flat
 from .groups import Knobs, turn
+from .optim.chain import Chain, build_chain
 
 
 def as_optimizer(chain: Chain, params) -> "ChainOptimizer":

@@ -6,13 +6,13 @@ The tests hold every preset to what its words promise, over several seeds.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .adaptive import Adam
-from .chains import chain
 from .data.dataset import load_data
 from .errors import check_choice
 from .nn.network import MLP
+from .optim.adaptive import Adam
+from .optim.chain import chain
+from .optim.first_order import Descend, HeavyBall
 from .trainer import Trainer
-from .transforms import Descend, HeavyBall
 
 
 class Preset(NamedTuple):

@@ -20,13 +20,13 @@ from typing import Any
 import torch
 
 from . import effort
-from .chains import build_chain
 from .data.dataset import Dataset, build_data
 from .errors import CourseError, check_choice, check_count, check_number, check_seed, shown
 from .knobs import set_augment, set_label_noise
 from .nn.network import build_network
+from .optim.chain import build_chain
+from .optim.first_order import ClipByNorm
 from .trainer import Trainer
-from .transforms import ClipByNorm
 
 SCHEMA = 1
 LARGEST = 2**26  # bytes of a file

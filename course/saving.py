@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import torch
 
-from .chains import Chain, build_chain
 from .errors import CourseError
 from .files import write_bytes
 from .knobs import set_augment, set_label_noise
 from .nn.blocks import Dropout
+from .optim.chain import Chain, build_chain
 from .states import (
     MOST,
     check_in,

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from . import knobs
-from .chains import Chain
 from .data.batches import Batches
 from .data.dataset import Dataset
 from .errors import CourseError, check_choice, check_count, check_seed
 from .history import History
+from .optim.chain import Chain
 from .saving import Saving
 
 
@@ -141,7 +141,7 @@ class Trainer(Saving):
     def set(self, knob: str, value) -> None:
         """Turn a knob and record `(step, knob, value)`. A bad value raises; nothing changes.
 
-        A number field takes a schedule too (`course.schedules`) or its description.
+        A number field takes a schedule too (`course.optim.schedules`) or its description.
         """
         self.history.knobs.append((self.step_count, knob, knobs.turn(self, knob, value)))
 

@@ -143,11 +143,11 @@ def test_the_readme_quotes_the_measurements_as_they_are():
 def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():
     import inspect
 
-    from course.chains import KINDS as transforms
     from course.data.preprocess import KINDS as augmentations
     from course.nn.blocks import KINDS as layers
     from course.nn.losses import LOSSES
-    from course.schedules import KINDS as schedules
+    from course.optim.chain import KINDS as transforms
+    from course.optim.schedules import KINDS as schedules
 
     kinds = [*layers.values(), *LOSSES.values(), *transforms.values()]
     kinds += [*schedules.values(), *augmentations.values()]

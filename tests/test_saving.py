@@ -43,7 +43,7 @@ from course import (
     chain,
     load_data,
 )
-from course.chains import LARGEST
+from course.optim.chain import LARGEST
 from course.states import digest, plain
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and limits as POSIX has them")

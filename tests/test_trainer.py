@@ -18,7 +18,7 @@ from course import (
     compare,
     load_data,
 )
-from course.transforms import HeavyBall
+from course.optim.first_order import HeavyBall
 
 
 def make(data="digits", seed=0, lr=0.3, dtype=torch.float32, **options):

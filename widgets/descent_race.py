@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from course import Adam, ClipByNorm, CourseError, Descend, HeavyBall, Momentum, Newton, chain
-from course.chains import Transform
 from course.errors import check_choice, check_number
+from course.optim.chain import Transform
 from course.surfaces import FORMS, SURFACES, CurvatureAt, Surface, make_surface
 
 SPEEDS = (2, 5, 15, 60, 240)  # steps a second

@@ -7,11 +7,11 @@ import numpy as np
 from course import CourseError
 from course.duel import duel
 from course.errors import check_choice, check_count, check_number
+from course.optim.schedules import Cosine, Step, Warmup
 from course.presets import preset
 from course.progress import Progress
 from course.recipe import replay
 from course.recipe_code import as_code
-from course.schedules import Cosine, Step, Warmup
 
 from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from course import CourseError, Network
-from course.second_order import sharpness
+from course.optim.second_order import sharpness
 
 from .picture import (
     POINTS,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course import Network
-from course.transforms import Momentum
+from course.optim.first_order import Momentum
 
 
 class View:

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..chains import chain
 from ..check import compare
 from ..data.dataset import load_data
 from ..exercises.gradient_descent import samples_to
 from ..ledger import Case, Check
 from ..nn.network import MLP
+from ..optim.chain import chain
+from ..optim.first_order import Descend
 from ..trainer import Trainer
-from ..transforms import Descend
 
 # ---- D4-3.2, D4-3.3: batch gradient descent, and one sample at a time ------------------------
 

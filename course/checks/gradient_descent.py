@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..chains import Chain, chain
 from ..check import compare
 from ..data.dataset import load_data
 from ..errors import CourseError
 from ..ledger import Case, Check
 from ..nn.losses import build_loss
 from ..nn.network import MLP
-from ..transforms import Descend, Momentum
+from ..optim.chain import Chain, chain
+from ..optim.first_order import Descend, Momentum
 
 Update = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # (w, g, α) → w
 

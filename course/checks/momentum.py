@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from ..chains import chain
 from ..exercises.momentum import CURVATURES
 from ..ledger import Case, Check
-from ..transforms import Descend, Momentum
+from ..optim.chain import chain
+from ..optim.first_order import Descend, Momentum
 
 Rule = Callable[[float], Sequence]  # β → transforms
 

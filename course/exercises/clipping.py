@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..chains import chain
 from ..check import Exercise, near, unfinished
-from ..transforms import ClipByValue, Descend
+from ..optim.chain import chain
+from ..optim.first_order import ClipByValue, Descend
 
 # ---- 1. clip by norm ----------------------------------------------------------------------
 

@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import torch
 
-from ..chains import chain
 from ..check import Exercise, unfinished
 from ..data.dataset import load_data
 from ..nn.network import MLP
+from ..optim.chain import chain
+from ..optim.first_order import Descend
 from ..trainer import Trainer
-from ..transforms import Descend
 
 
 def near(a, b) -> bool:

@@ -7,9 +7,9 @@ import math
 
 import torch
 
-from ..chains import chain
 from ..check import Exercise, unfinished
-from ..transforms import Descend, Momentum
+from ..optim.chain import chain
+from ..optim.first_order import Descend, Momentum
 
 CURVATURES = (1.0, 100.0)  # the chapter's ravine
 

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from ..chains import chain
 from ..check import Exercise, near, unfinished
-from ..transforms import Descend, Momentum
+from ..optim.chain import chain
+from ..optim.first_order import Descend, Momentum
 
 # ---- 1. one step by hand ------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ from functools import cache
 
 import numpy as np
 
-from ..chains import chain
 from ..check import Exercise
 from ..data.dataset import load_data
 from ..errors import CourseError
 from ..nn.network import MLP
+from ..optim.chain import chain
+from ..optim.first_order import Descend
 from ..trainer import Trainer
-from ..transforms import Descend
 
 STEPS = 200
 CONSTANTS = (0.35, 0.5, 0.7, 1.0)  # the opponents: below they are slow, above they die

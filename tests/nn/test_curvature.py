@@ -28,7 +28,7 @@ from course import (
 from course.check import torch_loss
 from course.nn.layers import ACTIVATIONS
 from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from course.second_order import conjugate_gradients, sharpness
+from course.optim.second_order import conjugate_gradients, sharpness
 
 LOSSES = [CrossEntropy(), CrossEntropy(0.1), MeanSquaredError(), BinaryCrossEntropy()]
 

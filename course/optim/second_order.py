@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .chains import Transform
+from .chain import Transform
 
 
 class Solution(NamedTuple):

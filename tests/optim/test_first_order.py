@@ -31,9 +31,9 @@ from course import (
     chain,
     compare,
 )
-from course.adaptive import orthogonalise
-from course.chains import KINDS, Context, build_chain
-from course.schedules import Linear
+from course.optim.adaptive import orthogonalise
+from course.optim.chain import KINDS, Context, build_chain
+from course.optim.schedules import Linear
 
 OURS = dict(KINDS)  # without the ones that other tests define
 

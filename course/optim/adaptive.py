@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .chains import Transform
-from .states import check_in
+from ..states import check_in
+from .chain import Transform
 
 
 @dataclass

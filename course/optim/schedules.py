@@ -9,7 +9,7 @@ Before each step t = 0, 1, 2, …, counted from the start of the run, it is aske
 import math
 from dataclasses import asdict, dataclass, fields
 
-from .errors import CourseError, check_count, check_description, check_number
+from ..errors import CourseError, check_count, check_description, check_number
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import CourseError, check_description, check_number, shown
+from ..errors import CourseError, check_description, check_number, shown
+from ..states import MOST, check_list, check_names, check_tensor, check_whole
 from .schedules import Schedule, build_schedule
-from .states import MOST, check_list, check_names, check_tensor, check_whole
 
 # field, or Class.field: (low, high, low excluded, high excluded, remedy)
 RANGES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .chains import Transform
+from .chain import Transform
 
 
 @dataclass

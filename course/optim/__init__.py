@@ -1,0 +1,1 @@
+"""Gradient transforms, chained: what an optimiser does between the gradient and the step."""
