@@ -3,11 +3,12 @@
 Models, hand-derived back-propagation, optimisers and a trainer. No screen: see `widgets`.
 """
 
-from .adopt import adopt
 from .check import Exercise, compare, gradient_check
 from .data.dataset import Dataset, load_data
 from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
 from .errors import CourseError
+from .interop.adopt import adopt
+from .interop.torch_optimizer import as_optimizer
 from .nn.blocks import Dropout, LayerNorm, Residual
 from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.network import MLP, Network, build_network
@@ -26,7 +27,6 @@ from .optim.first_order import (
 )
 from .optim.schedules import Cosine, Step, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG
-from .optimizer import as_optimizer
 from .trainer import Trainer, available_devices
 
 __version__ = "0.1.0"

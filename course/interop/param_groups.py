@@ -7,10 +7,10 @@ Schedulers write into the group; the chain reads it before each step.
 
 from typing import Any
 
-from .errors import CourseError
-from .optim.adaptive import Adam, AdamW, Muon, RMSProp
-from .optim.chain import Chain
-from .optim.first_order import L2, Descend, HeavyBall, Momentum, Nesterov
+from ..errors import CourseError
+from ..optim.adaptive import Adam, AdamW, Muon, RMSProp
+from ..optim.chain import Chain
+from ..optim.first_order import L2, Descend, HeavyBall, Momentum, Nesterov
 
 # key: (the transforms that have it, the names of their fields)
 KEYS: dict[str, tuple[tuple[type, ...], tuple[str, ...]]] = {

@@ -12,8 +12,8 @@ from torch import nn
 from torch.func import functional_call, grad, jvp
 
 from course import CourseError, Dataset, Descend, HeavyBall, Trainer, chain, compare, load_data
-from course.adopt import adopt
-from course.modules import twice_differentiable
+from course.interop.adopt import adopt
+from course.interop.module_state import twice_differentiable
 
 # On CUDA, cuDNN says that an adopted GRU's weights are not one chunk of their own.
 pytestmark = pytest.mark.filterwarnings("ignore:RNN module weights:UserWarning")

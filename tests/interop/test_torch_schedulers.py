@@ -6,8 +6,8 @@ import io
 
 import pytest
 import torch
-from test_optimizer import batches, net, same, train
-from test_optimizer_groups import steps, weights
+from test_param_groups import steps, weights
+from test_torch_optimizer import batches, net, same, train
 from torch import nn
 from torch.optim import lr_scheduler, swa_utils
 
@@ -21,7 +21,7 @@ from course import (
     chain,
     compare,
 )
-from course.optimizer import as_optimizer
+from course.interop.torch_optimizer import as_optimizer
 
 L = lr_scheduler
 # Each as it is, and with the options that take another path. They run for 30 steps.

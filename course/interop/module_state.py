@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 
-from .errors import CourseError, check_choice
+from ..errors import CourseError, check_choice
 
 LOSSES: dict[str, Callable] = {
     "cross_entropy": F.cross_entropy,

@@ -23,8 +23,8 @@ from course import (
     chain,
     compare,
 )
-from course.adopt import adopt
-from course.optimizer import as_optimizer
+from course.interop.adopt import adopt
+from course.interop.torch_optimizer import as_optimizer
 
 
 def net(device="cpu", dtype=torch.float64):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_optimizer import batches, net, same, train
+from test_torch_optimizer import batches, net, same, train
 from torch import nn
 
 from course import (
@@ -26,7 +26,7 @@ from course import (
     chain,
     compare,
 )
-from course.optimizer import as_optimizer
+from course.interop.torch_optimizer import as_optimizer
 
 RATE, BETA = st.floats(1e-4, 0.1), st.floats(0.1, 0.99)
 ADAM = {  # β₂ near 0 would divide an average by a single entry: rounding grows without bound

@@ -1,4 +1,4 @@
-"""Any `torch.nn.Module` joins in: its weights become views of one flat vector (`course.flat`).
+"""Any `torch.nn.Module` joins in: its weights become views of one flat vector.
 
 From there on it is a model like the hand-written one: optimisers move `theta`, autograd fills
 `grad`, and trainer, labs and curvature code see two vectors (P,). The module stays what it was:
@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import CourseError, check_choice, check_count
-from .flat import flatten
-from .modules import (
+from ..errors import CourseError, check_choice, check_count
+from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
+from ..states import check_random, check_tensor, check_type, plain
+from .flat_parameters import flatten
+from .module_state import (
     LOSSES,
     MeanLoss,
     RandomState,
@@ -32,8 +34,6 @@ from .modules import (
     unchanged,
     unwrapped,
 )
-from .nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
-from .states import check_random, check_tensor, check_type, plain
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
 LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from .errors import CourseError
+from ..errors import CourseError
 
 GRAD = attrgetter("grad")
 FSDP = ("_is_flat_param", "_fsdp_flattened")  # what FullyShardedDataParallel marks parameters with

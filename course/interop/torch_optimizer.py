@@ -5,9 +5,9 @@
     ...
     loss.backward(); optimizer.step(); scheduler.step(); optimizer.zero_grad()
 
-Each parameter group becomes one flat vector (`course.flat`) with a copy of the chain of its own, so
+Each parameter group becomes one flat vector with a copy of the chain of its own, so
 clipping by norm sees the norm of the group. The group's 'lr', 'momentum', 'betas', 'eps', 'alpha',
-'weight_decay' are the chain's knobs (`course.groups`):
+'weight_decay' are the chain's knobs (`course.interop.param_groups`):
 
     as_optimizer(
         chain(AdamW(), Descend(1e-3)),
@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import CourseError
+from ..optim.chain import Chain, build_chain
 from .adopt import adopters
-from .errors import CourseError
-from .flat import Flat
-from .groups import Knobs, turn
-from .optim.chain import Chain, build_chain
+from .flat_parameters import Flat
+from .param_groups import Knobs, turn
 
 
 def as_optimizer(chain: Chain, params) -> "ChainOptimizer":
