@@ -27,7 +27,7 @@ from .optim.first_order import (
 )
 from .optim.schedules import Cosine, Step, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG
-from .trainer import Trainer, available_devices
+from .training.trainer import Trainer, available_devices
 
 __version__ = "0.1.0"
 __all__ = [

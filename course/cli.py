@@ -93,8 +93,8 @@ def regenerate(args) -> int:
 
 def run(args) -> int:
     """Replay a recipe and say how it ended."""
-    from .recipe import differences, digest, load_recipe, run_recipe
-    from .recipe_code import as_code
+    from .training.recipe import differences, digest, load_recipe, run_recipe
+    from .training.recipe_source import as_code
 
     recipe = load_recipe(args.recipe)
     if args.code:

@@ -9,8 +9,8 @@ point: they are sampled every tenth step, or are means of ten.
 """
 
 from .errors import CourseError, shown
-from .recipe import load_recipe
-from .trainer import available_devices
+from .training.recipe import load_recipe
+from .training.trainer import available_devices
 
 SEEDS = 0, 2**31
 STEPS = 20, 1000

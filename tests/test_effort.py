@@ -22,10 +22,10 @@ from course import (
     load_data,
 )
 from course.cli import main
-from course.duel import duel
 from course.effort import Effort, begin, in_bytes, in_time, in_units
-from course.recipe import build_recipe, effort_of, run_recipe
-from course.timeline import size_of
+from course.training.baselines import duel
+from course.training.recipe import build_recipe, effort_of, run_recipe
+from course.training.timeline import size_of
 
 
 def make(sizes=(64, 32, 10), B=32, optimiser=None, **options):

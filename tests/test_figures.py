@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course.duel import Duel
+from course.training.baselines import Duel
 from widgets import BackpropLab, DescentLab, TrainingLab
 from widgets.duel_figure import duel_figure
 from widgets.figure import png, show, with_palette

@@ -26,11 +26,11 @@ from course import (
     chain,
     load_data,
 )
-from course.duel import HAND, duel
-from course.history import History, thin
-from course.presets import PRESETS, preset
 from course.progress import Progress, curve_miss, miss
-from course.recipe import digest, run_recipe
+from course.training.baselines import HAND, duel
+from course.training.history import History, thin
+from course.training.presets import PRESETS, preset
+from course.training.recipe import digest, run_recipe
 from widgets import TrainingLab
 from widgets.canvas import encode
 from widgets.duel_figure import duel_figure

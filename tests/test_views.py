@@ -23,7 +23,7 @@ from course import (
     chain,
     load_data,
 )
-from course.recipe import run_recipe
+from course.training.recipe import run_recipe
 from widgets import DescentLab, TrainingLab, instruments, looking, runner
 from widgets.front_end import LABS, SHOWN
 from widgets.instruments import INSTRUMENTS, Instrument, histogram, layers_of

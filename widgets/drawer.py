@@ -7,10 +7,10 @@ import html
 import ipywidgets as ipw
 
 from course.data.synthetic import LOADERS
-from course.knobs import AUGMENTATIONS, OPTIMISERS
 from course.nn.initialisation import INITS
 from course.nn.layers import ACTIVATIONS
-from course.presets import PRESETS
+from course.training.knobs import AUGMENTATIONS, OPTIMISERS
+from course.training.presets import PRESETS
 
 from .instruments import INSTRUMENTS
 from .knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip

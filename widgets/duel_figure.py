@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from course.duel import Duel
+from course.training.baselines import Duel
 
 from .figure import png
 from .still import COLOURS

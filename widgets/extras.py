@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from course import CourseError
-from course.duel import duel
 from course.errors import check_choice, check_count, check_number
 from course.optim.schedules import Cosine, Step, Warmup
-from course.presets import preset
 from course.progress import Progress
-from course.recipe import replay
-from course.recipe_code import as_code
+from course.training.baselines import duel
+from course.training.presets import preset
+from course.training.recipe import replay
+from course.training.recipe_source import as_code
 
 from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument
@@ -104,7 +104,7 @@ class Extras:
         self.restart(hidden=widths, **changes)
 
     def take_preset(self, name: str) -> None:
-        """Start the run of a preset (`course.presets`)."""
+        """Start the run of a preset (`course.training.presets`)."""
         with self.runner.alone():
             self._start(from_recipe(preset(name))[0])
 
@@ -127,7 +127,7 @@ class Extras:
     # ---- the way home ---------------------------------------------------------------------
 
     def recipe(self) -> dict:
-        """What reproduces this run up to the step it is at (see `course.recipe`)."""
+        """What reproduces this run up to the step it is at (see `course.training.recipe`)."""
         return self.runner.ask(lambda: self.trainer.recipe())
 
     def code(self) -> str:
@@ -135,7 +135,7 @@ class Extras:
         return as_code(self.recipe())
 
     def duel(self, seeds: int = 10):
-        """Replay this run's knob changes on unseen seeds against autopilots (`course.duel`)."""
+        """Replay this run's knob changes on unseen seeds against autopilots (see `baselines`)."""
         return duel(self.recipe(), seeds)
 
     def show_home(self, what: str) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from course.history import thin
+from course.training.history import thin
 
 POINTS = 120  # per curve: as many as a panel can show apart
 EVALUATIONS = 50

@@ -16,8 +16,8 @@ from course import (
 from course.data.dataset import build_data
 from course.effort import begin
 from course.errors import check_choice
-from course.knobs import CLIPS, make_optimiser
-from course.recipe import SCHEMA, build_recipe, effort_of, load_recipe, versions
+from course.training.knobs import CLIPS, make_optimiser
+from course.training.recipe import SCHEMA, build_recipe, effort_of, load_recipe, versions
 
 RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the run again
 

@@ -12,7 +12,7 @@ import torch
 
 from course import CourseError, Trainer
 from course.errors import check_choice, check_count
-from course.timeline import Timeline
+from course.training.timeline import Timeline
 
 from .controls import Controls
 from .extras import Extras
@@ -31,7 +31,7 @@ class TrainingLab(Looking, Extras):
 
     data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
     recipe (dict, JSON text or file), which is replayed to its end. sizes: layer sizes; default: one
-    hidden layer of 64. optimiser: a name of `course.knobs.OPTIMISERS`; momentum in its form; clip
+    hidden layer of 64. optimiser: a name of `OPTIMISERS` (`knobs`); momentum in its form; clip
     ("off", "value", "norm") with threshold. All but data, sizes, activation, init and seed may
     change while it trains. steps: how long a headless lab trains. instruments: names of
     `INSTRUMENTS`. interactive: None finds out. name: a new lab of the same name stops the old one;

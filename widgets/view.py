@@ -19,7 +19,7 @@ class View:
 
     step: the steps done; data: the data set; knobs: {name: value}; averaging: β where momentum is
     an exponential average, else None; numbers: (steps, 3) of the history; evaluations: [(step,
-    train loss, test loss, train accuracy, test accuracy)]; branches: `course.timeline.Branch` that
+    train loss, test loss, train accuracy, test accuracy)]; branches: each `timeline.Branch` that
     were left; drawn: None or (x, y) arrays; probe: None or (step, weights before, weights after);
     words: the state; looked: what changes when the run was evaluated.
     """
@@ -41,7 +41,7 @@ class View:
         return copied(self._trainer.model)
 
     def means(self, points: int) -> tuple[list[float], np.ndarray]:
-        """See `course.history.History.means`."""
+        """See `course.training.history.History.means`."""
         place, rows = self._trainer.history.means(points)
         return place, rows.copy()
 

@@ -14,7 +14,7 @@ from ..ledger import Case, Check
 from ..nn.network import MLP
 from ..optim.chain import chain
 from ..optim.first_order import Descend
-from ..trainer import Trainer
+from ..training.trainer import Trainer
 
 # ---- D4-3.2, D4-3.3: batch gradient descent, and one sample at a time ------------------------
 

@@ -10,7 +10,7 @@ from ..data.dataset import load_data
 from ..nn.network import MLP
 from ..optim.chain import chain
 from ..optim.first_order import Descend
-from ..trainer import Trainer
+from ..training.trainer import Trainer
 
 
 def near(a, b) -> bool:

@@ -11,7 +11,7 @@ from ..errors import CourseError
 from ..nn.network import MLP
 from ..optim.chain import chain
 from ..optim.first_order import Descend
-from ..trainer import Trainer
+from ..training.trainer import Trainer
 
 STEPS = 200
 CONSTANTS = (0.35, 0.5, 0.7, 1.0)  # the opponents: below they are slow, above they die

@@ -69,7 +69,7 @@ PEERS = """
 import time, json, statistics, sys, io
 import numpy as np
 from widgets import TrainingLab
-from course.history import thin
+from course.training.history import thin
 lab = TrainingLab("digits", interactive=True)
 session, counted = get_ipython().kernel.session, [0]
 send = session.send

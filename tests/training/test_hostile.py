@@ -44,9 +44,9 @@ from course import (
 )
 from course.errors import check_choice, check_count, check_number, check_seed, shown
 from course.optim.schedules import KINDS, build_schedule
-from course.presets import preset
-from course.recipe import MOST_VALUES, build_recipe, digest, load_recipe, run_recipe
-from course.recipe_code import as_code
+from course.training.presets import preset
+from course.training.recipe import MOST_VALUES, build_recipe, digest, load_recipe, run_recipe
+from course.training.recipe_source import as_code
 
 
 def nested(depth):

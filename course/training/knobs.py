@@ -5,12 +5,12 @@ names and values: a value is a number, a name, a schedule, or plain JSON that de
 
 from typing import Any
 
-from .data.preprocess import Augment, Noise, Rotate, Shift, build_augment
-from .errors import CourseError, check_choice, check_number, shown
-from .nn.blocks import Dropout
-from .optim.adaptive import Adam, AdamW, Muon, RMSProp
-from .optim.chain import Transform, build_chain
-from .optim.first_order import (
+from ..data.preprocess import Augment, Noise, Rotate, Shift, build_augment
+from ..errors import CourseError, check_choice, check_number, shown
+from ..nn.blocks import Dropout
+from ..optim.adaptive import Adam, AdamW, Muon, RMSProp
+from ..optim.chain import Transform, build_chain
+from ..optim.first_order import (
     L1,
     L2,
     ClipByNorm,
@@ -21,8 +21,8 @@ from .optim.first_order import (
     Nesterov,
     SignDescent,
 )
-from .optim.schedules import build_schedule
-from .optim.second_order import GaussNewton, NewtonCG
+from ..optim.schedules import build_schedule
+from ..optim.second_order import GaussNewton, NewtonCG
 
 CLIPS = {"value": ClipByValue, "norm": ClipByNorm}  # and "off"
 OPTIMISERS: dict[str, tuple[type[Transform], ...]] = {

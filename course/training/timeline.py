@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .errors import check_count
+from ..errors import check_count
 from .recipe import replay
 from .trainer import Trainer
 

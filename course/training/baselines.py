@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import effort
-from .errors import CourseError, check_count, check_seed
-from .optim.adaptive import Adam
-from .optim.chain import Chain, build_chain, chain
-from .optim.first_order import Descend, Momentum
-from .optim.schedules import Cosine
+from .. import effort
+from ..errors import CourseError, check_count, check_seed
+from ..optim.adaptive import Adam
+from ..optim.chain import Chain, build_chain, chain
+from ..optim.first_order import Descend, Momentum
+from ..optim.schedules import Cosine
 from .recipe import effort_of, load_recipe, rerun
 
 RATES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0)

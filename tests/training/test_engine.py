@@ -42,7 +42,7 @@ from course import (
     load_data,
 )
 from course.data.batches import shard
-from course.history import CHUNK
+from course.training.history import CHUNK
 
 
 def make(device="cpu", model=None, steps=None, data="moons", dtype=torch.float32, **options):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course import MLP, ClipByNorm, CourseError, Descend, Momentum, Trainer, chain, load_data
-from course.recipe import digest, run_recipe
-from course.timeline import BRANCHES, EVERY, Timeline, size_of
+from course.training.recipe import digest, run_recipe
+from course.training.timeline import BRANCHES, EVERY, Timeline, size_of
 
 DATA = load_data("digits").subset(300)
 STEPS = 2 * EVERY + 30

@@ -1,6 +1,6 @@
 """A recipe as a short program: what a learner takes home from a lab."""
 
-from .nn.network import build_network
+from ..nn.network import build_network
 from .recipe import build_recipe, load_recipe
 
 

@@ -34,8 +34,8 @@ from course import (
     standardise,
 )
 from course.cli import main
-from course.recipe import differences, digest, load_recipe, run_recipe
-from course.recipe_code import as_code
+from course.training.recipe import differences, digest, load_recipe, run_recipe
+from course.training.recipe_source import as_code
 
 TURNS = [
     ("lr", 0.05), ("lr", 0.5), ("lr", Cosine(0.3, steps=60)), ("momentum", 0.5),

@@ -11,12 +11,11 @@ from typing import Any, Self
 
 import torch
 
-from .errors import CourseError
-from .files import write_bytes
-from .knobs import set_augment, set_label_noise
-from .nn.blocks import Dropout
-from .optim.chain import Chain, build_chain
-from .states import (
+from ..errors import CourseError
+from ..files import write_bytes
+from ..nn.blocks import Dropout
+from ..optim.chain import Chain, build_chain
+from ..states import (
     MOST,
     check_in,
     check_list,
@@ -30,6 +29,7 @@ from .states import (
     refusing,
     shown,
 )
+from .knobs import set_augment, set_label_noise
 
 RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batches")
 

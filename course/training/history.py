@@ -6,7 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .states import check_list, check_names, check_tensor, check_type, check_whole, refusal
+from ..states import (
+    check_list,
+    check_names,
+    check_tensor,
+    check_type,
+    check_whole,
+    refusal,
+)
 
 COLUMNS = ("loss", "grad_norm", "clipped_norm")
 CHUNK = 512

@@ -11,13 +11,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..data.batches import Batches
+from ..data.dataset import Dataset
+from ..errors import CourseError, check_choice, check_count, check_seed
+from ..optim.chain import Chain
 from . import knobs
-from .data.batches import Batches
-from .data.dataset import Dataset
-from .errors import CourseError, check_choice, check_count, check_seed
+from .checkpoint import Saving
 from .history import History
-from .optim.chain import Chain
-from .saving import Saving
 
 
 def available_devices() -> list[str]:
@@ -146,7 +146,7 @@ class Trainer(Saving):
         self.history.knobs.append((self.step_count, knob, knobs.turn(self, knob, value)))
 
     def recipe(self) -> dict:
-        """What reproduces this run, as plain JSON values (see `course.recipe`)."""
+        """What reproduces this run, as plain JSON values (see `course.training.recipe`)."""
         from .recipe import recipe_of  # builds on this module
 
         return recipe_of(self)

@@ -19,13 +19,20 @@ from typing import Any
 
 import torch
 
-from . import effort
-from .data.dataset import Dataset, build_data
-from .errors import CourseError, check_choice, check_count, check_number, check_seed, shown
+from .. import effort
+from ..data.dataset import Dataset, build_data
+from ..errors import (
+    CourseError,
+    check_choice,
+    check_count,
+    check_number,
+    check_seed,
+    shown,
+)
+from ..nn.network import build_network
+from ..optim.chain import build_chain
+from ..optim.first_order import ClipByNorm
 from .knobs import set_augment, set_label_noise
-from .nn.network import build_network
-from .optim.chain import build_chain
-from .optim.first_order import ClipByNorm
 from .trainer import Trainer
 
 SCHEMA = 1
@@ -76,7 +83,7 @@ def recipe_of(trainer: Trainer) -> dict:
 
 
 def versions() -> dict[str, str]:
-    from . import __version__  # it imports this module
+    from .. import __version__  # it imports this module
 
     return {"course": __version__, "torch": torch.__version__, "machine": platform.machine()}
 

@@ -1,0 +1,1 @@
+"""Training itself: the loop, its history and knobs, checkpoints, recipes and replays."""
