@@ -3,12 +3,12 @@
 Models, hand-derived back-propagation, optimisers and a trainer. No screen: see `widgets`.
 """
 
-from .check import Exercise, compare, gradient_check
 from .data.dataset import Dataset, load_data
 from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
 from .errors import CourseError
 from .interop.adopt import adopt
 from .interop.torch_optimizer import as_optimizer
+from .lessons.checking import Exercise, compare, gradient_check
 from .nn.blocks import Dropout, LayerNorm, Residual
 from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.network import MLP, Network, build_network

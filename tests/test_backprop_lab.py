@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from course import CourseError
-from course.formulas import lines, parse, show
+from course.lessons.formulas import lines, parse, show
 from widgets.backprop_controls import HIDDEN
 from widgets.backprop_lab import BackpropLab, short
 from widgets.backprop_still import layout

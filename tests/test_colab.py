@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from course.route import ROUTE
+from course.lessons.contents import ROUTE
 
 OLD = ["ipywidgets==7.7.1", "ipykernel==6.17.1", "ipython==7.34.0"]
 NEEDED = ["ipython-genutils", "backcall", "pickleshare", "decorator", "nest-asyncio"]  # by them

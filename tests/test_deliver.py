@@ -564,7 +564,7 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     chapters = {p.name for p in (ROOT / "notebooks").glob("*.ipynb")}
     inside = zipfile.ZipFile(wheel).namelist()
     assert {f"course/notebooks/{name}" for name in chapters} <= set(inside)
-    assert {"widgets/canvas.js", "widgets/canvas.css", "course/claims.toml"} <= set(inside)
+    assert {"widgets/canvas.js", "widgets/canvas.css", "course/lessons/claims.toml"} <= set(inside)
     assert "course/jupyter/labconfig/default_setting_overrides.json" in inside
     assert not [name for name in inside if "tests" in name or ".failed" in name]
     with tarfile.open(sdist) as archive:

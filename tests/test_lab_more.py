@@ -26,7 +26,7 @@ from course import (
     chain,
     load_data,
 )
-from course.progress import Progress, curve_miss, miss
+from course.lessons.predictions import Progress, curve_miss, miss
 from course.training.baselines import HAND, duel
 from course.training.history import History, thin
 from course.training.presets import PRESETS, preset

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from course import CourseError
-from course.route import BRANCH, REPOSITORY, ROUTE, hub_link
+from course.lessons.contents import BRANCH, REPOSITORY, ROUTE, hub_link
 
 ROOT = Path(__file__).parents[1]
 TOP = {"pyproject.toml", "README.md", "course", "notebooks", "widgets", "tests", "binder"}

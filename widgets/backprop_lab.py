@@ -11,8 +11,8 @@ import re
 
 from course import CourseError
 from course.errors import check_choice, check_count
-from course.formulas import lines, parse, show, symbol
-from course.graph import READINGS, Graph
+from course.lessons.backprop_trace import READINGS, Graph
+from course.lessons.formulas import lines, parse, show, symbol
 
 from .backprop_controls import Controls
 from .backprop_still import layout, still
@@ -28,7 +28,7 @@ class BackpropLab:
     "cross_entropy", "mse", "bce". x: (n_0,) input. target: for cross-entropy the number of the
     right output, counted from 1 as in the drawing, else (n_L,) values; default: the first output.
     lr: of `update`. interactive: None finds out. name: how the drawing is announced.
-    Numbers have names as w2[1,3]: layer 2, to neuron 1 from neuron 3. See `course.graph.Graph`.
+    Numbers have names as w2[1,3]: layer 2, to neuron 1 from neuron 3. See `backprop_trace.Graph`.
     Raises `CourseError` for bad values.
     """
 
@@ -137,7 +137,7 @@ class BackpropLab:
         return {name for operation in done for name in operation.names}
 
     def numbers(self) -> dict[str, float]:
-        """Name → value of all that is given or computed so far; see `course.graph.Graph`."""
+        """Name → value of all that is given or computed so far; see `backprop_trace.Graph`."""
         known = self._known() | set(self.graph.editable())
         return {name: self.graph.values[name] for name in self.graph.names() if name in known}
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 
-from course.formulas import PREDICTED, symbol, words
+from course.lessons.formulas import PREDICTED, symbol, words
 
 from .figure import png
 

@@ -8,10 +8,10 @@ import time
 import ipywidgets as ipw
 import traitlets
 
-from course.surfaces import FORMS, SURFACES
+from course.lessons.race import NAMES, SPEEDS, Race
+from course.lessons.surfaces import FORMS, SURFACES
 
 from .canvas import Canvas, encode, module
-from .descent_race import NAMES, SPEEDS, Race
 from .descent_still import frame, has_diagram, scene, still
 from .knob_row import tip
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from course import CourseError
 from course.errors import check_count
+from course.lessons.race import LONGEST, Race
 
 from .descent_controls import DescentControls
-from .descent_race import LONGEST, Race
 from .descent_still import describe, still, summary
 from .runner import Runner
 from .training_lab import has_front_end

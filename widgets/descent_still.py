@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from course.surfaces import behaviour, first_swing, limit, spectral_radius
+from course.lessons.race import NAMES, OF_FORM, Race, Racer
+from course.lessons.surfaces import behaviour, first_swing, limit, spectral_radius
 
-from .descent_race import NAMES, OF_FORM, Race, Racer
 from .figure import png
 
 HEIGHTS = 80  # cells of the surface along each axis

@@ -6,8 +6,8 @@ import numpy as np
 
 from course import CourseError
 from course.errors import check_choice, check_count, check_number
+from course.lessons.predictions import Progress
 from course.optim.schedules import Cosine, Step, Warmup
-from course.progress import Progress
 from course.training.baselines import duel
 from course.training.presets import preset
 from course.training.recipe import replay

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from report import publish, verdict
 
-from course.route import ROUTE
+from course.lessons.contents import ROUTE
 
 
 def took(chapter: str, *parameters: str) -> tuple[float, float]:

@@ -12,7 +12,7 @@ one_core()
 import torch  # noqa: E402
 
 from course import MLP, compare  # noqa: E402
-from course.check import torch_loss  # noqa: E402
+from course.lessons.checking import torch_loss  # noqa: E402
 
 CASES = [  # sizes, batch, what, at least so many times faster
     ([64, 16, 10], 128, "H·v", 3),

@@ -3,7 +3,7 @@
 import pytest
 from test_start import shot, wait
 
-from course.route import ROUTE
+from course.lessons.contents import ROUTE
 
 pytestmark = [pytest.mark.browser, pytest.mark.full]
 

@@ -25,7 +25,7 @@ from course import (
     effort,
     load_data,
 )
-from course.check import torch_loss
+from course.lessons.checking import torch_loss
 from course.nn.layers import ACTIVATIONS
 from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from course.optim.second_order import conjugate_gradients, sharpness

@@ -23,7 +23,7 @@ from course import (
     compare,
     gradient_check,
 )
-from course.check import torch_loss
+from course.lessons.checking import torch_loss
 from course.nn.initialisation import INITS
 from course.nn.layers import ACTIVATIONS
 from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError

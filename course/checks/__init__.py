@@ -1,1 +1,0 @@
-"""The checks of the ledger's claims, one module a chapter. See `course.ledger`."""

@@ -1,0 +1,1 @@
+"""What chapters are made of: contents, ledger, exercises, predictions, races and formulas."""

@@ -1,0 +1,171 @@
+"""Referees: compare two results, check a gradient, judge an exercise."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..errors import CourseError
+from ..nn.losses import CrossEntropy, MeanSquaredError
+from ..nn.network import Network
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How near two results are. True when they are equal within the tolerance that was asked for.
+
+    rounding: 'float32', say, where they differ by no more than that type's rounding explains.
+    """
+
+    exact: bool
+    approx: bool
+    max_difference: float
+    rounding: str | None = None
+    to_the_bit: bool = False  # this was asked for
+
+    def __bool__(self):
+        return self.approx
+
+    def __str__(self):
+        within = f"to rounding of {self.rounding}" if self.rounding else "within the tolerance"
+        within = "to the last bit" if self.to_the_bit else within
+        word = f"equal {within}" if self.approx else "DIFFERENT"
+        return f"{word} (largest difference {self.max_difference:.1e})"
+
+
+def compare(ours, theirs, rtol=1e-5, atol=1e-8) -> Comparison:
+    """Compare numbers, arrays or tensors of one shape; NaN equals nothing.
+
+    rtol = atol = 0 asks for equality to the last bit, which only the same machine promises.
+    """
+    dtype = max((_float_type(v) for v in (ours, theirs)), key=lambda d: torch.finfo(d).eps)
+    a, b = (torch.as_tensor(v, dtype=torch.float64).detach().cpu() for v in (ours, theirs))
+    if a.shape != b.shape:
+        raise CourseError(
+            f"shapes differ: {tuple(a.shape)} and {tuple(b.shape)}; compare like with like"
+        )
+    difference = float((a - b).abs().max()) if a.numel() else 0.0
+    size = max(1.0, float(b.abs().max())) if b.numel() else 1.0
+    explained = difference <= 100 * torch.finfo(dtype).eps * size
+    return Comparison(
+        torch.equal(a, b), torch.allclose(a, b, rtol=rtol, atol=atol), difference,
+        str(dtype).removeprefix("torch.") if explained else None, rtol == atol == 0,
+    )  # fmt: skip
+
+
+def _float_type(value) -> torch.dtype:
+    """The floating-point type that a value was computed in; float64 for plain numbers."""
+    if hasattr(value, "dtype"):
+        dtype = value.dtype if isinstance(value, Tensor) else torch.as_tensor(value).dtype
+        return dtype if dtype.is_floating_point else torch.float64
+    return torch.float64
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Largest error of a gradient, relative to its norm, against each referee."""
+
+    autograd: float
+    differences: float
+
+    def __str__(self):
+        return f"against autograd {self.autograd:.1e}, central differences {self.differences:.1e}"
+
+
+def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> GradientCheck:
+    """The model's hand-derived gradient against autograd and (L(θ+h) - L(θ-h)) / 2h.
+
+    x: (B, n_0), y: (B,) or (B, K). Autograd runs through `torch.nn`'s own layers and losses.
+    Use a float64 model: in float32 the differences are mostly rounding.
+    """
+    x = x.to(model.theta.dtype)
+    model.loss_and_grad(*model.encode(x, y))
+    ours, module = model.grad.clone(), model.module()
+
+    def loss(theta: Tensor) -> Tensor:
+        outputs = torch.func.functional_call(module, model.named_views(theta), (x,))
+        return torch_loss(model, outputs, y)
+
+    theta = model.theta.clone().requires_grad_()
+    auto = torch.autograd.grad(loss(theta), theta)[0]
+    numeric = torch.empty_like(ours)
+    with torch.no_grad():
+        for i in range(len(theta)):
+            up, down = model.theta.clone(), model.theta.clone()
+            up[i] += h
+            down[i] -= h
+            numeric[i] = (loss(up) - loss(down)) / (2 * h)
+    scale = auto.norm().clamp(min=torch.finfo(theta.dtype).tiny)
+    return GradientCheck(
+        float((ours - auto).norm() / scale), float((ours - numeric).norm() / scale)
+    )
+
+
+def torch_loss(model: Network, outputs: Tensor, y: Tensor) -> Tensor:
+    """The model's loss as `torch.nn.functional` computes it: outputs (B, C), y (B,) or (B, K)."""
+    F = torch.nn.functional
+    if isinstance(model.loss, CrossEntropy):
+        return F.cross_entropy(outputs, y, label_smoothing=model.loss.smoothing)
+    if y.ndim == 1:  # class numbers: as one-hot rows, or one yes-or-no
+        y = y[:, None] if outputs.shape[1] == 1 else F.one_hot(y, outputs.shape[1])
+    y = y.to(outputs.dtype)
+    if isinstance(model.loss, MeanSquaredError):
+        return F.mse_loss(outputs, y)
+    return F.binary_cross_entropy_with_logits(outputs, y)
+
+
+@dataclass
+class Exercise:
+    """A question with a referee. `check` says in words what is wrong; it never raises for a
+    wrong answer, and an unanswered exercise is not an error, so a notebook runs to its end.
+
+    judge: answer → None when right, else what is wrong.
+    hints: three, from a nudge to nearly the answer.
+    """
+
+    name: str
+    judge: Callable[[object], str | None]
+    hints: list[str] = field(default_factory=list)
+    shown: int = 0
+    passed: bool = False
+
+    def check(self, answer) -> bool:
+        """Print the verdict; True when right."""
+        self.passed = False
+        if answer is None or answer is ...:
+            print(f"{self.name}: not answered yet. Replace the ... above and run the cell again.")
+            return False
+        try:
+            wrong = self.judge(answer)
+        except Exception as error:  # the learner's own code failed: say so, go on
+            wrong = f"your answer raised {type(error).__name__}: {error}"
+        self.passed = wrong is None
+        print(f"{self.name}: right!" if self.passed else f"{self.name}: not yet. {wrong}")
+        return self.passed
+
+    def hint(self) -> None:
+        """Print the next hint."""
+        if not self.hints:
+            print(f"{self.name}: there are no hints.")
+            return
+        print(self.hints[min(self.shown, len(self.hints) - 1)])
+        self.shown += 1
+
+
+def unfinished(answer, count: int, form: str, what: str = "numbers", kinds=(tuple, list)):
+    """For judges: what is said of an answer that is not `count` parts, or has open ones, else None.
+
+    form: the sentence that says what to give. kinds: what may hold the parts.
+    """
+    if not isinstance(answer, kinds) or len(answer) != count:
+        return form
+    if any(part is ... or part is None for part in answer):
+        return f"One of the {('two', 'three')[count - 2]} {what} is still open."
+    return None
+
+
+def near(a, b: float) -> bool:
+    """For judges: is a number of the learner's b, to three digits?"""
+    return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)

@@ -1,0 +1,157 @@
+"""Chapter 3_02_backward: the document's formulas of back-propagation, and three missing ones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...nn.network import MLP
+from ..ledger import Case, Check
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+SEEDS = range(3)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What autograd and the forward pass know of one hidden layer; columns are samples.
+
+    da, dz: ∂L/∂a and ∂L/∂z; slope: f′(z); a: the output of the layer *below*. All (n, B).
+    """
+
+    da: Tensor
+    dz: Tensor
+    slope: Tensor
+    a: Tensor
+
+
+def start(activation: str, seed: int) -> MLP:
+    """A 4-6-6-3 network in float64, with biases that are not 0."""
+    model = MLP([4, 6, 6, 3], activation, seed=seed, dtype=torch.float64)
+    g = torch.Generator().manual_seed(seed)
+    model.theta += 0.2 * torch.randn(len(model.theta), generator=g, dtype=torch.float64)
+    return model
+
+
+def trace(model: MLP, seed: int, B: int) -> list[tuple[Known, Tensor]]:
+    """Every hidden layer: what is known of it, and autograd's ∂L/∂[W b]."""
+    g = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(4, B, generator=g, dtype=torch.float64), torch.randint(3, (B,), generator=g)
+    f = getattr(torch, model.activation)
+    Ws = [W.clone().requires_grad_() for W in model.views(model.theta)]
+    a: list[Tensor] = [x]
+    z: list[Tensor] = []
+    for W in Ws[:-1]:
+        z.append(W[:, :-1] @ a[-1] + W[:, -1:])
+        a.append(f(z[-1]))
+    loss = F.cross_entropy((Ws[-1][:, :-1] @ a[-1] + Ws[-1][:, -1:]).t(), y)
+    grads = torch.autograd.grad(loss, [*a[1:], *z, *Ws[:-1]], retain_graph=True)
+    n = len(z)
+    slopes = [torch.autograd.grad(a[i + 1].sum(), z[i], retain_graph=True)[0] for i in range(n)]
+    return [
+        (Known(grads[i], grads[n + i], slopes[i], a[i].detach()), grads[2 * n + i])
+        for i in range(n)
+    ]
+
+
+Statement = Callable[[Known], dict[str, Tensor]]  # claims by name: "a" or "z", "W", "b"
+
+
+def error(statement: Statement, name: str, activation: str, in_order: bool, B: int) -> float:
+    """Relative error of one claim over the hidden layers, median of the seeds.
+
+    in_order: the second and third line get what the first one gave, else autograd's number.
+    """
+    found = []
+    for seed in SEEDS:
+        off = size = 0.0
+        for known, dW in trace(start(activation, seed), seed, B):
+            claims = statement(known)
+            if in_order:
+                first = {f"d{k}": claims[k] for k in ("a", "z") if k in claims}
+                claims = statement(replace(known, **first))
+            right = {"a": known.da, "z": known.dz, "W": dW[:, :-1], "b": dW[:, -1:]}[name]
+            if claims[name].shape != right.shape:
+                return float("inf")
+            off += float((claims[name] - right).square().sum())
+            size += float(right.square().sum())
+        found.append((off / size) ** 0.5)
+    return median(found)
+
+
+def case(statement: Statement, title: str, name: str, in_order=False, B=1) -> Case:
+    """Does one line hold, with *every* activation? A formula for one f is not the formula."""
+    errors = [error(statement, name, f, in_order, B) for f in ACTIVATIONS]
+    if max(errors) == float("inf"):
+        return Case(title, False, f"one column for each of the {B} samples, where b has one")
+    words = ", ".join(f"{f} {e:.2f}" for f, e in zip(ACTIVATIONS, errors, strict=True))
+    return Case(title, max(errors) < 1e-9, f"relative error {words}")
+
+
+def examine(statement: Statement) -> list[Case]:
+    """Each line against autograd: alone, given what is right, and in the order of the text."""
+    g = torch.ones(1, 1, dtype=torch.float64)
+    first = "a" if "a" in statement(Known(g, g, g, g)) else "z"
+    other = "z" if first == "a" else "a"
+    return [
+        case(statement, f"∂L/∂{first} from ∂L/∂{other}", first),
+        case(statement, "∂L/∂W, its line alone", "W"),
+        case(statement, "∂L/∂W, after the first line", "W", in_order=True),
+        case(statement, "∂L/∂b, its line alone", "b"),
+        case(statement, "∂L/∂b, after the first line", "b", in_order=True),
+        case(statement, "∂L/∂b, a batch of 8", "b", B=8),
+    ]
+
+
+def as_printed(k: Known) -> dict[str, Tensor]:
+    """D0-3.2, word for word."""
+    return {"a": k.dz * k.slope, "W": k.da @ k.a.t(), "b": k.da}
+
+
+def mended(k: Known) -> dict[str, Tensor]:
+    """a and z exchanged, and the bias summed over the batch."""
+    return {"z": k.da * k.slope, "W": k.dz @ k.a.t(), "b": k.dz.sum(1, keepdim=True)}
+
+
+formulas = Check(examine, document=as_printed, planted=mended)
+
+
+# ---- D3-3.3: announced, and not there -------------------------------------------------------
+
+
+def examine_three(statement: dict[str, Callable]) -> list[Case]:
+    """Cross-entropy, gradient descent and back-propagation against PyTorch's own."""
+    z = torch.tensor([[2.0, -1.0, 0.5], [0.0, 200.0, 3.0]], dtype=torch.float64)
+    y = torch.tensor([0, 0])
+    ours, theirs = statement["cross_entropy"](z, y), F.cross_entropy(z, y)
+    cases = [Case("cross-entropy", bool(torch.isclose(ours, theirs)), f"{ours:.3f}")]
+    w = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    w.grad = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    moved = statement["descend"](w.detach().clone(), w.grad.clone(), 0.1)
+    torch.optim.SGD([w], lr=0.1).step()
+    off = float((moved - w.detach()).abs().max())
+    cases.append(Case("gradient descent", off < 1e-12, f"largest difference {off:.2f}"))
+    one = [case(statement["backward"], "back-propagation", name) for name in ("z", "W", "b")]
+    return [*cases, Case("back-propagation", all(c.holds for c in one), one[1].number)]
+
+
+def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
+    """L = -(1/N) Σ log softmax(z)[y], z: (N, C)."""
+    m = z.max(1, keepdim=True).values
+    logs = z - m - (z - m).exp().sum(1, keepdim=True).log()
+    return -logs[torch.arange(len(y)), y].mean()
+
+
+def descend(theta: Tensor, g: Tensor, lr: float) -> Tensor:
+    """θ ← θ - αg."""
+    return theta - lr * g
+
+
+missing_formulas = Check(
+    examine_three,
+    document=None,  # the text has the words and, where the formulas should be, gaps
+    planted={"cross_entropy": cross_entropy, "descend": descend, "backward": mended},
+)

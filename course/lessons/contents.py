@@ -1,0 +1,75 @@
+"""The teaching order, kept in one place: links, titles and badges follow it."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from ..errors import CourseError
+
+# Placeholder until the course is published; badges and links are built from it.
+REPOSITORY = "training-at-scale/training-at-scale"
+BRANCH = "main"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    file: str  # without .ipynb
+    title: str
+    question: str
+    minutes: int
+
+
+ROUTE = [
+    Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 25),
+    Chapter("3_01_forward", "Forward", "How does a prediction flow?", 50),
+    Chapter("3_02_backward", "Backward", "How does the error flow back?", 50),
+    Chapter("3_03_gradient_descent", "Gradient descent", "All data, one sample, or a batch?", 50),
+    Chapter("3_04_momentum", "Momentum", "What does memory of past gradients buy?", 50),
+    Chapter("3_05_clipping", "Clipping", "What does clipping protect, and what does it cost?", 50),
+    Chapter("3_06_momentum_clipping", "Momentum and clipping", "In which order?", 50),
+]
+
+
+def chapter(file: str) -> Chapter:
+    """The chapter of that file name, or `CourseError`."""
+    for c in ROUTE:
+        if c.file == file:
+            return c
+    raise CourseError(f"chapter {file!r} is unknown. Allowed: {[c.file for c in ROUTE]}")
+
+
+def links(file: str) -> str:
+    """Markdown: previous and next chapter on the route."""
+    at = ROUTE.index(chapter(file))
+    before = [f"← [{c.title}]({c.file}.ipynb)" for c in ROUTE[max(at - 1, 0) : at]]
+    after = [f"[{c.title}]({c.file}.ipynb) →" for c in ROUTE[at + 1 : at + 2]]
+    return " · ".join([*before, *after])
+
+
+def badges(file: str) -> str:
+    """Markdown: open this chapter on Colab or Binder."""
+    path = f"notebooks/{chapter(file).file}.ipynb"
+    colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/{path}"
+    binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
+    return (
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
+        f"[![Open on Binder](https://mybinder.org/badge_logo.svg)]({binder})"
+    )
+
+
+def hub_link(hub: str, file: str = "00_start_here") -> str:
+    """The nbgitpuller link that opens a chapter on a JupyterHub and keeps what a learner wrote.
+
+    hub: the address of the hub, as https://hub.example.org. Raises `CourseError` for another form.
+    """
+    parts = urlsplit(hub)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        raise CourseError(f"hub {hub!r} is no address. Allowed: as https://hub.example.org")
+    name = REPOSITORY.rpartition("/")[2]
+    query = urlencode(
+        {
+            "repo": f"https://github.com/{REPOSITORY}",
+            "branch": BRANCH,
+            "urlpath": f"lab/tree/{name}/notebooks/{chapter(file).file}.ipynb",
+        }
+    )
+    return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{query}"

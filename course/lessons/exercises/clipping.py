@@ -1,0 +1,241 @@
+"""Judges for chapter 3_05_clipping."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...optim.chain import chain
+from ...optim.first_order import ClipByValue, Descend
+from ..checking import Exercise, near, unfinished
+
+# ---- 1. clip by norm ----------------------------------------------------------------------
+
+LIMIT = 2.8
+
+
+def layers() -> list[Tensor]:
+    """The gradients of two layers; joint norm √(4 + 36 + 9) = 7: 2.8 leaves two fifths."""
+    return [torch.tensor([2.0, -6.0]), torch.tensor([[3.0, 0.0]])]
+
+
+def scaled(factor: float) -> list[Tensor]:
+    return [g * factor for g in layers()]
+
+
+def same(got, wanted: list[Tensor]) -> bool:
+    return all(torch.allclose(a, b, rtol=1e-3) for a, b in zip(got, wanted, strict=True))
+
+
+# What a wrong formula returns for `layers()` at c = 2.8, and what to say then.
+WRONG_CLIPS: list[tuple[Callable[[], list[Tensor]], str]] = [
+    (lambda: scaled(1.0), "Nothing was clipped: the joint norm is 7, and c = 2.8."),
+    (
+        lambda: [g.clamp(-LIMIT, LIMIT) for g in layers()],
+        "That clips by value: each entry on its own, and the direction turns. "
+        "By norm *one* factor multiplies every entry.",
+    ),
+    (
+        lambda: [g * min(1.0, LIMIT / float(g.norm())) for g in layers()],
+        "Each layer is clipped on its own, so the layers no longer keep their proportion and the "
+        "whole vector turns. First one norm of all layers together.",
+    ),
+    (
+        lambda: scaled(LIMIT / 49),
+        "You divided by the *squared* norm: the root is missing. The result is too short.",
+    ),
+    (
+        lambda: scaled(LIMIT / sum(float(g.norm()) for g in layers())),
+        "You added up the norms of the layers. The joint norm is the root of the sum of their "
+        "*squares*, as for one long vector.",
+    ),
+    (lambda: scaled(1 / 7), "Every gradient ends at length 1: c is missing, the factor is c/‖g‖."),
+    (lambda: scaled(7 / LIMIT), "It got longer: the factor is upside down. It is c/‖g‖, below 1."),
+    (lambda: scaled(LIMIT), "You multiplied by c, but did not divide by the norm."),
+    (lambda: scaled(LIMIT / 6), "You divided by the largest entry. The norm is √(sum of squares)."),
+    (
+        lambda: scaled(LIMIT / 11),
+        "You divided by the sum of the sizes. The norm is the root of the sum of the squares.",
+    ),
+    (
+        lambda: scaled(LIMIT / (49 / 4) ** 0.5),
+        "You divided by the root of the *mean* square. The norm has the sum in it.",
+    ),
+    (lambda: scaled(-0.4), "The sign is turned: clipping shortens, the minus belongs to descent."),
+]
+
+
+def judge_clip_by_norm(clip) -> str | None:
+    """clip(gradients, c) → new list of tensors with joint norm at most c."""
+    if not callable(clip):
+        return "Hand over the function itself, without calling it: clip_by_norm."
+    given = layers()
+    got = clip(given, LIMIT)
+    if got is None or got is ...:
+        return "The function returns nothing yet: end it with `return` and a list."
+    if not same(given, layers()):
+        return (
+            "The function wrote into the gradients it was handed. Make new tensors: "
+            "`g * factor`, not `g *= factor`."
+        )
+    if isinstance(got, Tensor) or len(got) != 2:
+        return "Return a list with one tensor for each layer, in the same order."
+    if any(a.shape != b.shape for a, b in zip(got, given, strict=True)):
+        return "The shapes changed: each layer's tensor keeps its shape."
+    if not same(got, scaled(0.4)):
+        for made, words in WRONG_CLIPS:
+            if same(got, made()):
+                return words
+        size = math.sqrt(sum(float((g**2).sum()) for g in got))
+        return (
+            f"For [2, -6] and [3, 0] with c = 2.8 your result has norm {size:.3g}. "
+            "Multiply every entry by min(1, c/‖g‖), with ‖g‖ = 7."
+        )
+    if not same(clip(layers(), 70.0), layers()):
+        return (
+            "A gradient that is *shorter* than c was changed. Clipping never lengthens: "
+            "the factor is min(1, c/‖g‖)."
+        )
+    zeros = clip([torch.zeros(2)], 1.0)
+    if not torch.equal(zeros[0], torch.zeros(2)):
+        return "At g = 0 it gives NaN: 0/0, or c/0 times 0. Scale only when the norm exceeds c."
+    return None
+
+
+clip_by_norm = Exercise(
+    "Exercise 1",
+    judge_clip_by_norm,
+    [
+        "Three lines: one norm over all layers together, one factor, and the new list.",
+        "The joint norm is the root of the sum of all squares, of all layers. The factor is "
+        "c/norm where the norm exceeds c, else 1.",
+        "norm = sum((g**2).sum() for g in gradients) ** 0.5, then "
+        "factor = c / norm if norm > c else 1.0, then [g * factor for g in gradients].",
+    ],
+)
+
+
+# ---- 2. the clipped mean by hand ----------------------------------------------------------
+
+
+def judge_mean(answer) -> str | None:
+    """(mean at c = 2, the c above which the mean has its true sign), of -1 (80 %), +10 (20 %)."""
+    form = "Give two numbers: (mean at c = 2, the c from which the sign is right)."
+    if words := unfinished(answer, 2, form):
+        return words
+    mean, c = map(float, answer)
+    if near(mean, 1.2):
+        return (
+            "1.2 is the mean without clipping, and clipping *it* changes nothing. Here each "
+            "gradient is clipped first and the mean is taken after."
+        )
+    if near(mean, -0.6):
+        return "-0.6 belongs to c = 1. At c = 2 the rare gradient counts as +2."
+    if near(mean, 0.5):
+        return "That is the mean of -1 and +2 as if both were equally frequent: 80 % and 20 %."
+    if near(mean, -1.2):
+        return "At c = 2 the gradient -1 is short enough and stays -1; only +10 becomes +2."
+    if near(mean, 0.4):
+        return "The size is right, the sign is not: which of the two terms is larger?"
+    if not near(mean, -0.4):
+        return "The mean is not that. It is 0.8·(clipped -1) + 0.2·(clipped +10)."
+    if near(c, 10):
+        return (
+            "-0.4 is right. At c = 10 nothing is clipped any more and the sign is right, but a "
+            "smaller c does it too: where is the mean zero?"
+        )
+    if near(c, 1):
+        return "-0.4 is right. At c = 1 the mean was -0.6. Solve 0.8·(-1) + 0.2·c = 0."
+    if near(c, 5):
+        return "-0.4 is right. At c = 5 the mean is already +0.2. Where is it exactly zero?"
+    if not near(c, 4):
+        return "-0.4 is right, the c is not. For c between 1 and 10 the mean is -0.8 + 0.2·c."
+    return None
+
+
+mean_sign = Exercise(
+    "Exercise 2",
+    judge_mean,
+    [
+        "Clip each of the two gradients first. Then take the mean, with the shares as weights.",
+        "At c = 2 the frequent gradient stays -1 and the rare one becomes +2.",
+        "The mean is 0.8·(-1) + 0.2·c for c between 1 and 10. It changes its sign where this is 0.",
+    ],
+)
+
+
+# ---- 3. a steep valley --------------------------------------------------------------------
+
+STARTS = (8.0, 9.0, 10.0, 11.0, 12.0)
+REACH = 0.2
+GOAL = 15
+
+
+def quartic_path(lr: float, c: float, cap: int) -> tuple[Tensor, int | None]:
+    """(paths (n + 1, 5), steps) on J(x) = x⁴ from five starts, until all have |x| ≤ 0.2.
+
+    By value, so each start is a problem of its own. steps: None when not within `cap`.
+    """
+    x = torch.tensor(STARTS, dtype=torch.float64)
+    rule = chain(ClipByValue(c), Descend(lr))
+    rule.init(x)
+    path, arrived = [x.clone()], torch.zeros(len(x), dtype=torch.bool)
+    for n in range(1, cap + 1):
+        rule(4 * x**3, x)
+        path.append(x.clone())
+        arrived |= x.abs() <= REACH
+        if arrived.all():
+            return torch.stack(path), n
+        if not float(x.abs().max()) < 1e3:  # NaN too
+            break
+    return torch.stack(path), None
+
+
+def quartic_steps(lr: float, c: float = math.inf, cap: int = 1500) -> int | None:
+    """Steps on J(x) = x⁴ until every one of the five starts has come within 0.2; None: never."""
+    return quartic_path(lr, c, cap)[1]
+
+
+def judge_quartic(answer) -> str | None:
+    """(α, c) that brings all five starts home in at most 15 steps."""
+    form = "Give two numbers, (α, c), as (0.01, 1.0)."
+    if words := unfinished(answer, 2, form):
+        return words
+    lr, c = map(float, answer)
+    path, n = quartic_path(lr, c, 1500)
+    if n is not None and n <= GOAL:
+        return None
+    if not float(path[-1].abs().max()) < 1e3:
+        return (
+            "It diverges: with so large a c the far starts are hardly clipped, and there "
+            "α·4x³ is longer than x. Lower c."
+        )
+    needed = f"{n or 'more than 1500'} steps"
+    if not bool((path[: GOAL + 1].min(dim=0).values < 1).all()):
+        step, travel = lr * c, max(STARTS) / (lr * c)
+        if c > 4 * max(STARTS) ** 3:
+            return f"{needed}: with this c nothing is clipped, and α alone is too small. Lower c."
+        return (
+            f"{needed}: a clipped step has length α·c = {step:.3g}, so the way from 12 takes "
+            f"{travel:.0f} steps. Raise the product α·c."
+        )
+    if int((path[1:] * path[:-1] < 0).sum(dim=0).max()) > 4:
+        return (
+            f"{needed}: it jumps from side to side over the bottom. α·c is longer than the valley "
+            "there is wide. Lower α or c."
+        )
+    return f"{needed}: it arrives near the bottom quickly and creeps there. Raise α and lower c."
+
+
+quartic = Exercise(
+    "Exercise 3",
+    judge_quartic,
+    [
+        "Two stretches. Far away every step has length α·c: make the way from 12 take about ten. "
+        "Near the bottom the step is α·4x³: that wants a large α.",
+        "Clipping ends where 4x³ = c. From there a step must not jump over the bottom and back: "
+        "α·4x² below about 1 at that x.",
+        "With c = 4 clipping ends at x = 1. There α·4x² should be between 1 and 2: α about 0.4.",
+    ],
+)

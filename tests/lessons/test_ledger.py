@@ -1,0 +1,88 @@
+"""The ledger is whole, every chapter settles its claims, and no check is one that cannot fail."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from course import CourseError
+from course.lessons.contents import ROUTE
+from course.lessons.ledger import VERDICTS, Case, check_of, claims, settle, verdict
+from course.lessons.predictions import HOME, Progress, bet
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+WRITTEN = {chapter.file for chapter in ROUTE}
+SETTLED = [claim for claim in claims() if claim.chapter in WRITTEN]
+
+
+def test_the_ledger_is_whole():
+    names = [claim.id for claim in claims()]
+    assert len(set(names)) == len(names) == 67
+    for claim in claims():
+        assert claim.verdict in VERDICTS and claim.says and claim.true, claim.id
+        assert re.fullmatch(r"D[0-4]-[1-6](\.\d)?[a-e]?", claim.id), claim.id
+        assert claim.id.startswith(f"D{claim.document}-{claim.section}"), claim.id
+        assert re.fullmatch(r"(00|\d(_\d+)?)_\w+", claim.chapter), claim.chapter
+
+
+def test_every_chapter_that_exists_settles_a_claim():
+    assert {claim.chapter for claim in SETTLED} == WRITTEN
+
+
+@pytest.mark.parametrize("claim", SETTLED, ids=lambda claim: claim.id)
+def test_a_claim_of_a_written_chapter_has_its_cell_and_its_check(claim):
+    cells = nbformat.read(NOTEBOOKS / f"{claim.chapter}.ipynb", as_version=4).cells
+    assert any(claim.id in c.source for c in cells if c.cell_type == "markdown"), "not cited"
+    (cell,) = [c for c in cells if c.cell_type == "code" and "settle(" in c.source]
+    said = "".join(output.get("text", "") for output in cell.outputs)
+    assert claim.id in said and f"→ {claim.verdict}." in said.partition(claim.id)[2]
+    assert check_of(claim) is not None, "no check"
+
+
+@pytest.mark.parametrize("claim", SETTLED, ids=lambda claim: claim.id)
+def test_the_check_computes_the_verdict_and_a_planted_falsehood_flips_it(claim):
+    check = check_of(claim)
+    assert check.verdict(check.document) == claim.verdict
+    assert check.verdict(check.planted) != claim.verdict
+
+
+def test_a_claim_to_come_has_no_check_yet():
+    assert all(check_of(claim) is None for claim in claims() if claim.chapter not in WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("held", "word"),
+    [([], "missing"), ([1, 1], "holds"), ([1, 0], "imprecise"), ([0, 0], "wrong")],
+)
+def test_the_verdict_follows_from_the_cases(held, word):
+    assert verdict([Case("", bool(h), "") for h in held]) == word
+
+
+def test_settle_says_what_each_case_found(capsys):
+    settle("00_start_here")
+    said = capsys.readouterr().out
+    assert "D1-1b" in said and "→ holds." in said and said.count("✓") == 3
+    with pytest.raises(CourseError, match="chapter"):
+        settle("9_nowhere")
+
+
+@pytest.mark.parametrize(
+    ("guess", "result", "words"),
+    [
+        (None, 3.0, "No bet placed"),
+        (2.9, 3.0, "well seen"),
+        (0.1, 3.0, "finding out"),
+        (0, 0, "well seen"),
+        (0, 1, "finding out"),
+        ("larger", "larger", "well seen"),
+        ("smaller", "larger", "finding out"),
+        ((1, 4), 3.0, "inside"),
+        ((1, 2), 3.0, "outside"),
+    ],
+)
+def test_a_bet_is_judged_and_noted(guess, result, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(HOME, str(tmp_path))
+    bet("00_start_here", "a question", guess, result)
+    assert words in capsys.readouterr().out
+    assert len(Progress().predictions) == (guess is not None)

@@ -1,0 +1,167 @@
+"""Every chapter says what its parameters may be, refuses the rest, and runs to both ends of it."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course import CourseError, available_devices, cli
+from course.lessons.contents import ROUTE
+from course.lessons.parameters import DATASETS, SEEDS, STEPS, check_parameters
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+PATHS = [FOLDER / f"{c.file}.ipynb" for c in ROUTE] + [FOLDER / "solutions/00_start_here.ipynb"]
+each_chapter = pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+FINE = {"seed": 3, "device": "cpu", "steps": 100, "dataset": "moons"}
+
+
+def parameters_cell(path: Path) -> tuple[int, str]:
+    cells = nbformat.read(path, as_version=4).cells
+    (found,) = [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])]
+    return found, cells[found].source
+
+
+def check_in(path: Path, **changed) -> None:
+    """Run a chapter's parameters cell, put in the changed ones, run its checking line."""
+    at, source = parameters_cell(path)
+    following = nbformat.read(path, as_version=4).cells[at + 1].source
+    lines = [line for line in following.splitlines() if "check_parameters" in line]
+    assert following.splitlines()[:2] == lines, "first of all, so that nothing is computed before"
+    names: dict = {}
+    exec(source, names)
+    known = set(names) - {"__builtins__"}
+    assert set(changed) <= known
+    names |= changed
+    exec("\n".join(lines), names)
+    called = re.fullmatch(r"check_parameters\((.*)\)", lines[1])
+    assert called and called[1].split(", ") == [n for n in names if n in known], "all, in order"
+
+
+def stated(path: Path, name: str) -> tuple[int, int]:
+    """The range that the comment beside a parameter gives."""
+    (line,) = [s for s in parameters_cell(path)[1].splitlines() if s.startswith(f"{name} = ")]
+    low, high = re.search(r"([\d,]+) to ([\d,]+)", line).groups()
+    return int(low.replace(",", "")), int(high.replace(",", ""))
+
+
+def stated_datasets(path: Path) -> list[str]:
+    (line,) = [s for s in parameters_cell(path)[1].splitlines() if s.startswith("dataset = ")]
+    return re.findall(r'"(\w+)"', line)
+
+
+@each_chapter
+@pytest.mark.parametrize("name", ["seed", "steps"])
+def test_the_stated_range_is_the_one_that_is_checked(path, name):
+    low, high = stated(path, name)
+    check_in(path)
+    check_in(path, **{name: low})
+    check_in(path, **{name: high})
+    for value in (low - 1, high + 1):
+        with pytest.raises(CourseError, match=rf"{name} = {value} .*{low} to {high:,}; "):
+            check_in(path, **{name: value})
+
+
+@each_chapter
+def test_the_stated_data_sets_are_those_that_are_taken(path):
+    names = stated_datasets(path)
+    assert names
+    for name in names:
+        check_in(path, dataset=name)
+    for other in ("rings", "sine", "nonsense", "mnist"):
+        with pytest.raises(CourseError, match=f"dataset = '{other}' .*{', '.join(names[:1])}"):
+            check_in(path, dataset=other)
+
+
+BAD = ["abc", "", 2.5, 100.0, float("nan"), float("inf"), None, [], {}, True, -1, 10**400, 10**5000]
+
+
+@each_chapter
+@pytest.mark.parametrize("name", ["seed", "device", "steps", "dataset"])
+def test_what_is_no_such_value_is_refused_in_one_sentence(path, name):
+    for value in [*BAD, "100", b"cpu", ["cpu"], "x" * 10_000]:
+        with pytest.raises(CourseError, match=rf"^{name} = .* does not fit; allowed: .*; ") as told:
+            check_in(path, **{name: value})
+        assert len(str(told.value)) < 250 and "\n" not in str(told.value)
+
+
+def test_each_device_here_is_taken():
+    for device in available_devices():
+        check_parameters(**FINE | {"device": device})
+    with pytest.raises(CourseError, match="device = 'tpu' .*'cpu'"):
+        check_parameters(**FINE | {"device": "tpu"})
+
+
+@given(seed=st.integers(*SEEDS), steps=st.integers(*STEPS), dataset=st.sampled_from(DATASETS))
+def test_all_within_the_ranges_is_taken(seed, steps, dataset):
+    check_parameters(seed, "cpu", steps, dataset)
+
+
+@given(value=st.one_of(st.none(), st.text(), st.floats(), st.lists(st.integers()), st.booleans()))
+def test_nothing_else_is_taken_for_a_number(value):
+    for name in ("seed", "steps"):
+        with pytest.raises(CourseError):
+            check_parameters(**FINE | {name: value})
+
+
+def test_a_chapter_may_take_fewer_data_sets():
+    check_parameters(**FINE, datasets=("moons",))
+    with pytest.raises(CourseError, match="dataset = 'digits' does not fit; allowed: 'moons'; "):
+        check_parameters(**FINE | {"dataset": "digits"}, datasets=("moons",))
+
+
+def test_a_recipe_is_read_before_anything_runs(tmp_path):
+    from widgets import TrainingLab
+
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    lab = TrainingLab("moons", interactive=False).run(3)
+    good.write_text(json.dumps(lab.recipe()))
+    bad.write_text('{"schema": 1}')
+    path = FOLDER / "00_start_here.ipynb"
+    check_in(path, recipe="")
+    check_in(path, recipe=str(good))
+    for value in (str(bad), str(tmp_path / "nonesuch"), "moons", None, 5, 2.5, [], {}):
+        with pytest.raises(CourseError, match="^recipe = .* does not fit: .*; allowed: a file"):
+            check_in(path, recipe=value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("dataset", "nonsense", "dataset = 'nonsense' does not fit; allowed: 'digits', 'moons', "),
+        ("steps", "1", "steps = 1 does not fit; allowed: a whole number from 20 to 1,000; "),
+        ("recipe", "nonesuch", "recipe = 'nonesuch' does not fit: "),
+    ],
+)
+def test_the_command_says_what_does_not_fit(name, value, said, tmp_path, shared_kernels, capsys):
+    arguments = ["regenerate", "00_start_here", "--output-dir", str(tmp_path), "-p", name, value]
+    assert cli.main(arguments) == 1
+    where = "00_start_here.ipynb: cell 3 (`from course.lessons."
+    told = capsys.readouterr().out
+    assert f"\n{where}" in told and f"): CourseError: {said}" in told
+
+
+def ends():
+    """Each chapter at both ends of its steps, with each of its data sets and two seeds."""
+    for path in PATHS[:-1]:
+        choices = itertools.product(stated(path, "steps"), stated_datasets(path), (0, 1))
+        for steps, dataset, seed in choices:
+            yield pytest.param(
+                path, steps, dataset, seed, id=f"{path.stem}-{steps}-{dataset}-{seed}"
+            )
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("path", "steps", "dataset", "seed"), list(ends()))
+def test_it_runs_to_the_ends_of_its_range(path, steps, dataset, seed, tmp_path, shared_kernels):
+    arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--timeout", "1200"]
+    for name, value in (("steps", steps), ("dataset", dataset), ("seed", seed)):
+        arguments += ["-p", name, str(value)]
+    assert cli.main(arguments) == 0
+    for cell in nbformat.read(tmp_path / path.name, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", output.text

@@ -1,0 +1,75 @@
+"""Exercises: every solution passes; the stub and every known wrong answer do not, and say why."""
+
+import math
+import re
+from importlib import import_module
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from course import Exercise
+from course.lessons.contents import ROUTE
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = {chapter.file: re.sub(r"^[\d_]+", "", chapter.file) for chapter in ROUTE}
+MODULES = {file: import_module(f"course.lessons.exercises.{name}") for file, name in NAMES.items()}
+CHAPTERS = {
+    file: [made for made in vars(module).values() if isinstance(made, Exercise)]
+    for file, module in MODULES.items()
+}
+WRONG = [wrong for name in NAMES.values() for wrong in import_module(f"wrong_{name}").WRONG]
+
+
+def run_exercises(path):
+    """Execute the cells tagged `exercise`, as a kernel would, in one namespace."""
+    names = {"exercises": MODULES[path.stem], "torch": torch, "np": np, "math": math}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if "exercise" in cell.metadata.get("tags", []):
+            exec(cell.source, names)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_solution_passes(chapter, capsys):
+    run_exercises(NOTEBOOKS / "solutions" / f"{chapter}.ipynb")
+    assert all(exercise.passed for exercise in CHAPTERS[chapter])
+    assert capsys.readouterr().out.count("right!") == len(CHAPTERS[chapter])
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_stub_runs_and_does_not_pass(chapter):
+    for exercise in CHAPTERS[chapter]:
+        exercise.passed = True
+    run_exercises(NOTEBOOKS / f"{chapter}.ipynb")
+    assert not any(exercise.passed for exercise in CHAPTERS[chapter])
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_has_its_exercises_and_its_judges_know_common_mistakes(chapter):
+    assert chapter == "00_start_here" or 2 <= len(CHAPTERS[chapter]) <= 4
+    for exercise in CHAPTERS[chapter]:
+        assert sum(wrong[0] is exercise for wrong in WRONG) >= 4, exercise.name
+
+
+@pytest.mark.parametrize(("exercise", "answer", "says"), WRONG)
+def test_wrong_answers_are_recognised(exercise, answer, says, capsys):
+    assert not exercise.check(answer) and not exercise.passed
+    message = capsys.readouterr().out
+    assert says in message and "not answered yet" not in message
+
+
+def test_no_answer_is_no_error(capsys):
+    for exercise in sum(CHAPTERS.values(), []):
+        assert not exercise.check(...) and not exercise.check(None)
+        assert capsys.readouterr().out.count("not answered yet") == 2
+
+
+def test_three_hints_each(capsys):
+    for exercise in sum(CHAPTERS.values(), []):
+        exercise.shown = 0
+        assert len(exercise.hints) == 3
+        for hint in exercise.hints:
+            exercise.hint()
+            assert hint in capsys.readouterr().out

@@ -1,0 +1,85 @@
+"""Wrong answers to the exercises of 3_05_clipping: exercise, answer, words of its message."""
+
+import torch
+
+from course.lessons.exercises import clipping
+
+
+def norm_of(gradients):
+    return sum((g**2).sum() for g in gradients) ** 0.5
+
+
+def by(factor):
+    """A clip that multiplies every entry by factor(gradients, c)."""
+    return lambda gradients, c: [g * factor(gradients, c) for g in gradients]
+
+
+def in_place(gradients, c):
+    factor = c / max(float(norm_of(gradients)), c)
+    return [g.mul_(factor) for g in gradients]
+
+
+def per_layer(gradients, c):
+    return [g * min(1.0, c / float(g.norm())) for g in gradients]
+
+
+def largest(gradients, c):
+    return c / max(g.abs().max() for g in gradients)
+
+
+def root_mean_square(gradients, c):
+    return c / (norm_of(gradients) / sum(g.numel() for g in gradients) ** 0.5)
+
+
+def right_but_at_zero(gradients, c):
+    factor = min(1.0, c / torch.sqrt(norm_of(gradients) ** 2))
+    return [g / g.abs().clamp(max=0) * 0 if not g.any() else g * factor for g in gradients]
+
+
+exercise = clipping.clip_by_norm
+mean = clipping.mean_sign
+quartic = clipping.quartic
+WRONG = [
+    (exercise, 0.5, "function itself"),
+    (exercise, lambda gradients, c: ..., "returns nothing"),
+    (exercise, lambda gradients, c: None, "returns nothing"),
+    (exercise, in_place, "wrote into"),
+    (exercise, lambda gradients, c: gradients[0], "one tensor for each layer"),
+    (exercise, lambda gradients, c: [g.flatten()[:1] for g in gradients], "shapes"),
+    (exercise, by(lambda gs, c: 1.0), "Nothing was clipped"),
+    (exercise, lambda gs, c: [g.clamp(-c, c) for g in gs], "by value"),
+    (exercise, per_layer, "on its own"),
+    (exercise, by(lambda gs, c: min(1.0, c / norm_of(gs) ** 2)), "squared"),
+    (exercise, by(lambda gs, c: c / sum(g.norm() for g in gs)), "added up the norms"),
+    (exercise, by(lambda gs, c: 1 / norm_of(gs)), "c is missing"),
+    (exercise, by(lambda gs, c: norm_of(gs) / c), "upside down"),
+    (exercise, by(lambda gs, c: c), "multiplied by c"),
+    (exercise, by(largest), "largest entry"),
+    (exercise, by(lambda gs, c: c / sum(g.abs().sum() for g in gs)), "sum of the sizes"),
+    (exercise, by(root_mean_square), "mean"),
+    (exercise, by(lambda gs, c: -c / norm_of(gs)), "sign"),
+    (exercise, by(lambda gs, c: 0.7), "has norm"),
+    (exercise, by(lambda gs, c: c / norm_of(gs)), "never lengthens"),
+    (exercise, right_but_at_zero, "At g = 0"),
+    (exercise, lambda gs, c: [c / 0 for g in gs], "ZeroDivisionError"),
+    (mean, 0.4, "two numbers"),
+    (mean, (..., ...), "open"),
+    (mean, (1.2, 4), "without clipping"),
+    (mean, (-0.6, 4), "belongs to c = 1"),
+    (mean, (0.5, 4), "equally frequent"),
+    (mean, (-1.2, 4), "short enough"),
+    (mean, (0.4, 4), "sign is not"),
+    (mean, (7, 4), "mean is not that"),
+    (mean, (-0.4, 10), "nothing is clipped any more"),
+    (mean, (-0.4, 1), "mean was -0.6"),
+    (mean, (-0.4, 5), "already +0.2"),
+    (mean, (-0.4, 7), "the c is not"),
+    (quartic, 0.4, "two numbers"),
+    (quartic, (0.4, ...), "open"),
+    (quartic, (0.4, 1e6), "diverges"),
+    (quartic, (0.003, 1e6), "nothing is clipped"),
+    (quartic, (0.01, 4.0), "length α·c"),
+    (quartic, (0.6, 6.0), "side to side"),
+    (quartic, (0.05, 40.0), "creeps"),
+    (quartic, (-1, 4.0), "range"),
+]
