@@ -33,7 +33,7 @@ def notebooks_folder() -> Path:
 
 def lab_folder(chosen: Path | None, here: bool = False) -> Path:
     """Where the learner works: a folder of their own, brought up to date, or the clone itself."""
-    from .deliver import deliver
+    from .publishing.updates import deliver
 
     in_clone = (CLONED / START).exists()
     if here:
@@ -55,7 +55,7 @@ def lab_folder(chosen: Path | None, here: bool = False) -> Path:
 
 
 def undo_update(chosen: Path | None) -> int:
-    from .deliver import undo
+    from .publishing.updates import undo
 
     folder = (chosen or OWN).expanduser().resolve()
     print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
@@ -83,7 +83,7 @@ def lab(args) -> int:
 
 
 def regenerate(args) -> int:
-    from .regenerate import regenerate as run
+    from .publishing.regenerate import regenerate as run
 
     return run(
         notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,

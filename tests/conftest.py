@@ -31,7 +31,7 @@ def device(request):
 @pytest.fixture(scope="session")
 def kernels():
     """The folder that offers pre-loaded kernels as JUPYTER_PATH; None where none can be had."""
-    from course.kernels import preloaded
+    from course.publishing.preloaded_kernels import preloaded
 
     with preloaded() as home:
         yield home
@@ -40,7 +40,7 @@ def kernels():
 @pytest.fixture
 def shared_kernels(monkeypatch, kernels):
     """`course regenerate` in this process uses the one server."""
-    from course import regenerate
+    from course.publishing import regenerate
 
     monkeypatch.setattr(regenerate, "preloaded", lambda: contextlib.nullcontext(kernels))
     return kernels

@@ -19,8 +19,8 @@ from PIL import Image
 
 from course import cli
 from course.lessons.contents import ROUTE, badges, links
-from course.meaning import EPS, NUMBER, Number, output_difference, same_picture
-from course.outputs import tolerance
+from course.publishing.meaning import EPS, NUMBER, Number, output_difference, same_picture
+from course.publishing.outputs import tolerance
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb")) + sorted(FOLDER.glob("solutions/*.ipynb"))

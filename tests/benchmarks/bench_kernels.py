@@ -16,8 +16,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from report import interleaved, publish, ratio, verdict
 
-from course.execute import Run
-from course.kernels import preloaded
+from course.publishing.execute import Run
+from course.publishing.preloaded_kernels import preloaded
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 IMPORTS = "import torch\nimport matplotlib.pyplot as plt\nimport ipywidgets\n"

@@ -8,10 +8,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course import export
 from course.errors import CourseError
-from course.export import mathml, save_pages
-from course.report import Result
+from course.publishing import html as export
+from course.publishing.html import mathml, save_pages
+from course.publishing.report import Result
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PIXEL = (

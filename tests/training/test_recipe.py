@@ -309,7 +309,9 @@ def test_a_history_replaces_the_old_one_whole_or_not_at_all(tmp_path, capsys, mo
 def test_a_parameter_may_be_negative(monkeypatch, value):
     seen = []
     monkeypatch.setattr("course.cli.notebooks_folder", lambda: None)
-    monkeypatch.setattr("course.regenerate.regenerate", lambda *args: seen.append(args[2]) or 0)
+    monkeypatch.setattr(
+        "course.publishing.regenerate.regenerate", lambda *args: seen.append(args[2]) or 0
+    )
     assert main(["regenerate", "00_start_here", "-p", "lr", value, "--jobs", "1"]) == 0
     assert seen == [{"lr": value}]
 

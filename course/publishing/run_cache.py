@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from .files import write_bytes
+from ..files import write_bytes
 
 STACK = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "scikit-learn")
 
@@ -22,7 +22,7 @@ def digest(*parts: bytes) -> str:
 
 def code_digest() -> str:
     """Of the course's own code, Python and the versions of what the course stands on."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     files = [p for f in (here, here.parent / "widgets") for p in sorted(f.rglob("*"))]
     code = [p.read_bytes() for p in files if p.is_file() and p.parent.name != "__pycache__"]
     stack = [f"{name} {version(name)}" for name in STACK]

@@ -16,9 +16,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course import kernels
-from course.execute import Run
-from course.outputs import clean
+from course.publishing import preloaded_kernels as kernels
+from course.publishing.execute import Run
+from course.publishing.outputs import clean
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -160,8 +160,8 @@ def test_what_was_started_ends_when_the_server_is_killed(tmp_path):
     path = notebook(tmp_path / "daemons.ipynb", STARTED, "import time; time.sleep(60)")
     source = f"""
 from pathlib import Path
-from course import kernels
-from course.execute import Run
+from course.publishing import preloaded_kernels as kernels
+from course.publishing.execute import Run
 with kernels.preloaded() as home:
     Run(Path({str(path)!r}), kernels=home).execute()
 """
@@ -180,7 +180,7 @@ with kernels.preloaded() as home:
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     source = f"""
 import time
-from course import kernels
+from course.publishing import preloaded_kernels as kernels
 with kernels.preloaded() as home:
     request = {{"argv": ["-f", str(home / "k.json")], "cwd": {str(tmp_path)!r}, "env": {{}}}}
     kernel = kernels.ForkedKernel(str(home / "socket"), request)
@@ -221,7 +221,8 @@ def test_without_fork_kernels_start_fresh(monkeypatch):
 
 
 def test_a_server_with_threads_does_not_fork(tmp_path):
-    source = "import course.forkserver as f; f.threads = lambda: 2; f.MODULES[:] = ['torch']; "
+    source = "import course.publishing.forkserver as f; f.threads = lambda: 2; "
+    source += "f.MODULES[:] = ['torch']; "
     source += f"f.main({str(tmp_path)!r})"
     done = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=60,

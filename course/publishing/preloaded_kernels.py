@@ -128,7 +128,7 @@ def preloaded() -> Iterator[Path | None]:
     home = Path(tempfile.mkdtemp(prefix="course-kernels-"))
     (home / "kernels" / "python3").mkdir(parents=True)
     server = subprocess.Popen(
-        [sys.executable, "-m", "course.forkserver", str(home)],
+        [sys.executable, "-m", "course.publishing.forkserver", str(home)],
         env={
             **os.environ,
             "OPENBLAS_NUM_THREADS": "1",  # else it starts threads when it is imported

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_output
 from PIL import Image
 
-from course.meaning import Number, numbers, output_difference, same_number, same_picture
-from course.meaning import text_difference as difference
+from course.publishing.meaning import Number, numbers, output_difference, same_number, same_picture
+from course.publishing.meaning import text_difference as difference
 
 EPS = 2.0**-52
 

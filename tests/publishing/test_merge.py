@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course.merge import merge, merge_cells
+from course.publishing.merge import merge, merge_cells
 
 DO = ("edit", "add", "delete", "move", "copy", "run")
 places = st.integers(0, 9)

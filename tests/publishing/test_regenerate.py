@@ -16,10 +16,11 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course import cli, outputs, regenerate
-from course.execute import literal
-from course.outputs import clean, differences, merge_streams
-from course.report import Progress, Result, save_summary, show_table
+from course import cli
+from course.publishing import outputs, regenerate
+from course.publishing.execute import literal
+from course.publishing.outputs import clean, differences, merge_streams
+from course.publishing.report import Progress, Result, save_summary, show_table
 
 
 @pytest.fixture
@@ -227,7 +228,10 @@ def test_a_command_killed_half_way_leaves_all_as_it_was(make, number):
     process, kernel = start(path)
     try:
         children = psutil.Process(process.pid).children(recursive=True)
-        assert sys.platform != "linux" or "course.forkserver" in psutil.Process(kernel).cmdline()
+        assert (
+            sys.platform != "linux"
+            or "course.publishing.forkserver" in psutil.Process(kernel).cmdline()
+        )
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
         _, alive = psutil.wait_procs(children, timeout=15)

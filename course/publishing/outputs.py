@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from .files import write_bytes
+from ..files import write_bytes
 from .meaning import output_difference
 
 VOLATILE = "volatile"  # the tag of a cell that shows measured times
@@ -101,8 +101,8 @@ def tolerance(cell) -> float:
 def differences(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> list[str]:
     """The cells whose outputs in `old` and in `new` do not mean the same, each in words.
 
-    What counts as the same is said in `course.meaning`. A cell tagged "volatile" shows measured
-    times: its words must hold, its numbers and pictures need not. Both are cleaned in place.
+    What counts as the same is said in `meaning`. A cell tagged "volatile" shows measured times: its
+    words must hold, its numbers and pictures need not. Both are cleaned in place.
     """
     clean(old)
     clean(new)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import nbformat
 
-from .errors import CourseError, check_count
+from ..errors import CourseError, check_count
 from .execute import Run
-from .kernels import obstacle, preloaded
 from .outputs import clean, differences, keep_unchanged, write
-from .record import Record, code_digest, fingerprint
+from .preloaded_kernels import obstacle, preloaded
 from .report import Progress, Result, save_summary, show_table
+from .run_cache import Record, code_digest, fingerprint
 
 FOLDER = "regenerated"  # for the summary, the record, and the outputs with other parameters
 
@@ -282,7 +282,7 @@ def _summarise(results: list[Result], folder: Path, place: Path, html: bool) -> 
     """Write the pages and the summary; what hindered it, in words."""
     try:
         if html:
-            from .export import save_pages
+            from .html import save_pages
 
             save_pages(folder, [r for r in results if r.good], place / "html")
         save_summary(results, place / "index.html")

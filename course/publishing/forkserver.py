@@ -1,4 +1,4 @@
-"""The server that pre-loaded kernels are forked from: `python -m course.forkserver FOLDER`.
+"""The server of pre-loaded kernels: `python -m course.publishing.forkserver FOLDER`.
 
 It imports the modules, listens on the socket FOLDER/socket and forks a kernel for each connection.
 It has one thread and never computes, so that a fork catches no lock and no thread pool half-way;

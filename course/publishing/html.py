@@ -18,7 +18,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from .errors import CourseError
+from ..errors import CourseError
 from .outputs import write_bytes
 from .report import Result
 

@@ -14,11 +14,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course import CourseError, cli
-from course import deliver as delivery
-from course.deliver import deliver, undo
-from course.outputs import clean
+from course.publishing import updates as delivery
+from course.publishing.outputs import clean
+from course.publishing.updates import deliver, undo
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name == "nt", reason="links and permissions as POSIX has them")
 
 
@@ -338,7 +338,7 @@ def test_to_bring_back_one_chapter_leaves_the_update_to_undo(home, tmp_path):
 PROGRAM = """
 import os, shutil, signal, sys
 from pathlib import Path
-from course.deliver import deliver, undo
+from course.publishing.updates import deliver, undo
 
 place, what = Path(sys.argv[1]), sys.argv[2]
 
@@ -405,7 +405,7 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from course import CourseError
-from course.deliver import deliver
+from course.publishing.updates import deliver
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, 10**5))
 for source in sys.argv[2:]:
