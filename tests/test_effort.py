@@ -21,7 +21,7 @@ from course import (
     effort,
     load_data,
 )
-from course.cli import main
+from course.cli.main import main
 from course.effort import Effort, begin, in_bytes, in_time, in_units
 from course.training.baselines import duel
 from course.training.recipe import build_recipe, effort_of, run_recipe

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course import cli
+from course.cli import main as cli
 from course.lessons.contents import ROUTE, badges, links
 from course.publishing.meaning import EPS, NUMBER, Number, output_difference, same_picture
 from course.publishing.outputs import tolerance

@@ -88,7 +88,7 @@ def test_the_readme_lists_the_chapters_of_the_route():
 
 
 def test_every_command_of_the_guide_is_one_we_have(tmp_path):
-    from course.cli import join_parameters, parser
+    from course.cli.main import join_parameters, parser
 
     text = (ROOT / "notebooks/for_instructors.md").read_text()
     commands = set(re.findall(r"`(course (?:regenerate|run|lab|doctor)[^`\n]*)`", text))

@@ -18,7 +18,7 @@ from course.lessons.contents import ROUTE
 def took(chapter: str, *parameters: str) -> tuple[float, float]:
     """(seconds, GB at most) of a run of the chapter in a kernel of its own, nothing beside it."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "course.cli", "regenerate", chapter, "--jobs", "1"]
+        command = [sys.executable, "-m", "course.cli.main", "regenerate", chapter, "--jobs", "1"]
         command += ["--output-dir", folder, *parameters]
         subprocess.run(command, check=True, capture_output=True)
         (entry,) = json.loads((Path(folder) / "record.json").read_text()).values()

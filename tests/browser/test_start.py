@@ -159,7 +159,7 @@ def lab_address(tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    command = [sys.executable, "-m", "course.cli", "lab", "--no-browser", f"--port={port}"]
+    command = [sys.executable, "-m", "course.cli.main", "lab", "--no-browser", f"--port={port}"]
     environment = os.environ | {"HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "c")}
     log = tmp_path / "log"
     with open(log, "w") as file:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course import CourseError, available_devices, cli
+from course import CourseError, available_devices
+from course.cli import main as cli
 from course.lessons.contents import ROUTE
 from course.lessons.parameters import DATASETS, SEEDS, STEPS, check_parameters
 

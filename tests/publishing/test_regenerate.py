@@ -16,7 +16,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course import cli
+from course.cli import main as cli
 from course.publishing import outputs, regenerate
 from course.publishing.execute import literal
 from course.publishing.outputs import clean, differences, merge_streams
@@ -195,7 +195,7 @@ def test_a_file_that_may_not_grow_is_told_and_the_old_output_stays(make):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-    command = [sys.executable, "-m", "course.cli", "regenerate", str(path)]
+    command = [sys.executable, "-m", "course.cli.main", "regenerate", str(path)]
     done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "good.ipynb" in done.stdout and "File too large" in done.stdout
@@ -205,7 +205,7 @@ def test_a_file_that_may_not_grow_is_told_and_the_old_output_stays(make):
 
 def start(path, *arguments):
     """The command as a process of its own, once the notebook's cell has begun."""
-    command = [sys.executable, "-m", "course.cli", "regenerate", str(path), *arguments]
+    command = [sys.executable, "-m", "course.cli.main", "regenerate", str(path), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pid_file, end = path.with_suffix(".pid"), time.monotonic() + 60
     while not pid_file.exists() or not pid_file.read_text():

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from course import CourseError, cli
+from course import CourseError
+from course.cli import main as cli
 from course.publishing import updates as delivery
 from course.publishing.outputs import clean
 from course.publishing.updates import deliver, undo
@@ -565,7 +566,7 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     inside = zipfile.ZipFile(wheel).namelist()
     assert {f"course/notebooks/{name}" for name in chapters} <= set(inside)
     assert {"widgets/canvas.js", "widgets/canvas.css", "course/lessons/claims.toml"} <= set(inside)
-    assert "course/jupyter/labconfig/default_setting_overrides.json" in inside
+    assert "course/cli/jupyter/labconfig/default_setting_overrides.json" in inside
     assert not [name for name in inside if "tests" in name or ".failed" in name]
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
@@ -580,7 +581,7 @@ def test_course_lab_from_a_wheel_copies_the_chapters_and_opens_them(built, tmp_p
     environment = os.environ | {
         "PYTHONPATH": str(site), "HOME": str(home), "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
     }  # fmt: skip
-    command = [sys.executable, "-m", "course.cli", "lab", "--no-browser"]
+    command = [sys.executable, "-m", "course.cli.main", "lab", "--no-browser"]
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
         cwd=tmp_path,

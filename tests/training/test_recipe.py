@@ -33,7 +33,7 @@ from course import (
     load_data,
     standardise,
 )
-from course.cli import main
+from course.cli.main import main
 from course.training.recipe import differences, digest, load_recipe, run_recipe
 from course.training.recipe_source import as_code
 
@@ -308,7 +308,7 @@ def test_a_history_replaces_the_old_one_whole_or_not_at_all(tmp_path, capsys, mo
 @pytest.mark.parametrize("value", ["-1e-3", "-2", "-.5", "-1.", "-inf", "-1E+5", "x y", " a"])
 def test_a_parameter_may_be_negative(monkeypatch, value):
     seen = []
-    monkeypatch.setattr("course.cli.notebooks_folder", lambda: None)
+    monkeypatch.setattr("course.cli.main.notebooks_folder", lambda: None)
     monkeypatch.setattr(
         "course.publishing.regenerate.regenerate", lambda *args: seen.append(args[2]) or 0
     )

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from course import cli, doctor
+from course.cli import doctor
+from course.cli import main as cli
 
 
 def test_doctor_names_what_is_missing(capsys):
@@ -24,7 +25,7 @@ def test_help_names_every_command(capsys):
 
 
 def test_lab_opens_jupyterlab_on_the_first_chapter(tmp_path):
-    command = [sys.executable, "-m", "course.cli", "lab", "--no-browser"]
+    command = [sys.executable, "-m", "course.cli.main", "lab", "--no-browser"]
     environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)}
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stderr is not None

@@ -26,7 +26,7 @@ def report() -> int:
     print(f"Python {sys.version.split()[0]}")
     problems = missing_packages(NEEDED)
     if "torch" not in problems:
-        from .training.trainer import available_devices
+        from ..training.trainer import available_devices
 
         print(f"Devices: {', '.join(available_devices())}")
     problems += _kernel() + _notebooks()
@@ -48,8 +48,8 @@ def _kernel() -> list[str]:
 
 
 def _notebooks() -> list[str]:
-    from .cli import notebooks_folder
-    from .errors import CourseError
+    from ..errors import CourseError
+    from .main import notebooks_folder
 
     try:
         print(f"Notebooks: {notebooks_folder()}")

@@ -9,16 +9,16 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from . import __version__
-from .errors import CourseError, shown
-from .files import replacing
+from .. import __version__
+from ..errors import CourseError, shown
+from ..files import replacing
 
 START = "00_start_here.ipynb"
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
 
 
-PACKAGED = Path(__file__).parent / "notebooks"  # in a wheel
-CLONED = Path(__file__).parents[1] / "notebooks"
+PACKAGED = Path(__file__).parents[1] / "notebooks"  # in a wheel
+CLONED = Path(__file__).parents[2] / "notebooks"
 OWN = Path.home() / "training-at-scale"  # where a learner works, unless told otherwise
 DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
 
@@ -33,7 +33,7 @@ def notebooks_folder() -> Path:
 
 def lab_folder(chosen: Path | None, here: bool = False) -> Path:
     """Where the learner works: a folder of their own, brought up to date, or the clone itself."""
-    from .publishing.updates import deliver
+    from ..publishing.updates import deliver
 
     in_clone = (CLONED / START).exists()
     if here:
@@ -55,7 +55,7 @@ def lab_folder(chosen: Path | None, here: bool = False) -> Path:
 
 
 def undo_update(chosen: Path | None) -> int:
-    from .publishing.updates import undo
+    from ..publishing.updates import undo
 
     folder = (chosen or OWN).expanduser().resolve()
     print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
@@ -83,7 +83,7 @@ def lab(args) -> int:
 
 
 def regenerate(args) -> int:
-    from .publishing.regenerate import regenerate as run
+    from ..publishing.regenerate import regenerate as run
 
     return run(
         notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,
@@ -93,8 +93,8 @@ def regenerate(args) -> int:
 
 def run(args) -> int:
     """Replay a recipe and say how it ended."""
-    from .training.recipe import differences, digest, load_recipe, run_recipe
-    from .training.recipe_source import as_code
+    from ..training.recipe import differences, digest, load_recipe, run_recipe
+    from ..training.recipe_source import as_code
 
     recipe = load_recipe(args.recipe)
     if args.code:
