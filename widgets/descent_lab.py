@@ -18,8 +18,8 @@ from course.lessons.race import LONGEST, Race
 
 from .descent_controls import DescentControls
 from .descent_still import describe, still, summary
+from .front_end import has_front_end
 from .runner import Runner
-from .training_lab import has_front_end
 
 FRAMES = 15  # a second, at most
 IDLE = 0.004  # seconds between two looks at the clock
