@@ -12,7 +12,7 @@ from course import CourseError, Descend, Momentum, chain
 from course.lessons.exercises.momentum import CURVATURES, ravine_steps
 from course.lessons.race import LONGEST, NAMES, Race
 from course.lessons.surfaces import SURFACES
-from widgets.canvas import decode
+from widgets.common.canvas import decode
 from widgets.descent_controls import near
 from widgets.descent_lab import LABS, DescentLab
 from widgets.descent_still import frame, scene, summary

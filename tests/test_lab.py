@@ -9,9 +9,9 @@ import torch
 
 from course import CourseError
 from widgets import TrainingLab
-from widgets.canvas import Canvas, decode, encode
+from widgets.common.canvas import Canvas, decode, encode
+from widgets.common.front_end import LABS, SHOWN
 from widgets.controls import Controls
-from widgets.front_end import LABS, SHOWN
 
 
 @pytest.fixture(autouse=True)

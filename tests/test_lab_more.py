@@ -32,11 +32,11 @@ from course.training.history import History, thin
 from course.training.presets import PRESETS, preset
 from course.training.recipe import digest, run_recipe
 from widgets import TrainingLab
-from widgets.canvas import encode
+from widgets.common.canvas import encode
+from widgets.common.front_end import LABS, SHOWN
+from widgets.common.picture import thin_rows
 from widgets.duel_figure import duel_figure
-from widgets.front_end import LABS, SHOWN
 from widgets.instruments import INSTRUMENTS, activations
-from widgets.picture import thin_rows
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,9 @@ from course import (
     load_data,
 )
 from course.training.recipe import run_recipe
-from widgets import DescentLab, TrainingLab, instruments, looking, runner
-from widgets.front_end import LABS, SHOWN
+from widgets import DescentLab, TrainingLab, instruments, looking
+from widgets.common import runner
+from widgets.common.front_end import LABS, SHOWN
 from widgets.instruments import INSTRUMENTS, Instrument, histogram, layers_of
 from widgets.view import View
 

@@ -16,7 +16,7 @@ from course.lessons.formulas import lines, parse, show, symbol
 
 from .backprop_controls import Controls
 from .backprop_still import layout, still
-from .front_end import has_front_end
+from .common.front_end import has_front_end
 
 BARS = ("dw", "db", "docw", "docb")  # numbers with a bar for their size
 

@@ -9,12 +9,12 @@ import ipywidgets as ipw
 
 from course import CourseError, available_devices
 
-from .canvas import Canvas
+from .common.canvas import Canvas
+from .common.knob_row import Choice, Knob, Number, Whole, button
+from .common.picture import branch_name
+from .common.runner import Busy
+from .common.still import still
 from .drawer import Drawer
-from .knob_row import Choice, Knob, Number, Whole, button
-from .picture import branch_name
-from .runner import Busy
-from .still import still
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
 STATUS = 1.0  # seconds between two status lines: a screen reader reads each

@@ -12,8 +12,8 @@ from course.nn.layers import ACTIVATIONS
 from course.training.knobs import AUGMENTATIONS, OPTIMISERS
 from course.training.presets import PRESETS
 
+from .common.knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
 from .instruments import INSTRUMENTS
-from .knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
 
 SCHEDULES = ("constant", "warm-up", "cosine", "step")
 

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
+from .common.picture import describe, picture
+from .common.runner import Busy, Runner
 from .instruments import Instrument, guarded
-from .picture import describe, picture
-from .runner import Busy, Runner
 from .view import View, undrawn
 
 FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM

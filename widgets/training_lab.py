@@ -14,14 +14,14 @@ from course import CourseError, Trainer
 from course.errors import check_choice, check_count
 from course.training.timeline import Timeline
 
+from .common.front_end import cell_name, enter, has_front_end, leave, pin
+from .common.runner import Runner
+from .common.still import still
 from .controls import Controls
 from .extras import Extras
-from .front_end import cell_name, enter, has_front_end, leave, pin
 from .instruments import DEFAULT, INSTRUMENTS, Instrument
 from .looking import Looking
-from .runner import Runner
 from .setup import Setup, from_knobs, from_recipe, is_recipe
-from .still import still
 
 EVALUATE = 0.5  # seconds between two evaluations while it trains
 

@@ -16,7 +16,7 @@ from test_start import kernel, look, matches_kernel, painted, shot, wait
 
 from widgets import TrainingLab
 from widgets.backprop_controls import Drawing
-from widgets.canvas import Canvas, encode
+from widgets.common.canvas import Canvas, encode
 from widgets.descent_controls import DescentCanvas
 from widgets.instruments import INSTRUMENTS
 

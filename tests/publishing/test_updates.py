@@ -565,13 +565,17 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     chapters = {p.name for p in (ROOT / "notebooks").glob("*.ipynb")}
     inside = zipfile.ZipFile(wheel).namelist()
     assert {f"course/notebooks/{name}" for name in chapters} <= set(inside)
-    assert {"widgets/canvas.js", "widgets/canvas.css", "course/lessons/claims.toml"} <= set(inside)
+    assert {
+        "widgets/common/canvas.js",
+        "widgets/common/canvas.css",
+        "course/lessons/claims.toml",
+    } <= set(inside)
     assert "course/cli/jupyter/labconfig/default_setting_overrides.json" in inside
     assert not [name for name in inside if "tests" in name or ".failed" in name]
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"notebooks/{name}" for name in chapters} <= packed
-    assert {"widgets/canvas.js", "binder/constraints.txt", "pyproject.toml"} <= packed
+    assert {"widgets/common/canvas.js", "binder/constraints.txt", "pyproject.toml"} <= packed
 
 
 def test_course_lab_from_a_wheel_copies_the_chapters_and_opens_them(built, tmp_path):

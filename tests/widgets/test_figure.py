@@ -17,9 +17,9 @@ from PIL import Image
 
 from course.training.baselines import Duel
 from widgets import BackpropLab, DescentLab, TrainingLab
+from widgets.common.figure import png, show, with_palette
+from widgets.common.still import COLOURS
 from widgets.duel_figure import duel_figure
-from widgets.figure import png, show, with_palette
-from widgets.still import COLOURS
 
 
 def pixels(content: bytes) -> np.ndarray:
@@ -165,7 +165,7 @@ def test_what_is_drawn_keeps_its_colour(make, monkeypatch):
         images.append(image)
         return with_palette(image)
 
-    monkeypatch.setattr("widgets.figure.with_palette", watched)
+    monkeypatch.setattr("widgets.common.figure.with_palette", watched)
     ours = pixels(make())
     drawn = np.asarray(images[-1].convert("RGB")).astype(int)
     codes = drawn @ (1 << 16, 1 << 8, 1)
@@ -179,7 +179,7 @@ def test_what_is_drawn_keeps_its_colour(make, monkeypatch):
 def shown(monkeypatch, *arguments, **options) -> dict:
     """The one bundle that `show` displays."""
     bundles = []
-    monkeypatch.setattr("widgets.figure.display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr("widgets.common.figure.display", lambda bundle, raw: bundles.append(bundle))
     show(*arguments, **options)
     (bundle,) = bundles
     return bundle

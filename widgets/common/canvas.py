@@ -16,7 +16,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
 
 
@@ -33,8 +33,8 @@ class Canvas(anywidget.AnyWidget):
     """
 
     window = 6  # frames that may be on their way: fewer than half a second's
-    _esm = module("painters.js", "names.js", "canvas.js")
-    _css = HERE / "canvas.css"
+    _esm = module("common/painters.js", "common/names.js", "common/canvas.js")
+    _css = HERE / "common" / "canvas.css"
     frame = traitlets.Bytes(b"").tag(sync=True)
     ack = traitlets.Int(0)  # by message: ipywidgets would echo a synced trait at every frame
     visible = traitlets.Bool(True).tag(sync=True)

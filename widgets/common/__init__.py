@@ -1,0 +1,1 @@
+"""What every lab shares: runner, knobs, canvas, pictures and stills."""
