@@ -2,6 +2,6 @@
 
 from .backprop_lab import BackpropLab
 from .descent_lab import DescentLab
-from .training_lab import TrainingLab
+from .training.lab import TrainingLab
 
 __all__ = ["BackpropLab", "DescentLab", "TrainingLab"]

@@ -18,7 +18,7 @@ from widgets import TrainingLab
 from widgets.backprop_controls import Drawing
 from widgets.common.canvas import Canvas, encode
 from widgets.descent_controls import DescentCanvas
-from widgets.instruments import INSTRUMENTS
+from widgets.training.instruments import INSTRUMENTS
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,7 @@ from course.training.baselines import Duel
 from widgets import BackpropLab, DescentLab, TrainingLab
 from widgets.common.figure import png, show, with_palette
 from widgets.common.still import COLOURS
-from widgets.duel_figure import duel_figure
+from widgets.training.duel_figure import duel_figure
 
 
 def pixels(content: bytes) -> np.ndarray:

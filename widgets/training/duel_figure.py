@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from course.training.baselines import Duel
 
-from .common.figure import png
-from .common.still import COLOURS
+from ..common.figure import png
+from ..common.still import COLOURS
 
 MARKERS = "os^D"
 

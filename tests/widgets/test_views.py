@@ -24,11 +24,12 @@ from course import (
     load_data,
 )
 from course.training.recipe import run_recipe
-from widgets import DescentLab, TrainingLab, instruments, looking
+from widgets import DescentLab, TrainingLab
 from widgets.common import runner
 from widgets.common.front_end import LABS, SHOWN
-from widgets.instruments import INSTRUMENTS, Instrument, histogram, layers_of
-from widgets.view import View
+from widgets.training import instruments, looking
+from widgets.training.instruments import INSTRUMENTS, Instrument, histogram, layers_of
+from widgets.training.view import View
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from course import CourseError, Network
 from course.optim.second_order import sharpness
 
-from .common.picture import (
+from ..common.picture import (
     POINTS,
     accuracy_panel,
     bytes_of,

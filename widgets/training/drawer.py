@@ -12,7 +12,7 @@ from course.nn.layers import ACTIVATIONS
 from course.training.knobs import AUGMENTATIONS, OPTIMISERS
 from course.training.presets import PRESETS
 
-from .common.knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
+from ..common.knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
 from .instruments import INSTRUMENTS
 
 SCHEDULES = ("constant", "warm-up", "cosine", "step")

@@ -11,7 +11,7 @@ from course import CourseError
 from widgets import TrainingLab
 from widgets.common.canvas import Canvas, decode, encode
 from widgets.common.front_end import LABS, SHOWN
-from widgets.controls import Controls
+from widgets.training.controls import Controls
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_a_frame_decodes_to_the_numbers_it_was_made_from():
 
 
 def test_without_any_answer_from_a_canvas_the_lab_shows_stills(monkeypatch):
-    monkeypatch.setattr("widgets.controls.FALLBACK", 0.0)
+    monkeypatch.setattr("widgets.training.controls.FALLBACK", 0.0)
     lab = TrainingLab(interactive=True)
     stills, canvas = threading.Event(), threading.Event()
     lab.controls.image.observe(lambda change: stills.set(), "value")

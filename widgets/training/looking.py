@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from .common.picture import describe, picture
-from .common.runner import Busy, Runner
+from ..common.picture import describe, picture
+from ..common.runner import Busy, Runner
 from .instruments import Instrument, guarded
 from .view import View, undrawn
 

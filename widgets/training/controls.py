@@ -9,11 +9,11 @@ import ipywidgets as ipw
 
 from course import CourseError, available_devices
 
-from .common.canvas import Canvas
-from .common.knob_row import Choice, Knob, Number, Whole, button
-from .common.picture import branch_name
-from .common.runner import Busy
-from .common.still import still
+from ..common.canvas import Canvas
+from ..common.knob_row import Choice, Knob, Number, Whole, button
+from ..common.picture import branch_name
+from ..common.runner import Busy
+from ..common.still import still
 from .drawer import Drawer
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead

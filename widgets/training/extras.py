@@ -13,7 +13,7 @@ from course.training.presets import preset
 from course.training.recipe import replay
 from course.training.recipe_source import as_code
 
-from .common.picture import POINTS
+from ..common.picture import POINTS
 from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument
 from .setup import from_recipe, plain

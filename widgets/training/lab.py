@@ -14,9 +14,9 @@ from course import CourseError, Trainer
 from course.errors import check_choice, check_count
 from course.training.timeline import Timeline
 
-from .common.front_end import cell_name, enter, has_front_end, leave, pin
-from .common.runner import Runner
-from .common.still import still
+from ..common.front_end import cell_name, enter, has_front_end, leave, pin
+from ..common.runner import Runner
+from ..common.still import still
 from .controls import Controls
 from .extras import Extras
 from .instruments import DEFAULT, INSTRUMENTS, Instrument

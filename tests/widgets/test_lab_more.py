@@ -35,8 +35,8 @@ from widgets import TrainingLab
 from widgets.common.canvas import encode
 from widgets.common.front_end import LABS, SHOWN
 from widgets.common.picture import thin_rows
-from widgets.duel_figure import duel_figure
-from widgets.instruments import INSTRUMENTS, activations
+from widgets.training.duel_figure import duel_figure
+from widgets.training.instruments import INSTRUMENTS, activations
 
 
 @pytest.fixture(autouse=True)
@@ -465,7 +465,7 @@ def test_frames_come_on_time_and_a_reader_who_prefers_calm_gets_few(monkeypatch,
     lab.controls.canvas.calm = calm
     shown, now = [], [100.0]
     monkeypatch.setattr(lab, "_show", lambda: shown.append(now[0]))
-    monkeypatch.setattr("widgets.training_lab.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("widgets.training.lab.time.monotonic", lambda: now[0])
     for _ in range(200):  # three seconds, looked at every 15 ms
         lab.between()
         now[0] += 0.015

@@ -1,0 +1,1 @@
+"""TrainingLab: a network trains, and every knob is live."""
