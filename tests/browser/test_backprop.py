@@ -7,7 +7,7 @@ from test_start import kernel, run_cell, shot, wait
 
 pytestmark = pytest.mark.browser
 
-CELL = """from widgets.backprop_lab import BackpropLab
+CELL = """from widgets.backprop.lab import BackpropLab
 lab = BackpropLab((2, 3, 2), interactive=True)
 lab"""
 SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".course-backprop .number")].map(

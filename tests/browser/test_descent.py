@@ -8,7 +8,7 @@ from test_start import kernel, pixels, run_cell, shot, wait
 
 pytestmark = pytest.mark.browser
 
-CELL = """from widgets.descent_lab import DescentLab
+CELL = """from widgets.descent.lab import DescentLab
 lab = DescentLab("ravine", racers=("gradient descent", "momentum", "Newton"), interactive=True)
 lab"""
 

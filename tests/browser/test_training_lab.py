@@ -15,9 +15,9 @@ from axe_playwright_python.sync_playwright import Axe
 from test_start import kernel, look, matches_kernel, painted, shot, wait
 
 from widgets import TrainingLab
-from widgets.backprop_controls import Drawing
+from widgets.backprop.controls import Drawing
 from widgets.common.canvas import Canvas, encode
-from widgets.descent_controls import DescentCanvas
+from widgets.descent.controls import DescentCanvas
 from widgets.training.instruments import INSTRUMENTS
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,7 @@ from matplotlib.path import Path
 
 from course.lessons.formulas import PREDICTED, symbol, words
 
-from .common.figure import png
+from ..common.figure import png
 
 ROW, PAD, GAP, SPACE = 20, 6, 66, 16  # row height, inside a card, between columns, between cards
 INDEX, VALUE, NAME, WRONG = 27, 58, 42, 12  # widths: 'w₁₂', a number, '∂L/∂a₁', '≠'

@@ -14,9 +14,9 @@ from course.errors import check_choice, check_count
 from course.lessons.backprop_trace import READINGS, Graph
 from course.lessons.formulas import lines, parse, show, symbol
 
-from .backprop_controls import Controls
-from .backprop_still import layout, still
-from .common.front_end import has_front_end
+from ..common.front_end import has_front_end
+from .controls import Controls
+from .still import layout, still
 
 BARS = ("dw", "db", "docw", "docb")  # numbers with a bar for their size
 

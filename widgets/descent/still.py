@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from course.lessons.race import NAMES, OF_FORM, Race, Racer
 from course.lessons.surfaces import behaviour, first_swing, limit, spectral_radius
 
-from .common.figure import png
+from ..common.figure import png
 
 HEIGHTS = 80  # cells of the surface along each axis
 ALPHAS, BETAS = 90, 60  # cells of the diagram

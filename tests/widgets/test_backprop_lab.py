@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from course import CourseError
 from course.lessons.formulas import lines, parse, show
-from widgets.backprop_controls import HIDDEN
-from widgets.backprop_lab import BackpropLab, short
-from widgets.backprop_still import layout
+from widgets.backprop.controls import HIDDEN
+from widgets.backprop.lab import BackpropLab, short
+from widgets.backprop.still import layout
 
 FUNCTIONS = {"relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "gelu": F.gelu}
 LOSSES = {"cross_entropy": F.cross_entropy, "mse": F.mse_loss,
@@ -357,7 +357,7 @@ def test_a_frame_marks_what_an_edit_changed():
 
 
 def test_without_any_answer_from_the_drawing_the_lab_shows_stills(monkeypatch):
-    monkeypatch.setattr("widgets.backprop_controls.FALLBACK", -1.0)
+    monkeypatch.setattr("widgets.backprop.controls.FALLBACK", -1.0)
     lab = BackpropLab(interactive=True)
     lab.controls._try(lab.forward)
     assert bytes(lab.controls.image.value).startswith(b"\x89PNG")

@@ -16,10 +16,10 @@ from course import CourseError
 from course.errors import check_count
 from course.lessons.race import LONGEST, Race
 
-from .common.front_end import has_front_end
-from .common.runner import Runner
-from .descent_controls import DescentControls
-from .descent_still import describe, still, summary
+from ..common.front_end import has_front_end
+from ..common.runner import Runner
+from .controls import DescentControls
+from .still import describe, still, summary
 
 FRAMES = 15  # a second, at most
 IDLE = 0.004  # seconds between two looks at the clock

@@ -11,9 +11,9 @@ import traitlets
 from course.lessons.race import NAMES, SPEEDS, Race
 from course.lessons.surfaces import FORMS, SURFACES
 
-from .common.canvas import Canvas, encode, module
-from .common.knob_row import tip
-from .descent_still import frame, has_diagram, scene, still
+from ..common.canvas import Canvas, encode, module
+from ..common.knob_row import tip
+from .still import frame, has_diagram, scene, still
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead
 STATUS = 1.0  # seconds between two status lines while it plays: a screen reader reads each
@@ -22,7 +22,7 @@ STATUS = 1.0  # seconds between two status lines while it plays: a screen reader
 class DescentCanvas(Canvas):
     """Paints a race. `scene` is sent only when the surface or the diagram changes."""
 
-    _esm = module("descent_paint.js", "common/names.js", "descent.js")
+    _esm = module("descent/descent_paint.js", "common/names.js", "descent/descent.js")
     window = 1  # it answers every frame
     scene = traitlets.Bytes(b"").tag(sync=True)
 

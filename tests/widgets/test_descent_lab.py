@@ -13,9 +13,9 @@ from course.lessons.exercises.momentum import CURVATURES, ravine_steps
 from course.lessons.race import LONGEST, NAMES, Race
 from course.lessons.surfaces import SURFACES
 from widgets.common.canvas import decode
-from widgets.descent_controls import near
-from widgets.descent_lab import LABS, DescentLab
-from widgets.descent_still import frame, scene, summary
+from widgets.descent.controls import near
+from widgets.descent.lab import LABS, DescentLab
+from widgets.descent.still import frame, scene, summary
 
 
 @pytest.fixture(autouse=True)
@@ -275,7 +275,7 @@ def test_a_frame_holds_the_numbers_of_the_race():
 
 
 def test_long_races_make_small_frames_and_end(monkeypatch):
-    monkeypatch.setattr("widgets.descent_lab.LONGEST", 1000)
+    monkeypatch.setattr("widgets.descent.lab.LONGEST", 1000)
     monkeypatch.setattr("course.lessons.race.LONGEST", 1000)
     lab = live(lr=1e-7)
     lab.run(1000)

@@ -11,9 +11,9 @@ import traitlets
 
 from course import CourseError
 
-from .backprop_still import layout, still
-from .common.canvas import module
-from .common.knob_row import tip
+from ..common.canvas import module
+from ..common.knob_row import tip
+from .still import layout, still
 
 STEP = 0.05  # of the slider, in powers of ten
 HIDDEN = "hidden"
@@ -23,7 +23,7 @@ FALLBACK = 3.0  # seconds without any answer from the drawing: show stills inste
 class Drawing(anywidget.AnyWidget):
     """The drawing in the browser. It computes nothing: it sends what was typed, shows frames."""
 
-    _esm = module("common/names.js", "backprop.js")
+    _esm = module("common/names.js", "backprop/backprop.js")
     scene = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
     ack = traitlets.Int(0).tag(sync=True)

@@ -1,7 +1,7 @@
 // A small network as a drawing with live numbers. No dependency, no global state, no arithmetic on
 // the network's numbers: the kernel computes and words everything, this file shows it.
 //
-// scene: {width, height, heads, cards, edges, cells}, where things lie (widgets/backprop_still.py).
+// scene: {width, height, heads, cards, edges, cells}, where things lie (widgets/backprop/still.py).
 // frame: {seq, title, way, symbols, lines, next, message, bad, text, active, flow, errors,
 // cells}, where active are numbers, flow edges, and
 // cells[name] = {text, level in [-1, 1], bar, formula: parts between "=", uses, changed}.

@@ -1,0 +1,1 @@
+"""BackpropLab: every number of one forward and backward pass."""

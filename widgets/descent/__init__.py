@@ -1,0 +1,1 @@
+"""DescentLab: optimisers race on a surface."""
