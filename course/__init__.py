@@ -28,9 +28,10 @@ from .optim.first_order import (
 from .optim.schedules import Cosine, Step, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG
 from .training.trainer import Trainer, available_devices
+from .version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
+    "__version__",
     "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "build_network",
     "chain", "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
     "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2",

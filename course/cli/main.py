@@ -9,9 +9,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from .. import __version__
 from ..errors import CourseError, shown
 from ..files import replacing
+from ..version import __version__
 
 START = "00_start_here.ipynb"
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where

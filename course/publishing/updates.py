@@ -26,9 +26,9 @@ from pathlib import Path
 
 import filelock
 
-from .. import __version__
 from ..errors import CourseError
 from ..files import replacing
+from ..version import __version__
 from .merge import merge
 
 HIDDEN = ".course"

@@ -32,6 +32,7 @@ from ..errors import (
 from ..nn.network import build_network
 from ..optim.chain import build_chain
 from ..optim.first_order import ClipByNorm
+from ..version import __version__
 from .knobs import set_augment, set_label_noise
 from .trainer import Trainer
 
@@ -83,8 +84,6 @@ def recipe_of(trainer: Trainer) -> dict:
 
 
 def versions() -> dict[str, str]:
-    from .. import __version__  # it imports this module
-
     return {"course": __version__, "torch": torch.__version__, "machine": platform.machine()}
 
 
