@@ -3,7 +3,8 @@
 Models, hand-derived back-propagation, optimisers and a trainer. No screen: see `widgets`.
 """
 
-from .data.dataset import Dataset, load_data
+from .data.dataset import Dataset
+from .data.loading import load_data
 from .data.preprocess import Augment, Noise, Rotate, Shift, standardise
 from .errors import CourseError
 from .interop.adopt import adopt

@@ -1,15 +1,11 @@
-"""Data sets: small ones that need no download, and two that do (`course.data.mnist`).
-
-    images      digits; mnist and fashion_mnist are downloaded once
-    2-D points  moons, spirals, rings, xor: no straight line separates the classes
-    curves      sine, steps: regression from one number to one number
+"""A data set: rows of inputs with their answers, checked once and never changed.
 
 A set is split into rows to train on, rows to choose knobs by (validation, on demand) and rows
-that judge the result at the end (test). All but the images are drawn from a seed.
+that judge the result at the end (test). `loading` makes one by name.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,19 +13,10 @@ from torch import Tensor
 
 from ..errors import (
     CourseError,
-    check_choice,
     check_count,
-    check_fields,
     check_number,
     check_seed,
-    shown,
 )
-from .synthetic import LOADERS
-
-DTYPES = {
-    str(d).removeprefix("torch."): d
-    for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-}
 
 
 @dataclass(frozen=True)
@@ -208,62 +195,3 @@ def _check_targets(split: str, y: Tensor) -> None:
         )
     if not torch.isfinite(y).all():
         raise CourseError(f"{split} targets hold NaN or infinity; remove or repair those rows")
-
-
-# ---- by name ----------------------------------------------------------------------------------
-
-DOWNLOADED = ("mnist", "fashion_mnist")
-
-
-def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.float32) -> Dataset:
-    """Load a data set by name and split it at random: same seed, same split.
-
-    'mnist' and 'fashion_mnist' keep the split they were published with (`course.data.mnist`).
-    Raises `CourseError` for an unknown name, a negative seed or a share outside (0, 1).
-    """
-    check_choice("dataset", name, (*LOADERS, *DOWNLOADED))
-    seed = check_seed(seed)
-    test_share = check_number(
-        "test_share", test_share, 0, 1, "as 0.2", open_low=True, open_high=True
-    )
-    check_choice("dtype", dtype, tuple(DTYPES.values()))
-    source = {"name": name, "seed": seed, "test_share": test_share}
-    source["dtype"] = str(dtype).removeprefix("torch.")
-    if name in DOWNLOADED:
-        from .mnist import load_mnist
-
-        loaded = load_mnist(name, dtype, seed=seed, test_share=test_share, stacklevel=3)
-        return loaded if loaded.name != name else replace(loaded, source=source)
-    generator = torch.Generator().manual_seed(seed)
-    x, y, classes = LOADERS[name](generator)
-    order = torch.randperm(len(y), generator=generator)
-    held = round(test_share * len(y))
-    test, train = order[:held], order[held:]
-    x, y = x.to(dtype), y.to(dtype) if classes is None else y
-    shape = (8, 8) if name == "digits" else None
-    return Dataset(
-        name, x[train], y[train], x[test], y[test], classes, image_shape=shape, source=source
-    )
-
-
-def build_data(source: dict) -> Dataset:
-    """The inverse of `Dataset.source`. Raises `CourseError` for one that is not of this form."""
-    from .preprocess import standardise  # builds on this module
-
-    steps: dict[str, Callable[..., Dataset]] = {
-        "with_validation": Dataset.with_validation, "subset": Dataset.subset,
-        "images": Dataset.images, "standardise": standardise,
-    }  # fmt: skip
-    what = f"data = {shown(source)}"
-    if not isinstance(source, dict) or not isinstance(source.get("then", []), list):
-        raise CourseError(f"{what} is not the source of a data set; allowed: as Dataset.source")
-    options = {k: v for k, v in source.items() if k != "then"}
-    check_fields(f"{what}, a source,", options, load_data)
-    options["dtype"] = DTYPES[check_choice("dtype", options.get("dtype", "float32"), DTYPES)]
-    data = load_data(**options)
-    for entry in source.get("then", []):
-        if not isinstance(entry, list | tuple) or len(entry) != 2:
-            raise CourseError(f"data step {shown(entry)}; it must be [name, {{option: value}}]")
-        step = steps[check_choice("data step", entry[0], steps)]
-        data = step(data, **check_fields(f"data step {shown(entry)}", entry[1], step, data))
-    return data

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError, check_choice, check_count
-from .dataset import Dataset, load_data
+from .dataset import Dataset
+from .synthetic import split_at_random
 
 CACHE = "TRAINING_AT_SCALE_CACHE"  # environment variable: the folder for downloads
 LARGEST = 2**31  # bytes; the largest file here has 47,040,000
@@ -185,7 +186,7 @@ def load_mnist(
         if not fallback:
             raise
         warnings.warn(f"{error}. Going on with digits instead", UserWarning, stacklevel)
-        return load_data("digits", seed, test_share, dtype)
+        return split_at_random("digits", seed, test_share, dtype)
     train, train_labels, test, test_labels = map(read_idx, paths)
     if train.ndim != 3 or test.ndim != 3:
         raise CourseError(

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from .dataset import Dataset
+
 Rows = tuple[Tensor, Tensor, int | None]  # x, y, classes
 
 
@@ -73,3 +75,24 @@ LOADERS = {
     "digits": load_digits, "moons": moons, "spirals": spirals, "rings": rings, "xor": xor,
     "sine": sine, "steps": steps,
 }  # fmt: skip
+
+
+def split_at_random(name: str, seed: int, test_share: float, dtype: torch.dtype) -> Dataset:
+    """The named set, drawn and split by one seed; `test_share` of the rows are for testing."""
+    generator = torch.Generator().manual_seed(seed)
+    x, y, classes = LOADERS[name](generator)
+    order = torch.randperm(len(y), generator=generator)
+    held = round(test_share * len(y))
+    test, train = order[:held], order[held:]
+    x, y = x.to(dtype), y.to(dtype) if classes is None else y
+    return Dataset(
+        name, x[train], y[train], x[test], y[test], classes,
+        image_shape=(8, 8) if name == "digits" else None,
+        source=source_of(name, seed, test_share, dtype),
+    )  # fmt: skip
+
+
+def source_of(name: str, seed: int, test_share: float, dtype: torch.dtype) -> dict:
+    """What `build_data` makes the set from again, as plain JSON values."""
+    short = str(dtype).removeprefix("torch.")
+    return {"name": name, "seed": seed, "test_share": test_share, "dtype": short}

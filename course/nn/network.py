@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..states import check_names, check_random
 from .blocks import Dropout, Residual, arrange, build_layers, stack_modules
+from .curvature import Curvature
 from .initialisation import INITS
 from .layers import ACTIVATIONS, Arrays, Layer, Linear
 from .losses import Loss, build_loss
@@ -212,10 +213,8 @@ class Network:
         """The data's own columns of encoded rows X."""
         return X[:, :-1]
 
-    def curvature(self, X: Tensor, Y: Tensor):
+    def curvature(self, X: Tensor, Y: Tensor) -> Curvature:
         """The curvature of the loss on this batch (encoded): see `course.nn.curvature`."""
-        from .curvature import Curvature  # builds on this module
-
         return Curvature(self, X, Y)
 
     def state(self) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ The tests hold every preset to what its words promise, over several seeds.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..data.dataset import load_data
+from ..data.loading import load_data
 from ..errors import check_choice
 from ..nn.network import MLP
 from ..optim.adaptive import Adam

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 
 from .. import effort
-from ..data.dataset import Dataset, build_data
+from ..data.dataset import Dataset
+from ..data.loading import build_data
 from ..errors import (
     CourseError,
     check_choice,

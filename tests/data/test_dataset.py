@@ -27,7 +27,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course.data import mnist
-from course.data.dataset import Dataset, load_data
+from course.data.dataset import Dataset
+from course.data.loading import load_data
 from course.data.mnist import FetchError, Source, fetch, load_mnist, read_idx
 from course.data.preprocess import Augment, Noise, Rotate, Shift, build_augment, standardise
 from course.errors import CourseError

@@ -13,7 +13,7 @@ from course import (
     chain,
     load_data,
 )
-from course.data.dataset import build_data
+from course.data.loading import build_data
 from course.effort import begin
 from course.errors import check_choice
 from course.training.knobs import CLIPS, make_optimiser

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ...data.dataset import load_data
+from ...data.loading import load_data
 from ...nn.network import MLP
 from ...optim.chain import chain
 from ...optim.first_order import Descend

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ...data.dataset import load_data
+from ...data.loading import load_data
 from ...errors import CourseError
 from ...nn.losses import build_loss
 from ...nn.network import MLP

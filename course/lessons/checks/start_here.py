@@ -2,7 +2,7 @@
 
 import torch
 
-from ...data.dataset import load_data
+from ...data.loading import load_data
 from ...nn.network import MLP
 from ..ledger import Case, Check
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from ...data.dataset import load_data
+from ...data.loading import load_data
 from ...nn.network import MLP
 from ...optim.chain import chain
 from ...optim.first_order import Descend

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from ...data.dataset import load_data
+from ...data.loading import load_data
 from ...errors import CourseError
 from ...nn.network import MLP
 from ...optim.chain import chain
