@@ -10,9 +10,10 @@ from .errors import CourseError
 from .interop.adopt import adopt
 from .interop.torch_optimizer import as_optimizer
 from .lessons.checking import Exercise, compare, gradient_check
-from .nn.blocks import Dropout, LayerNorm, Residual
+from .nn.blocks import Dropout, LayerNorm
 from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.network import MLP, Network, build_network
+from .nn.stack import Residual
 from .optim.adaptive import Adam, AdamW, Muon, RMSProp
 from .optim.chain import chain
 from .optim.first_order import (
@@ -26,9 +27,11 @@ from .optim.first_order import (
     Nesterov,
     SignDescent,
 )
-from .optim.schedules import Cosine, Step, Warmup
+from .optim.schedules import Cosine, LinearRamp, StepDecay, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG
-from .training.trainer import Trainer, available_devices
+from .training.replay import run_recipe
+from .training.run import available_devices
+from .training.trainer import Trainer
 from .version import __version__
 
 __all__ = [
@@ -36,7 +39,8 @@ __all__ = [
     "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "build_network",
     "chain", "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
     "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2",
-    "LayerNorm", "Linear", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network", "Newton",
-    "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "Shift", "Sigmoid",
-    "SignDescent", "standardise", "Step", "Tanh", "Trainer", "Warmup",
+    "LayerNorm", "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov",
+    "Network", "Newton", "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate",
+    "run_recipe", "Shift", "Sigmoid", "SignDescent", "standardise", "StepDecay",
+    "Tanh", "Trainer", "Warmup",
 ]  # fmt: skip

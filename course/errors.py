@@ -109,22 +109,6 @@ def check_choice(name: str, value: object, choices, remedy: str = "choose one of
     raise CourseError(f"{name} = {shown(value)} is unknown. Allowed: {known}; {remedy}")
 
 
-def check_description(what: str, description: object, kinds) -> tuple[Any, dict]:
-    """The class that {'kind': name, field: value, …} names, and its fields by name.
-
-    Raises `CourseError` for what is not of this form, a kind that is not in `kinds`, and fields
-    that this kind lacks or does not know. Their values are for the class itself to check.
-    """
-    if not isinstance(description, dict):
-        raise CourseError(
-            f"{shown(description)} is not a {what}; allowed: an object {{'kind': …}}, as "
-            "describe() gives it"
-        )
-    kind = kinds[check_choice(f"{what} kind", description.get("kind"), tuple(kinds))]
-    fields = {name: value for name, value in description.items() if name != "kind"}
-    return kind, check_fields(f"{what} {shown(description)}", fields, kind)
-
-
 def check_fields(what: str, fields: object, function, *args) -> dict:
     """Return `fields` if `function(*args, **fields)` is a possible call, or raise `CourseError`."""
     signature = inspect.signature(function)

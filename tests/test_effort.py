@@ -24,7 +24,8 @@ from course import (
 from course.cli.main import main
 from course.effort import Effort, begin, in_bytes, in_time, in_units
 from course.training.baselines import duel
-from course.training.recipe import build_recipe, effort_of, run_recipe
+from course.training.recipe import load_recipe
+from course.training.replay import build_recipe, effort_of, run_recipe
 from course.training.timeline import size_of
 
 
@@ -159,7 +160,7 @@ def test_a_network_beyond_the_memory_is_refused_before_it_is_made(monkeypatch):
 
 
 def test_a_recipe_says_what_it_takes_and_is_refused_or_runs_anyway(monkeypatch, capsys):
-    recipe = make().recipe() | {"steps": 10**9}
+    recipe = make().recipe().describe() | {"steps": 10**9}
     with pytest.raises(CourseError, match="1,000,000,000 steps of .*: about .*anyway"):
         run_recipe(recipe)
     assert capsys.readouterr().err == ""
@@ -173,12 +174,12 @@ def test_a_recipe_says_what_it_takes_and_is_refused_or_runs_anyway(monkeypatch, 
     assert "20 steps of 463 kFLOP: about a second, " in lines[-1]
     monkeypatch.setattr(effort, "memory_limit", lambda: 1e4)
     with pytest.raises(CourseError, match="network"):
-        build_recipe(recipe)
-    assert len(build_recipe(recipe, anyway=True).model.theta) == 2410
+        build_recipe(load_recipe(recipe))
+    assert len(build_recipe(load_recipe(recipe), anyway=True).model.theta) == 2410
 
 
 def test_a_duel_is_refused_whole_or_asked_for(monkeypatch):
-    recipe = make().recipe() | {"steps": 2}
+    recipe = make().recipe().describe() | {"steps": 2}
     monkeypatch.setattr(effort, "LONGEST", 1e-3)
     with pytest.raises(CourseError, match="50 steps of"):  # 2 · (4 · 1 + 8 + 8 + 5)
         duel(recipe, 1)
@@ -197,7 +198,7 @@ def test_a_hessian_that_does_not_fit_is_refused_or_asked_for(monkeypatch):
 
 def test_course_run_asks_and_anyway_goes_on(tmp_path, monkeypatch, capsys):
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(make().recipe() | {"steps": 3}))
+    path.write_text(json.dumps(make().recipe().describe() | {"steps": 3}))
     monkeypatch.setattr(effort, "LONGEST", 1e-4)
     assert main(["run", str(path)]) == 2
     assert "3 steps of 463 kFLOP" in capsys.readouterr().err

@@ -143,14 +143,16 @@ def test_the_readme_quotes_the_measurements_as_they_are():
 def test_every_layer_loss_transform_and_schedule_can_be_read_on_one_screen():
     import inspect
 
-    from course.data.preprocess import KINDS as augmentations
-    from course.nn.blocks import KINDS as layers
+    from course.data.preprocess import STEPS as augmentations
     from course.nn.losses import LOSSES
-    from course.optim.chain import KINDS as transforms
-    from course.optim.schedules import KINDS as schedules
+    from course.nn.stack import LAYERS as layers
+    from course.nn.stack import Residual
+    from course.optim.chain import TRANSFORMS as transforms
+    from course.optim.schedules import SCHEDULES as schedules
 
-    kinds = [*layers.values(), *LOSSES.values(), *transforms.values()]
-    kinds += [*schedules.values(), *augmentations.values()]
+    registries = (layers, LOSSES, transforms, schedules, augmentations)
+    kinds = [kind for registry in registries for kind in registry.builders.values()]
+    kinds = [Residual, *(kind for kind in kinds if isinstance(kind, type))]
     kinds = [kind for kind in kinds if kind.__module__.startswith("course.")]
     assert len(kinds) > 30
     for kind in kinds:

@@ -26,7 +26,7 @@ def report() -> int:
     print(f"Python {sys.version.split()[0]}")
     problems = missing_packages(NEEDED)
     if "torch" not in problems:
-        from ..training.trainer import available_devices
+        from ..training.run import available_devices
 
         print(f"Devices: {', '.join(available_devices())}")
     problems += _kernel() + _notebooks()

@@ -93,8 +93,9 @@ def regenerate(args) -> int:
 
 def run(args) -> int:
     """Replay a recipe and say how it ended."""
-    from ..training.recipe import differences, digest, load_recipe, run_recipe
+    from ..training.recipe import load_recipe
     from ..training.recipe_source import as_code
+    from ..training.replay import history_digest, run_recipe
 
     recipe = load_recipe(args.recipe)
     if args.code:
@@ -102,12 +103,12 @@ def run(args) -> int:
         return 0
     if args.history is not None:
         check_writable(args.history)
-    for line in differences(recipe):
+    for line in recipe.differences():
         print(f"not as in the recipe, so bits may differ: {line}", file=sys.stderr)
     trainer = run_recipe(recipe, anyway=args.anyway)
     loss, accuracy = trainer.evaluate("test")
     print(f"{trainer.step_count} steps, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
-    print(f"history {digest(trainer)}")
+    print(f"history {history_digest(trainer)}")
     if args.history is not None:
         write_history(trainer.history.numbers().tolist(), args.history)
     return 0

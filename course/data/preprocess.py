@@ -9,13 +9,14 @@ that is shifted or turned a little is a seven. T is drawn anew for every sample 
 """
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
 
-from ..errors import CourseError, check_choice, check_count, check_number, shown
+from ..descriptions import Registry, describe
+from ..errors import CourseError, check_count, check_number
 from .dataset import Dataset
 
 
@@ -153,29 +154,17 @@ class Augment:
 
     def describe(self) -> list[dict]:
         """[{'kind': 'Shift', 'pixels': 2}, …]: enough to build it again; plain JSON values."""
-        return [
-            {"kind": type(step).__name__} | {f.name: getattr(step, f.name) for f in fields(step)}  # type: ignore[arg-type]
-            for step in self.steps
-        ]
+        return [describe(step) for step in self.steps]
 
     def __repr__(self):
         return f"Augment({', '.join(map(repr, self.steps))})"
 
 
-KINDS = {kind.__name__: kind for kind in (Shift, Rotate, Noise)}
+STEPS = Registry("step")
+for _kind in (Shift, Rotate, Noise):
+    STEPS.add(_kind)
 
 
 def build_augment(description: list[dict]) -> Augment:
     """The inverse of `Augment.describe`. Raises `CourseError` for what it cannot have written."""
-    steps = []
-    for entry in description:
-        if not isinstance(entry, dict):
-            raise CourseError(
-                f"{shown(entry)} is no step; allowed: as {{'kind': 'Shift', 'pixels': 2}}"
-            )
-        kind = KINDS[check_choice("kind", entry.get("kind"), tuple(KINDS))]
-        options = {name: value for name, value in entry.items() if name != "kind"}
-        for name in options:
-            check_choice(f"{kind.__name__} field", name, [f.name for f in fields(kind)])
-        steps.append(kind(**options))
-    return Augment(*steps)
+    return Augment(*map(STEPS.build, description))

@@ -13,17 +13,18 @@ import copy
 import threading
 import weakref
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from ..data.dataset import Dataset
 from ..errors import CourseError, check_choice, check_count
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
+from ..nn.losses import LOSSES
 from ..states import check_random, check_tensor, check_type, plain
 from .flat_parameters import flatten
 from .module_state import (
-    LOSSES,
     MeanLoss,
     RandomState,
     draws_numbers,
@@ -67,7 +68,6 @@ class Adopted:
     """What `adopt` returns. theta, grad: (P,); `module` is the module that was handed in."""
 
     sample_dim = 0  # samples are rows of the encoded answers
-    guard = torch.no_grad  # under which the trainer runs a step: inference mode would ban autograd
 
     def __init__(self, module, loss="cross_entropy", autocast=None, stochastic=False, seed=0):
         if not isinstance(module, nn.Module):
@@ -88,6 +88,11 @@ class Adopted:
         with LOCK:
             ALIVE.add(self)
 
+    @staticmethod
+    def grad_mode() -> torch.no_grad:
+        """Return the mode of a training step: inference mode would forbid autograd."""
+        return torch.no_grad()
+
     @property
     def theta(self) -> Tensor:
         return self.flat.theta
@@ -103,27 +108,27 @@ class Adopted:
 
     # ---- training -------------------------------------------------------------------------
 
-    def encode(self, x: Tensor, y: Tensor, B: int | None = None) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
         """Rows x and answers y as `loss_and_grad` wants them; x keeps a type that is no float.
 
-        B is what the hand-written network needs here; means are taken at each step instead.
+        denominator is what the hand-written network needs here; each step takes its own mean.
         """
         return self._inputs(x), self.loss.encode(y, self.theta)
 
-    def loss_and_grad(self, X: Tensor, Y: Tensor, B: int | None = None) -> Tensor:
+    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         """Mean loss of rows X in train mode, 0-d; its gradient is left in `grad`.
 
-        B: how many rows the mean runs over, where these are only a part of the batch. A parameter
-        that the loss does not depend on has gradient 0. Raises `CourseError` where parameters have
-        left theta, as after `module.half()`.
+        denominator: how many rows the mean runs over, when these are only a part of the batch.
+        A parameter that the loss does not depend on has gradient 0. Raises `CourseError` when
+        parameters have left theta, as after `module.half()`.
         """
         self._check_home()
         self.flat.attach_grads()
         self.flat.grad.zero_()
         with torch.enable_grad(), self._drawing():
             loss = self._training_loss(X, Y)
-            if B is not None and len(X) != B:
-                loss = loss * (len(X) / B)
+            if denominator is not None and len(X) != denominator:
+                loss = loss * (len(X) / denominator)
             if not loss.requires_grad:
                 raise CourseError("the loss depends on 0 trainable parameters; unfreeze some")
             loss.backward()
@@ -209,7 +214,7 @@ class Adopted:
             outputs = outputs_of(unwrapped(self.module), inputs)
         return outputs.to(self.theta.dtype)
 
-    def fits(self, data) -> None:
+    def validate_data(self, data: Dataset) -> None:
         """Raise `CourseError` unless two training rows give (2, data.outputs) and a loss."""
         x, y = data.x_train[:2], data.y_train[:2]
         if self.loss.kind == "cross_entropy" and data.classes is None:
@@ -238,7 +243,7 @@ class Adopted:
 
     # ---- moving, saving, copying ----------------------------------------------------------
 
-    def to(self, device: str | torch.device) -> "Adopted":
+    def to(self, device: str | torch.device) -> Self:
         """Move the whole module; theta and grad are new vectors with the values it now has."""
         try:
             torch.empty(0, device=device).cpu()  # 'meta' cannot hold values

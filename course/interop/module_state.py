@@ -9,18 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import CourseError, check_choice
-
-LOSSES: dict[str, Callable] = {
-    "cross_entropy": F.cross_entropy,
-    "mse": F.mse_loss,
-    "bce": F.binary_cross_entropy_with_logits,
-}
+from ..nn.losses import LOSSES
 
 
 class MeanLoss:
@@ -30,7 +24,7 @@ class MeanLoss:
         if not callable(loss):
             check_choice("loss", loss, tuple(LOSSES), "or a function (outputs, y) → 0-d tensor")
         self.given, self.kind, self.name = loss, loss, loss
-        self.function: Callable = loss if callable(loss) else LOSSES[loss]
+        self.function: Callable = loss if callable(loss) else LOSSES.builders[loss].torch_function
         if callable(loss):
             self.kind, self.name = "own", getattr(loss, "__qualname__", type(loss).__name__)
 

@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[tuple[type, ...], tuple[str, ...]]] = {
     "betas": ((Adam,), ("beta1", "beta2")),
     "alpha": ((RMSProp,), ("beta",)),
     "eps": ((Adam, RMSProp), ("eps",)),
-    "weight_decay": ((L2, AdamW), ("lam",)),
+    "weight_decay": ((L2, AdamW), ("weight_decay",)),
     "ns_steps": ((Muon,), ("iterations",)),
 }
 # What torch and its schedulers write for themselves, and a label: no step depends on them.

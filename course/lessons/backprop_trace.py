@@ -201,7 +201,7 @@ class Graph:
     def errors(self) -> list[tuple[float, float]]:
         """Per layer ‖g − autograd‖ / ‖autograd‖ of the right [∂L/∂W ∂L/∂b] and the document's."""
         with torch.random.fork_rng(devices=[]):  # the module draws a start that it does not keep
-            module = self.model.module()
+            module = self.model.to_module()
         loss = REFEREES[self.loss](module(self.x[None]), self._answer())
         grads, rows = torch.autograd.grad(loss, list(module.parameters())), []
         for n in range(1, self.depth + 1):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError
-from ..nn.losses import CrossEntropy, MeanSquaredError
 from ..nn.network import Network
 
 
@@ -82,11 +81,11 @@ def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> Gra
     """
     x = x.to(model.theta.dtype)
     model.loss_and_grad(*model.encode(x, y))
-    ours, module = model.grad.clone(), model.module()
+    ours, module = model.grad.clone(), model.to_module()
 
     def loss(theta: Tensor) -> Tensor:
         outputs = torch.func.functional_call(module, model.named_views(theta), (x,))
-        return torch_loss(model, outputs, y)
+        return model.loss.referee(outputs, y)
 
     theta = model.theta.clone().requires_grad_()
     auto = torch.autograd.grad(loss(theta), theta)[0]
@@ -101,19 +100,6 @@ def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> Gra
     return GradientCheck(
         float((ours - auto).norm() / scale), float((ours - numeric).norm() / scale)
     )
-
-
-def torch_loss(model: Network, outputs: Tensor, y: Tensor) -> Tensor:
-    """The model's loss as `torch.nn.functional` computes it: outputs (B, C), y (B,) or (B, K)."""
-    F = torch.nn.functional
-    if isinstance(model.loss, CrossEntropy):
-        return F.cross_entropy(outputs, y, label_smoothing=model.loss.smoothing)
-    if y.ndim == 1:  # class numbers: as one-hot rows, or one yes-or-no
-        y = y[:, None] if outputs.shape[1] == 1 else F.one_hot(y, outputs.shape[1])
-    y = y.to(outputs.dtype)
-    if isinstance(model.loss, MeanSquaredError):
-        return F.mse_loss(outputs, y)
-    return F.binary_cross_entropy_with_logits(outputs, y)
 
 
 @dataclass

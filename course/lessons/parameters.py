@@ -10,7 +10,7 @@ point: they are sampled every tenth step, or are means of ten.
 
 from ..errors import CourseError, shown
 from ..training.recipe import load_recipe
-from ..training.trainer import available_devices
+from ..training.run import available_devices
 
 SEEDS = 0, 2**31
 STEPS = 20, 1000

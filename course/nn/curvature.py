@@ -187,7 +187,7 @@ def _activations(layers: list[Layer]) -> list[Layer | None]:
         elif not isinstance(layer, Dropout):
             raise CourseError(
                 f"curvature is written for Linear layers with one activation each, not for "
-                f"{layer!r} here; use adopt(model.module()) for it"
+                f"{layer!r} here; use adopt(model.to_module()) for it"
             )
     if found[-1] is not None:
         raise CourseError(f"curvature wants a Linear last, the network ends with {found[-1]!r}")

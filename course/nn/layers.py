@@ -11,7 +11,8 @@ Write da for ∂L/∂a, the gradient by a layer's output, and dx for ∂L/∂x. 
     pointwise    dx = da ⊙ f'(x)
 
 A layer keeps no weights of its own: `W` and `dW` are views of the model's flat vectors. It keeps
-no activations either: they lie in `Arrays`, made once per batch size, so a step allocates nothing.
+no activations either: they lie in a `Workspace`, made once per batch size, so a step allocates
+nothing.
 
 Source: Rumelhart, Hinton & Williams, Nature 323 (1986); documents D0 3.1-3.2, D1 1.
 """
@@ -32,35 +33,35 @@ _times_one_minus_square = torch.ops.aten.tanh_backward.grad_input
 _times_a_one_minus_a = torch.ops.aten.sigmoid_backward.grad_input
 
 
-class Arrays:
+class Workspace:
     """What one layer reads and writes, for one batch size. Columns are samples.
 
     x: (n_in, B) input, x1: (n_in + 1, B) the same memory with its row of ones, x1T its transpose;
     a: (n_out, B) output; da, dx: ∂L/∂a and ∂L/∂x (dx None: nobody asks for it);
-    kept: what the layer keeps from forward to backward; training: False when evaluating.
+    cache: what the layer keeps from forward to backward; training: False when evaluating.
     """
 
-    __slots__ = ("x", "x1", "x1T", "a", "da", "dx", "kept", "training")
+    __slots__ = ("x", "x1", "x1T", "a", "da", "dx", "cache", "training")
     x: Tensor
     x1: Tensor
     x1T: Tensor
     a: Tensor
     da: Tensor
     dx: Any
-    kept: Any
+    cache: Any
     training: bool
 
 
 class Layer:
     """Base: a layer without weights that keeps the width.
 
-    matrices: how many it has weights in (see `shapes`).
+    n_matrices: how many it has weights in (see `shapes`).
     in_place: the output may overwrite the input, because backward does not need it.
-    keeps_output: backward reads `s.a`, so the next layer must not overwrite it.
+    keeps_output: backward reads `ws.a`, so the next layer must not overwrite it.
     """
 
     in_place = keeps_output = False
-    matrices: Any = 0
+    n_matrices: Any = 0
 
     def width_out(self, n: int) -> int:
         return n
@@ -72,21 +73,21 @@ class Layer:
     def bind(self, weights: list[Tensor], grads: list[Tensor]) -> None:
         """Take the views of `theta` and `grad`, in the order of `shapes`."""
 
-    def named(self, weights: list[Tensor]) -> dict[str, Tensor]:
+    def named_parameters(self, weights: list[Tensor]) -> dict[str, Tensor]:
         """Weights as `torch.nn` names and shapes them."""
         return {}
 
-    def start(self, weights: list[Tensor], generator, init: str, gain: float) -> None:
+    def init_weights(self, weights: list[Tensor], generator, init: str, gain: float) -> None:
         """Set the first weights."""
 
-    def arrays(self, s: Arrays) -> object:
-        """What `s.kept` shall be; `s` has its x, a, da and dx already."""
+    def allocate(self, ws: Workspace) -> object:
+        """What `ws.cache` shall be; `s` has its x, a, da and dx already."""
         return None
 
-    def forward(self, s: Arrays) -> None:
+    def forward(self, ws: Workspace) -> None:
         raise TypeError(f"{type(self).__name__} does not say what to do with an input")
 
-    def backward(self, s: Arrays) -> None:
+    def backward(self, ws: Workspace) -> None:
         raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
     def module(self, n: int) -> nn.Module:
@@ -111,7 +112,7 @@ class Linear(Layer):
     init: how the weights start (a name of `course.nn.initialisation`); None: what the network says.
     """
 
-    matrices = 1
+    n_matrices = 1
 
     def __init__(self, width: int, init: str | None = None):
         self.width = check_count("Linear.width", width, 1, 10**6, "as in Linear(64)")
@@ -129,18 +130,18 @@ class Linear(Layer):
         (self.W,), (self.dW,) = weights, grads
         self.WT = self.W[:, :-1].t()
 
-    def forward(self, s):
-        torch.mm(self.W, s.x1, out=s.a)
+    def forward(self, ws):
+        torch.mm(self.W, ws.x1, out=ws.a)
 
-    def backward(self, s):
-        torch.mm(s.da, s.x1T, out=self.dW)
-        if s.dx is not None:
-            torch.mm(self.WT, s.da, out=s.dx)
+    def backward(self, ws):
+        torch.mm(ws.da, ws.x1T, out=self.dW)
+        if ws.dx is not None:
+            torch.mm(self.WT, ws.da, out=ws.dx)
 
-    def named(self, weights):
+    def named_parameters(self, weights):
         return {"weight": weights[0][:, :-1], "bias": weights[0][:, -1]}
 
-    def start(self, weights, generator, init, gain):
+    def init_weights(self, weights, generator, init, gain):
         INITS[self.init or init](weights[0][:, :-1], gain, generator)
 
     def module(self, n):
@@ -156,11 +157,11 @@ class ReLU(Layer):
     in_place = keeps_output = True
     gain, init = 2.0, "he"
 
-    def forward(self, s):
-        torch.clamp_min(s.x, 0, out=s.a)
+    def forward(self, ws):
+        torch.clamp_min(ws.x, 0, out=ws.a)
 
-    def backward(self, s):
-        _keep_where_positive(s.da, s.a, 0, grad_input=s.dx)
+    def backward(self, ws):
+        _keep_where_positive(ws.da, ws.a, 0, grad_input=ws.dx)
 
     @staticmethod
     def slopes(x: Tensor, a: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -176,11 +177,11 @@ class Tanh(Layer):
     in_place = keeps_output = True
     gain, init = 1.0, "xavier"
 
-    def forward(self, s):
-        torch.tanh(s.x, out=s.a)
+    def forward(self, ws):
+        torch.tanh(ws.x, out=ws.a)
 
-    def backward(self, s):
-        _times_one_minus_square(s.da, s.a, grad_input=s.dx)
+    def backward(self, ws):
+        _times_one_minus_square(ws.da, ws.a, grad_input=ws.dx)
 
     @staticmethod
     def slopes(x, a):
@@ -197,11 +198,11 @@ class Sigmoid(Layer):
     in_place = keeps_output = True
     gain, init = 1.0, "xavier"
 
-    def forward(self, s):
-        torch.sigmoid(s.x, out=s.a)
+    def forward(self, ws):
+        torch.sigmoid(ws.x, out=ws.a)
 
-    def backward(self, s):
-        _times_a_one_minus_a(s.da, s.a, grad_input=s.dx)
+    def backward(self, ws):
+        _times_a_one_minus_a(ws.da, ws.a, grad_input=ws.dx)
 
     @staticmethod
     def slopes(x, a):
@@ -220,19 +221,19 @@ class GELU(Layer):
 
     gain, init = 2.0, "he"
 
-    def arrays(self, s):
-        return torch.empty_like(s.a), torch.empty_like(s.a)
+    def allocate(self, ws):
+        return torch.empty_like(ws.a), torch.empty_like(ws.a)
 
-    def forward(self, s):
-        Phi, _ = s.kept
-        torch.mul(s.x, math.sqrt(0.5), out=Phi).erf_().add_(1).mul_(0.5)
-        torch.mul(s.x, Phi, out=s.a)
+    def forward(self, ws):
+        Phi, _ = ws.cache
+        torch.mul(ws.x, math.sqrt(0.5), out=Phi).erf_().add_(1).mul_(0.5)
+        torch.mul(ws.x, Phi, out=ws.a)
 
-    def backward(self, s):
-        Phi, slope = s.kept
-        torch.mul(s.x, s.x, out=slope).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
-        slope.mul_(s.x).add_(Phi)
-        torch.mul(s.da, slope, out=s.dx)
+    def backward(self, ws):
+        Phi, slope = ws.cache
+        torch.mul(ws.x, ws.x, out=slope).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
+        slope.mul_(ws.x).add_(Phi)
+        torch.mul(ws.da, slope, out=ws.dx)
 
     @staticmethod
     def slopes(x, a):

@@ -1,8 +1,9 @@
 """Losses: the value and its gradient by the network's output, derived by hand.
 
 Z: (C, B) outputs, one column a sample. Each loss is a mean over B samples, so that a batch worked
-through in parts (each part told the whole B) adds up to the same gradient. `encode` brings the
-answers y into the form Y: (C, N) that both formulas want; it is done once, not at every step.
+through in parts (each with the whole B as its `denominator`) adds up to the same gradient.
+`encode` brings the answers y into the form Y: (C, N) that both formulas want, once and not at
+every step.
 
 The shortest line of the course is the gradient of softmax and cross-entropy together:
 
@@ -12,10 +13,14 @@ Each also knows its curvature S = ∂²L/∂z² (C × C a sample), for `course.n
 Documents: D3 3.1 and 3.3, D0 3.2.
 """
 
+from collections.abc import Callable
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import CourseError, check_description, check_number
+from ..descriptions import Registry
+from ..errors import CourseError, check_number
 
 
 def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:
@@ -25,17 +30,18 @@ def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:
 
 
 class Loss:
-    """Base. `name` is what `MLP(loss=…)` takes."""
+    """Base. `name` is what `MLP(loss=…)` takes; `torch_function(outputs, y)` is torch's equal."""
 
     name = ""
+    torch_function: Callable
 
-    def encode(self, y: Tensor, outputs: int, B: int, dtype=torch.float32) -> Tensor:
+    def encode(self, y: Tensor, outputs: int, denominator: int, dtype=torch.float32) -> Tensor:
         """y: (N,) class numbers or (N, K) values → Y: (outputs, N), for means over B samples."""
         if y.ndim == 1:
             return one_hot(y, outputs, dtype)
         return y.to(dtype).t().contiguous()
 
-    def __call__(self, Z: Tensor, Y: Tensor, out: Tensor, B: int) -> Tensor:
+    def __call__(self, Z: Tensor, Y: Tensor, out: Tensor, denominator: int) -> Tensor:
         """The loss, 0-d; ∂L/∂Z goes into `out`: (C, B'). Y: (C, B') columns of `encode`."""
         raise TypeError(f"{type(self).__name__} does not say how to measure an error")
 
@@ -43,9 +49,19 @@ class Loss:
         """What the outputs predict: (C, B') → (C, B')."""
         return Z
 
-    def curvature_times(self, V: Tensor, p: Tensor, B: int) -> Tensor:
+    def curvature_times(self, V: Tensor, p: Tensor, denominator: int) -> Tensor:
         """S · v: V: (C, …, B') → the same, p as `probabilities` gives it, shaped to go with V."""
         raise TypeError(f"{type(self).__name__} does not say how it curves")
+
+    def referee(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Return the mean loss of outputs (B, C) as torch has it, 0-d; autograd passes through.
+
+        Args:
+            y: (B,) class numbers, or yes or no for one output; or (B, K) values.
+        """
+        if y.ndim == 1:
+            y = y[:, None] if outputs.shape[1] == 1 else F.one_hot(y, outputs.shape[1])
+        return self.torch_function(outputs, y.to(outputs.dtype))
 
     def value(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Mean loss of output rows (N, C) against y, without touching anything."""
@@ -65,11 +81,12 @@ class CrossEntropy(Loss):
     """
 
     name = "cross_entropy"
+    torch_function = staticmethod(F.cross_entropy)
 
     def __init__(self, smoothing: float = 0.0):
         self.smoothing = check_number("smoothing", smoothing, 0, 1, "a common choice is 0.1")
 
-    def encode(self, y, outputs, B, dtype=torch.float32):
+    def encode(self, y, outputs, denominator, dtype=torch.float32):
         if y.ndim != 1 or y.is_floating_point():
             raise CourseError(
                 f"cross_entropy got answers {tuple(y.shape)} of {y.dtype}; it takes class numbers "
@@ -78,20 +95,23 @@ class CrossEntropy(Loss):
         target = one_hot(y, outputs, dtype)
         if self.smoothing:
             target.mul_(1 - self.smoothing).add_(self.smoothing / outputs)
-        return target.mul_(-1 / B)
+        return target.mul_(-1 / denominator)
 
-    def __call__(self, Z, Y, out, B):
+    def __call__(self, Z, Y, out, denominator):
         torch.log_softmax(Z, 0, out=out)
         loss = torch.dot(Y.view(-1), out.view(-1))
-        torch.add(Y, out.exp_(), alpha=1 / B, out=out)
+        torch.add(Y, out.exp_(), alpha=1 / denominator, out=out)
         return loss
+
+    def referee(self, outputs, y):
+        return self.torch_function(outputs, y, label_smoothing=self.smoothing)
 
     def probabilities(self, Z):
         return Z.softmax(0)
 
-    def curvature_times(self, V, p, B):
+    def curvature_times(self, V, p, denominator):
         pV = p * V
-        return (pV - p * pV.sum(0)) / B  # S = (diag(p) - p pᵀ) / B
+        return (pV - p * pV.sum(0)) / denominator  # S = (diag(p) - p pᵀ) / B
 
     def describe(self):
         return {"kind": self.name, "smoothing": self.smoothing}
@@ -101,15 +121,16 @@ class MeanSquaredError(Loss):
     """L = (1/BC) Σ (Z - Y)², ∂L/∂Z = 2(Z - Y)/(BC), the mean over outputs too, as in PyTorch."""
 
     name = "mse"
+    torch_function = staticmethod(F.mse_loss)
 
-    def __call__(self, Z, Y, out, B):
+    def __call__(self, Z, Y, out, denominator):
         torch.sub(Z, Y, out=out)
-        loss = torch.dot(out.view(-1), out.view(-1)).mul_(1 / (B * len(Z)))
-        out.mul_(2 / (B * len(Z)))
+        loss = torch.dot(out.view(-1), out.view(-1)).mul_(1 / (denominator * len(Z)))
+        out.mul_(2 / (denominator * len(Z)))
         return loss
 
-    def curvature_times(self, V, p, B):
-        return V * (2 / (B * len(p)))
+    def curvature_times(self, V, p, denominator):
+        return V * (2 / (denominator * len(p)))
 
 
 class BinaryCrossEntropy(Loss):
@@ -120,17 +141,18 @@ class BinaryCrossEntropy(Loss):
     """
 
     name = "bce"
+    torch_function = staticmethod(F.binary_cross_entropy_with_logits)
 
-    def encode(self, y, outputs, B, dtype=torch.float32):
+    def encode(self, y, outputs, denominator, dtype=torch.float32):
         known = y[None, :].to(dtype) if y.ndim == 1 and outputs == 1 else None
-        known = super().encode(y, outputs, B, dtype) if known is None else known
+        known = super().encode(y, outputs, denominator, dtype) if known is None else known
         if ((known < 0) | (known > 1)).any():
             raise CourseError("bce takes answers in [0, 1]; for class numbers above 1 use "
                               "loss='cross_entropy'")  # fmt: skip
         return 1 - known
 
-    def __call__(self, Z, Y, out, B):
-        scale = 1 / (B * len(Z))
+    def __call__(self, Z, Y, out, denominator):
+        scale = 1 / (denominator * len(Z))
         torch._C._nn.log_sigmoid(Z, out=out)
         loss = torch.dot(Y.view(-1), Z.view(-1)).sub_(out.sum()).mul_(scale)
         out.exp_().add_(Y).sub_(1).mul_(scale)
@@ -139,17 +161,17 @@ class BinaryCrossEntropy(Loss):
     def probabilities(self, Z):
         return Z.sigmoid()
 
-    def curvature_times(self, V, p, B):
-        return V * p * (1 - p) / (B * len(p))
+    def curvature_times(self, V, p, denominator):
+        return V * p * (1 - p) / (denominator * len(p))
 
 
-LOSSES = {k.name: k for k in (CrossEntropy, MeanSquaredError, BinaryCrossEntropy)}
+LOSSES = Registry("loss")
+for _kind in (CrossEntropy, MeanSquaredError, BinaryCrossEntropy):
+    LOSSES.add(_kind, _kind.name)
 
 
 def build_loss(loss) -> Loss:
     """A loss from its name, its description, or itself."""
     if isinstance(loss, Loss):
         return loss
-    description = loss if isinstance(loss, dict) else {"kind": loss}
-    kind, fields = check_description("loss", description, LOSSES)
-    return kind(**fields)
+    return LOSSES.build(loss if isinstance(loss, dict) else {"kind": loss})

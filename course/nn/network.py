@@ -6,25 +6,28 @@ bucket *is* the gradient.
 """
 
 import copy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from .. import effort
+from ..data.dataset import Dataset
+from ..descriptions import Registry
 from ..errors import (
     CourseError,
     check_choice,
     check_count,
-    check_description,
     check_seed,
     shown,
 )
 from ..states import check_names, check_random
-from .blocks import Dropout, Residual, arrange, build_layers, stack_modules
+from .blocks import Dropout
 from .curvature import Curvature
 from .initialisation import INITS
-from .layers import ACTIVATIONS, Arrays, Layer, Linear
+from .layers import ACTIVATIONS, Layer, Linear, Workspace
 from .losses import Loss, build_loss
+from .stack import Stack, arrange, build_layers
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_LAYERS = 3000  # far more than trains, few enough to build at once
@@ -40,7 +43,6 @@ class Network:
     """
 
     sample_dim = 1  # samples are columns of the encoded answers
-    guard = torch.inference_mode  # under which the trainer runs a step: no autograd here
 
     def __init__(
         self, layers, features, loss="cross_entropy", init="he", seed=0, dtype=torch.float32,
@@ -54,24 +56,25 @@ class Network:
         check_choice("init", init, INITS)
         check_choice("dtype", dtype, tuple(DTYPES.values()), "weights of this network")
         check_device(device)
-        self.layers: list[Layer] = copy.deepcopy(list(layers))
         self.features = check_count("features", features, 1, 10**8, "the width of the input")
         self.loss: Loss = build_loss(loss)
         self.init, self.seed = init, check_seed(seed)
-        self.shapes, n = [], self.features
-        for layer in self.layers:
-            self.shapes += layer.shapes(n)
-            n = layer.width_out(n)
-        self.outputs = n
+        self.stack = Stack(*copy.deepcopy(list(layers)))
+        self.shapes = self.stack.shapes(self.features)
+        self.outputs = self.stack.width_out(self.features)
         if not self.shapes:
             raise CourseError(f"layers = {shown(layers)} have no weights; add a Linear(…)")
         effort.begin(effort.of_network(self.shapes, init, dtype), anyway)
         theta = torch.zeros(sum(o * i for o, i in self.shapes), dtype=dtype)
         generator = torch.Generator().manual_seed(self.seed)  # on the CPU: same start anywhere
-        for layer, weights in zip(self.layers, self._share(theta), strict=True):
-            layer.start(weights, generator, init, getattr(self, "gain", 1.0))
+        self.stack.init_weights(self.views(theta), generator, init, getattr(self, "gain", 1.0))
         self.generator = torch.Generator().manual_seed(self.seed)
         self._bind(theta.to(device))
+
+    @staticmethod
+    def grad_mode() -> torch.inference_mode:
+        """Return the mode of a training step: no autograd, the derivatives are written by hand."""
+        return torch.inference_mode()
 
     # ---- views ----------------------------------------------------------------------------
 
@@ -82,38 +85,26 @@ class Network:
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
         """{'0.weight': (64, 64), '0.bias': (64,), …}: a flat (P,) vector as `torch.nn` names it."""
-        return {
-            f"{i}.{name}": view
-            for i, (layer, weights) in enumerate(zip(self.layers, self._share(flat), strict=True))
-            for name, view in layer.named(weights).items()
-        }
-
-    def _share(self, flat: Tensor) -> list[list[Tensor]]:
-        views = iter(self.views(flat))
-        return [[next(views) for _ in range(layer.matrices)] for layer in self.layers]
+        return self.stack.named_parameters(self.views(flat))
 
     def _bind(self, theta: Tensor) -> None:
         self.theta, self.grad = theta, torch.zeros_like(theta)
-        pairs = zip(self.layers, self._share(theta), self._share(self.grad), strict=True)
-        for layer, weights, grads in pairs:
-            layer.bind(weights, grads)
+        self.stack.bind(self.views(theta), self.views(self.grad))
         if self.generator.device.type != theta.device.type:
             self.generator = torch.Generator(theta.device).manual_seed(self.seed)
         for dropout in self.dropouts():
             dropout.generator = self.generator
-        self._workspaces: dict[int, list[Arrays]] = {}
+        self._workspaces: dict[int, list[Workspace]] = {}
 
-    def dropouts(self, layers: list[Layer] | None = None) -> list[Dropout]:
-        """Every Dropout in the network, those inside a Residual too."""
-        found: list[Dropout] = []
-        for layer in self.layers if layers is None else layers:
-            if isinstance(layer, Dropout):
-                found.append(layer)
-            elif isinstance(layer, Residual):
-                found += self.dropouts(layer.layers)
-        return found
+    @property
+    def layers(self) -> list[Layer]:
+        return self.stack.layers
 
-    def to(self, device: str) -> "Network":
+    def dropouts(self) -> list[Dropout]:
+        """Return every Dropout in the network, those inside a Residual too."""
+        return self.stack.dropouts()
+
+    def to(self, device: str) -> Self:
         """Move weights to `device`; values are kept, gradients start again at 0."""
         check_device(device)
         self._bind(self.theta.to(device, copy=True))
@@ -122,42 +113,43 @@ class Network:
     # ---- forward and backward -------------------------------------------------------------
 
     @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
-    def workspace(self, B: int, training: bool = True) -> list[Arrays]:
+    def workspace(self, B: int, training: bool = True) -> list[Workspace]:
         """The arrays for batches of B rows; those for training are made once and kept."""
         if training and B in self._workspaces:
             return self._workspaces[B]
-        below = Arrays()
+        below = Workspace()
         below.x1, below.training = self.theta.new_empty(1).expand(self.features + 1, B), training
-        space = arrange(self.layers, below)
+        spaces = arrange(self.layers, below)
         if training:
-            self._workspaces[B] = space
-        return space
+            self._workspaces[B] = spaces
+        return spaces
 
-    def forward(self, space: list[Arrays], X: Tensor) -> Tensor:
+    def forward(self, spaces: list[Workspace], X: Tensor) -> Tensor:
         """Outputs (C, B) of X: (B, n_0 + 1) rows, the ones column included; X is not copied."""
-        first = space[0]
+        first = spaces[0]
         if first.x1T is not X:
             first.x1T, first.x1 = X, X.t()
             first.x = first.x1[:-1]
-        for layer, s in zip(self.layers, space, strict=True):
-            layer.forward(s)
-        return space[-1].a
+        self.stack.forward_through(spaces)
+        return spaces[-1].a
 
-    def backward(self, space: list[Arrays]) -> None:
-        """Fill `grad`, given ∂L/∂outputs in `space[-1].da`. Call after `forward`."""
-        for i in range(len(space) - 1, -1, -1):
-            self.layers[i].backward(space[i])
+    def backward(self, spaces: list[Workspace]) -> None:
+        """Fill `grad`, given ∂L/∂outputs in `spaces[-1].da`. Call after `forward`."""
+        self.stack.backward_through(spaces)
 
-    def loss_and_grad(self, X: Tensor, Y: Tensor, B: int | None = None) -> Tensor:
-        """Loss of a batch, its gradient left in `grad`. X: (B, n_0 + 1), Y: (C, B) as encoded.
+    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
+        """Return the loss of a batch, 0-d, and leave its gradient in `grad`.
 
-        B: how many rows the mean runs over, where these rows are only a part of the batch.
+        Args:
+            X: (B, n_0 + 1) and Y: (C, B), as `encode` gives them.
+            denominator: the number of rows that the mean runs over, when these rows are only a
+                part of the batch; default: B.
         """
         n = X.shape[0]
-        space = self._workspaces.get(n) or self.workspace(n)
-        Z = self.forward(space, X)
-        loss = self.loss(Z, Y, space[-1].da, B or n)
-        self.backward(space)
+        spaces = self._workspaces.get(n) or self.workspace(n)
+        Z = self.forward(spaces, X)
+        loss = self.loss(Z, Y, spaces[-1].da, denominator or n)
+        self.backward(spaces)
         return loss
 
     @torch.no_grad()
@@ -170,10 +162,10 @@ class Network:
         X = with_ones(x.to(net.theta))
         return net.forward(net.workspace(len(X), training=False), X).t()
 
-    def at(self, theta: Tensor) -> "Network":
+    def at(self, theta: Tensor) -> Self:
         """The same network with other weights (P,), which it does not copy."""
         twin = copy.copy(self)
-        twin.layers = [layer.clone() for layer in self.layers]
+        twin.stack = self.stack.clone()
         twin._bind(theta)
         return twin
 
@@ -186,7 +178,7 @@ class Network:
 
     # ---- data, saving, exporting ------------------------------------------------------------
 
-    def fits(self, data) -> None:
+    def validate_data(self, data: Dataset) -> None:
         """Raise `CourseError` unless inputs and outputs have the data's widths.
 
         For two classes the loss 'bce' may also have one output, the log odds of class 1.
@@ -199,14 +191,16 @@ class Network:
                 f"use sizes [{data.features}, …, {data.outputs}]"
             )
 
-    def encode(self, x: Tensor, y: Tensor, B: int | None = None) -> tuple[Tensor, Tensor]:
-        """Rows x: (N, …) and answers y as `loss_and_grad` wants them, on the network's device.
+    def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
+        """Return rows x: (N, …) and answers y as `loss_and_grad` takes them, on this device.
 
-        B: how many rows a mean is over, where a step takes only some of these (default: all N).
+        Args:
+            denominator: the number of rows that a mean runs over, when a step takes only some of
+                these rows; default: all N.
         """
         dtype, device = self.theta.dtype, self.theta.device
         X = with_ones(x.reshape(len(x), -1).to(dtype)).to(device)
-        return X, self.loss.encode(y, self.outputs, B or len(y), dtype).to(device)
+        return X, self.loss.encode(y, self.outputs, denominator or len(y), dtype).to(device)
 
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
@@ -231,9 +225,9 @@ class Network:
         self.check_state(state)
         self.generator.set_state(state["generator"].cpu())
 
-    def module(self) -> nn.Module:
-        """The network as an `nn.Sequential` with a copy of these weights."""
-        module = nn.Sequential(*stack_modules(self.layers, self.features)).to(self.theta)
+    def to_module(self) -> nn.Module:
+        """Return the network as an `nn.Sequential` with a copy of these weights."""
+        module = nn.Sequential(*self.stack.modules(self.features)).to(self.theta)
         module.load_state_dict({k: v.detach() for k, v in self.named_views(self.theta).items()})
         return module
 
@@ -288,18 +282,25 @@ class MLP(Network):
         }  # fmt: skip
 
 
+def _decode(field: str, value):
+    if field == "layers":
+        return build_layers(value)
+    return DTYPES[check_choice("dtype", value, tuple(DTYPES))] if field == "dtype" else value
+
+
+NETWORKS = Registry("model", _decode)
+NETWORKS.add(MLP)
+NETWORKS.add(Network)
+
+
 def build_network(description: dict, anyway: bool = False) -> Network:
-    """The inverse of `describe`: a network with the weights it started from.
+    """Return the network that `describe` described, with the weights it started from.
 
     Raises `CourseError` for what `describe` cannot have written. anyway: see `Network`.
     """
-    kind, fields = check_description("model", description, {"MLP": MLP, "Network": Network})
-    if "device" in fields or "anyway" in fields:
+    if isinstance(description, dict) and ("device" in description or "anyway" in description):
         raise CourseError("the model has a field 'device' or 'anyway'; leave it to the caller")
-    fields["dtype"] = DTYPES[check_choice("dtype", fields.get("dtype", "float32"), tuple(DTYPES))]
-    if kind is Network:
-        fields["layers"] = build_layers(fields["layers"])
-    return kind(**fields, anyway=anyway)
+    return NETWORKS.build(description, anyway=anyway)
 
 
 def check_device(device) -> None:

@@ -88,10 +88,10 @@ class AdamW(Adam):
     Equals `torch.optim.AdamW(weight_decay=λ)`; the same as `Adam` followed by `L2(λ)`.
     """
 
-    lam: float = 0.01
+    weight_decay: float = 0.01
 
     def __call__(self, g, context):
-        return super().__call__(g, context).add_(context.theta, alpha=self.lam)
+        return super().__call__(g, context).add_(context.theta, alpha=self.weight_decay)
 
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steep at 0, near 1 in [0.7, 1.2]

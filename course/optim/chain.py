@@ -6,8 +6,8 @@ moves the weights. The documents' algorithms are one line each:
 
     gradient descent (D4 3.1)   chain(Descend(lr))
     momentum (D4 3.4)           chain(Momentum(beta), Descend(lr))
-    gradient clipping (D4 3.5)  chain(ClipByValue(eps), Descend(lr))
-    momentum clipping (D4 3.6)  chain(ClipByValue(eps), Momentum(beta), Descend(lr))
+    gradient clipping (D4 3.5)  chain(ClipByValue(threshold), Descend(lr))
+    momentum clipping (D4 3.6)  chain(ClipByValue(threshold), Momentum(beta), Descend(lr))
     Newton's method (D4 3.7)    chain(Newton(damping), Descend(1.0))
 """
 
@@ -19,25 +19,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CourseError, check_description, check_number, shown
+from ..descriptions import Registry, describe
+from ..errors import CourseError, check_number, shown
 from ..states import MOST, check_list, check_names, check_tensor, check_whole
-from .schedules import Schedule, build_schedule
+from .schedules import SCHEDULES, Schedule
 
-# field, or Class.field: (low, high, low excluded, high excluded, remedy)
+# field: (low, high, low excluded, high excluded, remedy)
 RANGES = {
     "lr": (0, math.inf, False, True, "a common start is 0.1"),
     "beta": (0, 1, False, True, "a common choice is 0.9"),
     "beta1": (0, 1, False, True, "a common choice is 0.9"),
     "beta2": (0, 1, False, True, "a common choice is 0.999"),
     "eps": (0, math.inf, False, True, "a common choice is 1e-8"),
-    "ClipByValue.eps": (0, math.inf, True, False, "to switch clipping off, leave it out"),
-    "c": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
-    "lam": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
+    "threshold": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
+    "weight_decay": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
+    "strength": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
     "damping": (0, math.inf, False, True, "a common start is 1e-3"),
     "iterations": (1, 10_000, False, False, "a common choice is 10"),
 }
 LARGEST = 1e30
-KINDS: dict[str, type] = {}  # every transform by its name
+TRANSFORMS = Registry(
+    "transform", lambda field, value: SCHEDULES.build(value) if isinstance(value, dict) else value
+)
+
+
+def check_field(label: str, value: object, limits: tuple) -> float:
+    """Return `value` as a float inside an entry of `RANGES`, or raise `CourseError`."""
+    low, high, open_low, open_high, remedy = limits
+    number = check_number(label, value, low, high, remedy, open_low=open_low, open_high=open_high)
+    if LARGEST < number < math.inf:  # float32 weights cannot hold it
+        raise CourseError(f"{label} = {shown(value)} is above {LARGEST:g}; {remedy}")
+    return number
 
 
 class Context:
@@ -72,32 +84,25 @@ class Transform:
     """Base: validates each field whenever it is set, so a bad value never gets in."""
 
     schedules: dict[str, Schedule] = {}  # by field; replaced by an own dict when one is set
+    descends = False  # moves the weights: `Descend`
+    clips = False  # bounds the gradient, and tells the `norm` it left
     after_descend = False  # acts on the weights that `Descend` has moved
 
     def __init_subclass__(cls):
-        KINDS[cls.__name__] = cls
+        TRANSFORMS.add(cls)
 
     def __setattr__(self, name, value):
-        limits = RANGES.get(f"{type(self).__name__}.{name}") or RANGES.get(name)
+        limits = RANGES.get(name)
         if limits:
+            label = f"{type(self).__name__}.{name}"
             schedules = {k: v for k, v in self.schedules.items() if k != name}
             if isinstance(value, Schedule):
                 for level in value.levels():
-                    self._check(name, level, limits)
+                    check_field(label, level, limits)
                 schedules[name], value = value, value.value(0)
-            value = self._check(name, value, limits)
+            value = check_field(label, value, limits)
             super().__setattr__("schedules", schedules)
         super().__setattr__(name, value)
-
-    def _check(self, name, value, limits) -> float:
-        low, high, open_low, open_high, remedy = limits
-        label = f"{type(self).__name__}.{name}"
-        number = check_number(
-            label, value, low, high, remedy, open_low=open_low, open_high=open_high
-        )
-        if LARGEST < number < math.inf:  # float32 weights cannot hold it
-            raise CourseError(f"{label} = {shown(value)} is above {LARGEST:g}; {remedy}")
-        return number
 
     def advance(self, step: int) -> None:
         """Set each scheduled field to its value in this step."""
@@ -133,9 +138,7 @@ class Transform:
 
     def describe(self) -> dict:
         """{'kind': 'Momentum', 'beta': 0.9}; a scheduled field as the schedule's description."""
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        values |= {name: schedule.describe() for name, schedule in self.schedules.items()}
-        return {"kind": type(self).__name__} | values
+        return describe(self) | {name: s.describe() for name, s in self.schedules.items()}
 
 
 class Chain:
@@ -153,7 +156,7 @@ class Chain:
 
     def arrange(self, transforms: list[Transform]) -> None:
         """Use these from now on. Those that were there before keep their buffers."""
-        at = [i for i, t in enumerate(transforms) if isinstance(t, KINDS["Descend"])]
+        at = [i for i, t in enumerate(transforms) if t.descends]
         last = next((i for i, t in enumerate(transforms) if t.after_descend), len(transforms))
         if len(at) != 1 or at[0] != last - 1 or not all(t.after_descend for t in transforms[last:]):
             listed = ", ".join(map(repr, transforms))
@@ -166,7 +169,7 @@ class Chain:
                     t.init(self.context.theta)
         self.transforms = transforms
         self.descend: Any = transforms[at[0]]
-        self.clip: Any = self.find(KINDS["ClipByValue"], KINDS["ClipByNorm"])
+        self.clip: Any = next((t for t in transforms if t.clips), None)
 
     def init(self, theta: Tensor, named_views: Callable | None = None, curvature=None) -> None:
         """Make the buffers for weights `theta`: (P,), and start counting steps at 0.
@@ -247,10 +250,4 @@ def build_chain(description: list[dict]) -> Chain:
     """The inverse of `Chain.describe`. Raises `CourseError` for what it cannot have written."""
     if not isinstance(description, list):
         raise CourseError(f"chain = {shown(description)}; allowed: a list, as Chain.describe()")
-    made = []
-    for d in description:
-        kind, options = check_description("transform", d, KINDS)
-        made.append(
-            kind(**{k: build_schedule(v) if isinstance(v, dict) else v for k, v in options.items()})
-        )
-    return Chain(*made)
+    return Chain(*map(TRANSFORMS.build, description))

@@ -16,6 +16,7 @@ class Descend(Transform):
     """θ ← θ - αg: the transform that moves the weights (D4 3.1)."""
 
     lr: float = 0.1
+    descends = True
 
     def __call__(self, g, context):
         context.theta.add_(g, alpha=-self.lr)
@@ -32,25 +33,18 @@ class ClipByValue(Transform):
     A NaN stays NaN, an infinity becomes ±ε. Equals `torch.nn.utils.clip_grad_value_`.
     """
 
-    eps: float = 1.0
+    threshold: float = 1.0  # ε
+    clips = True
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
-        return torch.clamp(g, -self.eps, self.eps, out=self.out)
+        return torch.clamp(g, -self.threshold, self.threshold, out=self.out)
 
     def norm(self):
         """‖g'‖ of the step just made."""
         return torch.linalg.vector_norm(self.out)
-
-    @property
-    def threshold(self):
-        return self.eps
-
-    @threshold.setter
-    def threshold(self, value):
-        self.eps = value
 
 
 @dataclass
@@ -61,7 +55,8 @@ class ClipByNorm(Transform):
     `torch.nn.utils.clip_grad_norm_` but for the 1e-6 that is added to the norm there.
     """
 
-    c: float = 1.0
+    threshold: float = 1.0  # c
+    clips = True
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
@@ -70,9 +65,9 @@ class ClipByNorm(Transform):
 
     def __call__(self, g, context):
         norm = context.norm_of(g)
-        if self.held != self.c:
-            self.held = self.c
-            self.limit.fill_(self.c)
+        if self.held != self.threshold:
+            self.held = self.threshold
+            self.limit.fill_(self.threshold)
         torch.div(self.limit, norm, out=self.scale).clamp_max_(1)
         torch.mul(norm, self.scale, out=self.after)
         return torch.mul(g, self.scale, out=self.out)
@@ -80,14 +75,6 @@ class ClipByNorm(Transform):
     def norm(self):
         """‖g'‖ of the step just made."""
         return self.after
-
-    @property
-    def threshold(self):
-        return self.c
-
-    @threshold.setter
-    def threshold(self, value):
-        self.c = value
 
 
 # ---- memory -------------------------------------------------------------------------------
@@ -175,13 +162,13 @@ class L2(Transform):
     after it, every weight shrinks alike: that is `AdamW` (Loshchilov & Hutter 2019).
     """
 
-    lam: float = 1e-4
+    weight_decay: float = 1e-4  # λ
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
-        return torch.add(g, context.theta, alpha=self.lam, out=self.out)
+        return torch.add(g, context.theta, alpha=self.weight_decay, out=self.out)
 
 
 @dataclass
@@ -192,13 +179,13 @@ class L1(Transform):
     (Daubechies et al. 2004). Stands after `Descend`; biases included. Not in `torch.optim`.
     """
 
-    lam: float = 1e-4
+    strength: float = 1e-4  # λ
     after_descend = True
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
-        t = context.lr * self.lam
+        t = context.lr * self.strength
         context.theta.sub_(torch.clamp(context.theta, -t, t, out=self.out))
         return g

@@ -7,9 +7,10 @@ Before each step t = 0, 1, 2, …, counted from the start of the run, it is aske
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
-from ..errors import CourseError, check_count, check_description, check_number
+from ..descriptions import Registry, describe
+from ..errors import CourseError, check_count, check_number
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Schedule:
         raise TypeError(f"{type(self).__name__} does not say its levels")
 
     def describe(self) -> dict:
-        return {"kind": type(self).__name__} | asdict(self)
+        """{'kind': 'Cosine', …}: enough for `SCHEDULES.build` to make it again."""
+        return describe(self)
 
     def _check(self) -> None:
         for name in (field.name for field in fields(self)):
@@ -61,7 +63,7 @@ class Warmup(Schedule):
 
 
 @dataclass(frozen=True)
-class Linear(Schedule):
+class LinearRamp(Schedule):
     """A straight line from `start` to `end` over `steps` steps, then constant."""
 
     start: float
@@ -98,7 +100,7 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True)
-class Step(Schedule):
+class StepDecay(Schedule):
     """`start` times `factor` to the number of times `every` steps have passed: `StepLR`."""
 
     start: float
@@ -112,10 +114,6 @@ class Step(Schedule):
         return (self.start,)
 
 
-KINDS = {k.__name__: k for k in (Warmup, Linear, Cosine, Step)}
-
-
-def build_schedule(description: dict) -> Schedule:
-    """The inverse of `Schedule.describe`."""
-    kind, options = check_description("schedule", description, KINDS)
-    return kind(**options)
+SCHEDULES = Registry("schedule")
+for _kind in (Warmup, LinearRamp, Cosine, StepDecay):
+    SCHEDULES.add(_kind)

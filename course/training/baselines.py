@@ -5,7 +5,7 @@ three autopilots with as many steps: the best constant rate, a cosine and Adam. 
 rate is chosen from a grid on the seed of the recording, as the hand had only that seed too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ..optim.adaptive import Adam
 from ..optim.chain import Chain, build_chain, chain
 from ..optim.first_order import Descend, Momentum
 from ..optim.schedules import Cosine
-from .recipe import effort_of, load_recipe, rerun
+from .recipe import Recipe, load_recipe
+from .replay import effort_of, rerun
 
 RATES = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0)
 ADAM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
@@ -59,19 +60,19 @@ def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
     """
     recipe = load_recipe(recipe)
     seeds = check_count("seeds", seeds, 1, 1000, "10 show the spread")
-    if recipe["steps"] < 1:
+    if recipe.steps < 1:
         raise CourseError("steps = 0 in the recording; train at least 1 step, then duel")
-    unseen = [check_seed(recipe["seed"] + 1 + i) for i in range(seeds)]
+    unseen = [check_seed(recipe.seed + 1 + i) for i in range(seeds)]
     runs = 4 * seeds + 2 * len(RATES) + len(ADAM_RATES)
-    effort.begin(effort_of(recipe, recipe["steps"], runs, anyway=anyway)[0], anyway)
+    effort.begin(effort_of(recipe, recipe.steps, runs, anyway=anyway)[0], anyway)
     hand = np.array([_loss(recipe, seed) for seed in unseen])
     losses, rates = {HAND: hand}, {}
     for name, grid, make in (
         ("constant", RATES, lambda rate: _plain(recipe, rate)),
-        ("cosine", RATES, lambda rate: _plain(recipe, Cosine(rate, steps=recipe["steps"]))),
+        ("cosine", RATES, lambda rate: _plain(recipe, Cosine(rate, steps=recipe.steps))),
         ("Adam", ADAM_RATES, lambda rate: chain(Adam(), Descend(rate))),
     ):
-        tried = {rate: _loss(_autopilot(recipe, make(rate)), recipe["seed"]) for rate in grid}
+        tried = {rate: _loss(_autopilot(recipe, make(rate)), recipe.seed) for rate in grid}
         rates[name] = min(tried, key=lambda rate: _finite(tried[rate]))
         steps = make(rates[name])
         losses[name] = np.array([_loss(_autopilot(recipe, steps), seed) for seed in unseen])
@@ -82,19 +83,18 @@ def _finite(loss: float) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def _plain(recipe: dict, rate) -> Chain:
+def _plain(recipe: Recipe, rate) -> Chain:
     """The recording's own momentum at its start, no clipping, and this rate."""
-    beta = next((t.beta for t in build_chain(recipe["chain"]).transforms
+    beta = next((t.beta for t in build_chain(recipe.chain).transforms
                  if isinstance(t, Momentum)), 0.0)  # fmt: skip
     return chain(Momentum(beta), Descend(rate))
 
 
-def _autopilot(recipe: dict, steps: Chain) -> dict:
-    return recipe | {"chain": steps.describe(), "knobs": []}
+def _autopilot(recipe: Recipe, steps: Chain) -> Recipe:
+    return replace(recipe, chain=steps.describe(), knobs=[])
 
 
-def _loss(recipe: dict, seed: int) -> float:
+def _loss(recipe: Recipe, seed: int) -> float:
     """Test loss of the run with other first weights and another order of the data."""
-    model = recipe["model"] | {"seed": seed}
-    again = recipe | {"seed": seed, "model": model}
-    return rerun(again, None, recipe["steps"]).evaluate("test")[0]
+    again = replace(recipe, seed=seed, model=recipe.model | {"seed": seed})
+    return rerun(again, None, recipe.steps).evaluate("test")[0]

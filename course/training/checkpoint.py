@@ -7,7 +7,6 @@ its digest, too, and takes the place of an earlier one only when it is complete.
 import copy
 import io
 import math
-from typing import Any, Self
 
 import torch
 
@@ -30,6 +29,7 @@ from ..states import (
     shown,
 )
 from .knobs import set_augment, set_label_noise
+from .run import Best, Run
 
 RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batches")
 
@@ -42,200 +42,183 @@ def signature(description):
     return [signature(v) for v in description] if isinstance(description, list) else description
 
 
-class Saving:
-    """The part of `Trainer` that saves and loads."""
+def snapshot(run: Run) -> dict:
+    """All that the next step depends on, copied; the history is not among it."""
+    return {
+        "for": _fitting(run),
+        "seed": run.seed,
+        "step": run.step_count,
+        "settings": run.settings(),
+        "theta": run.model.theta.clone(),
+        "model": run.model.state(),
+        "transforms": run.chain.state(),
+        "batches": run.batches.state_dict(),
+    }
 
-    model: Any
-    data: Any
-    chain: Any
-    batches: Any
-    history: Any
-    best: Any
-    batch_size: Any
-    _init_chain: Any
-    seed: int
-    accumulate: int
-    threshold: float
-    label_noise: float
-    step_count: int
 
-    def settings(self) -> dict:
-        """Where the knobs stand, as plain JSON values."""
-        augment = self.batches.augment
-        return {
-            "chain": self.chain.describe(),
-            "batch_size": self.batch_size,
-            "accumulate": self.accumulate,
-            "augment": augment.describe() if augment else [],
-            "label_noise": self.label_noise,
-            "threshold": self.threshold,
-            "dropouts": [layer.p for layer in self.model.dropouts()],
-        }
+def _fitting(run: Run) -> list:
+    """The data and the model that a state is for."""
+    return [run.data.source or run.data.name, signature(run.model.describe())]
 
-    def snapshot(self) -> dict:
-        """All that the next step depends on, copied; the history is not among it."""
-        return {
-            "for": self._fitting(),
-            "seed": self.seed,
-            "step": self.step_count,
-            "settings": self.settings(),
-            "theta": self.model.theta.clone(),
-            "model": self.model.state(),
-            "transforms": self.chain.state(),
-            "batches": self.batches.state_dict(),
-        }
 
-    def _fitting(self) -> list:
-        """The data and the model that a state is for."""
-        return [self.data.source or self.data.name, signature(self.model.describe())]
+def restore(run: Run, snapshot: dict) -> None:
+    """Go back to a snapshot; the history is cut off there.
 
-    def restore(self, snapshot: dict) -> None:
-        """Go back to a snapshot; the history is cut off there.
-
-        One that does not fit, or that is of a later step than the history knows, raises
-        `CourseError`; nothing changes.
-        """
-        with refusing():
-            run = plain(snapshot)
-            draft = self._draft(run)
-            known = len(self.history.numbers())
-            if known < draft.step_count:
-                raise CourseError(
-                    f"the snapshot is of step {draft.step_count}, the history knows {known}; "
-                    f"allowed: a step in [0, {known}]; use load_state_dict for a later one"
-                )
-        self._become(draft, run)
-        self.history.cut(self.step_count)
-
-    def state_dict(self) -> dict:
-        """Everything a bit-identical continuation needs. Copies, so it stays as it is."""
-        best = None if self.best is None else [*self.best[:2], self.best[2].clone()]
-        history = self.history.state_dict(self.step_count)
-        return {"run": self.snapshot(), "history": history, "best": best}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Go back to a saved state. A state that does not fit raises; nothing changes."""
-        with refusing():
-            state = check_names("the whole", plain(state), ("run", "history", "best"))
-            draft = self._draft(state["run"])
-            device = self.model.theta.device
-            draft.history = self.history.revived(state["history"], draft.step_count, device)
-            draft.best = self._checked_best(state["best"])
-        self._become(draft, state["run"])
-
-    # ---- checking, then changing ----------------------------------------------------------
-
-    def _draft(self, run) -> Self:
-        """A copy of this trainer as `run` says; the model, which both share, is only checked."""
-        check_names("the run", run, RUN)
-        self._check_fits(run["for"])
-        check_tensor("theta", run["theta"], self.model.theta)
-        self.model.check_state(run["model"])
-        settings = check_names("the settings", run["settings"], self.settings())
-        layers = self.model.dropouts()
-        dropouts = check_list("the dropouts", settings["dropouts"], len(layers))
-        for layer, p in zip(layers, dropouts, strict=True):
-            check_in("dropout", p, 0, 1, open_high=isinstance(layer, Dropout))  # torch's takes 1
-
-        draft = copy.copy(self)
-        draft.step_count = check_whole("step", run["step"], 0, MOST)
-        draft.seed = check_whole("seed", run["seed"], 0, 2**63 - 1)
-        size = check_whole("batch_size", settings["batch_size"], 1, len(self.data.y_train))
-        draft.accumulate = check_whole("accumulate", settings["accumulate"], 1, size)
-        draft.threshold = check_in("threshold", settings["threshold"], 0, math.inf, open_low=True)
-        draft.chain = self._revived_chain(settings["chain"], run["transforms"], draft.step_count)
-        draft.batches = self.batches.revived(run["batches"], size, self.model)
-        set_augment(draft, check_list("augment", settings["augment"]))
-        check_same("augment", settings["augment"], plain(draft.settings()["augment"]))
-        noise = check_in("label_noise", settings["label_noise"], 0, 1)
-        labels_differ = (noise, draft.seed) != (self.label_noise, self.seed)
-        if labels_differ and (noise or self.label_noise):
-            set_label_noise(draft, noise)
-        return draft
-
-    def _check_fits(self, given) -> None:
-        mine = plain(self._fitting())
-        pairs = zip(("data", "a model"), check_list("its kind", given, 2), mine, strict=True)
-        for word, theirs, own in pairs:
-            if digest(theirs) != digest(own):
-                raise CourseError(
-                    f"the state is for {word} {shown(theirs)}; this trainer has {shown(own)}; "
-                    "build a trainer with that first"
-                )
-
-    def _revived_chain(self, description, buffers, step: int) -> Chain:
-        for entry in check_list("the chain", description):
-            check_type("a transform", entry, dict, "its description")
-        check_list("the buffers", buffers, len(description) + 1)
-        chain = build_chain(description)
-        check_same("the chain", description, plain(chain.describe()))
-        self._init_chain(chain)
-        chain.load_state(buffers)
-        # a step that was interrupted has been counted by the chain alone
-        check_whole("the chain's step", chain.step, step, MOST)
-        return chain
-
-    def _checked_best(self, best) -> list | None:
-        if best is None:
-            return None
-        step, loss, theta = check_list("the best", best, 3)
-        check_whole("the best step", step, 0, MOST)
-        check_type("the best loss", loss, float, "a float")
-        mine = self.model.theta
-        return [step, loss, check_tensor("the best theta", theta, mine).to(mine.device, copy=True)]
-
-    def _become(self, draft: Self, run: dict) -> None:
-        """Nothing fails from here on."""
-        self.__dict__ = draft.__dict__
-        self.model.theta.copy_(run["theta"])
-        self.model.load_state(run["model"])
-        for layer, p in zip(self.model.dropouts(), run["settings"]["dropouts"], strict=True):
-            layer.p = p
-
-    # ---- files ----------------------------------------------------------------------------
-
-    def save(self, path) -> None:
-        """Write the state to a file, whole or not at all: an earlier one stays until then.
-
-        Raises `CourseError` where the file cannot be written.
-        """
-        state = plain(self.state_dict())
-        content = io.BytesIO()
-        torch.save({"digest": digest(state), "state": state}, content)
-        try:
-            write_bytes(content.getvalue(), path)
-        except (OSError, TypeError, ValueError) as error:  # the last two: not a path
+    One that does not fit, or that is of a later step than the history knows, raises
+    `CourseError`; nothing changes.
+    """
+    with refusing():
+        saved = plain(snapshot)
+        draft = _draft(run, saved)
+        known = len(run.history.numbers())
+        if known < draft.step_count:
             raise CourseError(
-                f"the state cannot be saved as {shown(path)} ({error}); allowed: a file in a "
-                "folder that exists, may be written to and has room; make room or choose another "
-                "(a file that was there is as it was)"
-            ) from error
-
-    def load(self, path) -> None:
-        """Load what `save` wrote.
-
-        Raises `CourseError` for a file that is missing, damaged or not a state of this trainer's
-        kind; nothing changes then.
-        """
-        try:
-            content = torch.load(path, weights_only=True, map_location="cpu")
-        except FileNotFoundError:
-            raise CourseError(f"there is no state file {str(path)!r}; save one first") from None
-        except Exception as error:  # a damaged file can fail in any way
-            raise CourseError(
-                f"{str(path)!r} is not a readable state file ({type(error).__name__}); load "
-                "another copy, or save it anew"
-            ) from error
-        if not isinstance(content, dict) or content.keys() != {"digest", "state"}:
-            raise CourseError(
-                f"{str(path)!r} holds no state with a digest, by which damage would be noticed; "
-                "allowed: a file that Trainer.save of this release wrote; save it anew"
+                f"the snapshot is of step {draft.step_count}, the history knows {known}; "
+                f"allowed: a step in [0, {known}]; use load_state_dict for a later one"
             )
-        with refusing():
-            intact = digest(plain(content["state"])) == content["digest"]
-        if not intact:
+    _become(run, draft, saved)
+    run.history.cut(run.step_count)
+
+
+def state_dict(run: Run) -> dict:
+    """Everything a bit-identical continuation needs. Copies, so it stays as it is."""
+    best = None if run.best is None else [*run.best[:2], run.best[2].clone()]
+    history = run.history.state_dict(run.step_count)
+    return {"run": snapshot(run), "history": history, "best": best}
+
+
+def load_state_dict(run: Run, state: dict) -> None:
+    """Go back to a saved state. A state that does not fit raises; nothing changes."""
+    with refusing():
+        state = check_names("the whole", plain(state), ("run", "history", "best"))
+        draft = _draft(run, state["run"])
+        device = run.model.theta.device
+        draft.history = run.history.revived(state["history"], draft.step_count, device)
+        draft.best = _checked_best(run, state["best"])
+    _become(run, draft, state["run"])
+
+
+# ---- checking, then changing -------------------------------------------------------------------
+
+
+def _draft(run: Run, saved) -> Run:
+    """A copy of this run as `saved` says; the model, which both share, is only checked."""
+    check_names("the run", saved, RUN)
+    _check_fits(run, saved["for"])
+    check_tensor("theta", saved["theta"], run.model.theta)
+    run.model.check_state(saved["model"])
+    settings = check_names("the settings", saved["settings"], run.settings())
+    layers = run.model.dropouts()
+    dropouts = check_list("the dropouts", settings["dropouts"], len(layers))
+    for layer, p in zip(layers, dropouts, strict=True):
+        check_in("dropout", p, 0, 1, open_high=isinstance(layer, Dropout))  # torch's takes 1
+
+    draft = copy.copy(run)
+    draft.step_count = check_whole("step", saved["step"], 0, MOST)
+    draft.seed = check_whole("seed", saved["seed"], 0, 2**63 - 1)
+    size = check_whole("batch_size", settings["batch_size"], 1, len(run.data.y_train))
+    draft.accumulate = check_whole("accumulate", settings["accumulate"], 1, size)
+    draft.threshold = check_in("threshold", settings["threshold"], 0, math.inf, open_low=True)
+    draft.chain = _revived_chain(run, settings["chain"], saved["transforms"], draft.step_count)
+    draft.batches = run.batches.revived(saved["batches"], size, run.model)
+    set_augment(draft, check_list("augment", settings["augment"]))
+    check_same("augment", settings["augment"], plain(draft.settings()["augment"]))
+    noise = check_in("label_noise", settings["label_noise"], 0, 1)
+    labels_differ = (noise, draft.seed) != (run.label_noise, run.seed)
+    if labels_differ and (noise or run.label_noise):
+        set_label_noise(draft, noise)
+    return draft
+
+
+def _check_fits(run: Run, given) -> None:
+    mine = plain(_fitting(run))
+    pairs = zip(("data", "a model"), check_list("its kind", given, 2), mine, strict=True)
+    for word, theirs, own in pairs:
+        if digest(theirs) != digest(own):
             raise CourseError(
-                f"{str(path)!r} is damaged: its content and its digest differ; load another copy, "
-                "or save it anew"
+                f"the state is for {word} {shown(theirs)}; this trainer has {shown(own)}; "
+                "build a trainer with that first"
             )
-        self.load_state_dict(content["state"])
+
+
+def _revived_chain(run: Run, description, buffers, step: int) -> Chain:
+    for entry in check_list("the chain", description):
+        check_type("a transform", entry, dict, "its description")
+    check_list("the buffers", buffers, len(description) + 1)
+    chain = build_chain(description)
+    check_same("the chain", description, plain(chain.describe()))
+    run.init_chain(chain)
+    chain.load_state(buffers)
+    # a step that was interrupted has been counted by the chain alone
+    check_whole("the chain's step", chain.step, step, MOST)
+    return chain
+
+
+def _checked_best(run: Run, best) -> Best | None:
+    if best is None:
+        return None
+    step, loss, theta = check_list("the best", best, 3)
+    check_whole("the best step", step, 0, MOST)
+    check_type("the best loss", loss, float, "a float")
+    mine = run.model.theta
+    return Best(step, loss, check_tensor("the best theta", theta, mine).to(mine.device, copy=True))
+
+
+def _become(run: Run, draft: Run, saved: dict) -> None:
+    """Nothing fails from here on."""
+    run.__dict__ = draft.__dict__
+    run.model.theta.copy_(saved["theta"])
+    run.model.load_state(saved["model"])
+    for layer, p in zip(run.model.dropouts(), saved["settings"]["dropouts"], strict=True):
+        layer.p = p
+
+
+# ---- files -------------------------------------------------------------------------------------
+
+
+def save(run: Run, path) -> None:
+    """Write the state to a file, whole or not at all: an earlier one stays until then.
+
+    Raises `CourseError` where the file cannot be written.
+    """
+    state = plain(state_dict(run))
+    content = io.BytesIO()
+    torch.save({"digest": digest(state), "state": state}, content)
+    try:
+        write_bytes(content.getvalue(), path)
+    except (OSError, TypeError, ValueError) as error:  # the last two: not a path
+        raise CourseError(
+            f"the state cannot be saved as {shown(path)} ({error}); allowed: a file in a "
+            "folder that exists, may be written to and has room; make room or choose another "
+            "(a file that was there is as it was)"
+        ) from error
+
+
+def load(run: Run, path) -> None:
+    """Load what `save` wrote.
+
+    Raises `CourseError` for a file that is missing, damaged or not a state of this trainer's
+    kind; nothing changes then.
+    """
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        raise CourseError(f"there is no state file {str(path)!r}; save one first") from None
+    except Exception as error:  # a damaged file can fail in any way
+        raise CourseError(
+            f"{str(path)!r} is not a readable state file ({type(error).__name__}); load "
+            "another copy, or save it anew"
+        ) from error
+    if not isinstance(content, dict) or content.keys() != {"digest", "state"}:
+        raise CourseError(
+            f"{str(path)!r} holds no state with a digest, by which damage would be noticed; "
+            "allowed: a file that Trainer.save of this release wrote; save it anew"
+        )
+    with refusing():
+        intact = digest(plain(content["state"])) == content["digest"]
+    if not intact:
+        raise CourseError(
+            f"{str(path)!r} is damaged: its content and its digest differ; load another copy, "
+            "or save it anew"
+        )
+    load_state_dict(run, content["state"])

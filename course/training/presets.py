@@ -4,6 +4,7 @@ The tests hold every preset to what its words promise, over several seeds.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..data.loading import load_data
@@ -12,6 +13,7 @@ from ..nn.network import MLP
 from ..optim.adaptive import Adam
 from ..optim.chain import chain
 from ..optim.first_order import Descend, HeavyBall
+from .recipe import Recipe
 from .trainer import Trainer
 
 
@@ -71,7 +73,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-def preset(name: str, seed: int = 0) -> dict:
-    """The recipe of a preset."""
+def preset(name: str, seed: int = 0) -> Recipe:
+    """Return the recipe of a preset, before its first step."""
     check_choice("preset", name, PRESETS)
-    return PRESETS[name].build(seed).recipe() | PRESETS[name].also
+    return replace(PRESETS[name].build(seed).recipe(), **PRESETS[name].also)

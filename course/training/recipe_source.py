@@ -1,7 +1,8 @@
 """A recipe as a short program: what a learner takes home from a lab."""
 
 from ..nn.network import build_network
-from .recipe import build_recipe, load_recipe
+from .recipe import load_recipe
+from .replay import build_recipe
 
 
 def as_code(recipe, anyway: bool = False) -> str:
@@ -14,7 +15,7 @@ def as_code(recipe, anyway: bool = False) -> str:
     model, data = trainer.model.describe(), trainer.data.source
     assert data is not None  # own data has no code, so it was not built
     lines = [
-        f"torch.set_num_threads({recipe['threads']})",
+        f"torch.set_num_threads({recipe.threads})",
         f"model = {_model_code(model)}",
         f"data = {_data_code(data)}",
         f"trainer = Trainer(model, data, {trainer.chain!r}, {_options(trainer)})",
@@ -24,21 +25,21 @@ def as_code(recipe, anyway: bool = False) -> str:
     if trainer.chain.clip is None or trainer.threshold != trainer.chain.clip.threshold:
         lines.append(f"trainer.threshold = {trainer.threshold!r}  # for when clipping is on")
     changes: dict[int, list[tuple]] = {}
-    for step, knob, value in recipe["knobs"]:
+    for step, knob, value in recipe.knobs:
         if knob != "device":
             trainer.set(knob, value)  # one that cannot be turned is found here
             changes.setdefault(step, []).append((knob, value))
     table = "".join(f"    {step}: {turned!r},\n" for step, turned in changes.items())
     lines += [
         f"changes = {{\n{table}}}" if table else "changes = {}",
-        f"for step in range({recipe['steps']}):",
+        f"for step in range({recipe.steps}):",
         "    for knob, value in changes.get(step, []):",
         "        trainer.set(knob, value)",
         "    trainer.step()",
     ]
-    if recipe["steps"] in changes:  # turned after the last step
+    if recipe.steps in changes:  # turned after the last step
         lines += [
-            f"for knob, value in changes[{recipe['steps']}]:",
+            f"for knob, value in changes[{recipe.steps}]:",
             "    trainer.set(knob, value)",
         ]
     lines.append('print(trainer.evaluate("test"))')

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import check_count
-from .recipe import replay
+from .replay import replay
 from .trainer import Trainer
 
 EVERY = 200  # steps between two snapshots, at first: to train again takes some 50 ms

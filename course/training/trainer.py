@@ -2,59 +2,36 @@
 
 The trainer knows no screen. A knob may change between any two steps and nothing resets. The same
 recipe gives the same bits on a CPU with the same torch build and thread count. No step waits for
-the device: losses and norms stay there until somebody reads the history.
+the device: losses and norms stay there until the history is read.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..data.batches import Batches
-from ..data.dataset import Dataset
-from ..errors import CourseError, check_choice, check_count, check_seed
-from ..optim.chain import Chain
-from . import knobs
-from .checkpoint import Saving
-from .history import History
+from ..errors import CourseError, check_choice, check_count
+from . import checkpoint, knobs
+from .recipe import Recipe
+from .run import Best, Run
 
 
-def available_devices() -> list[str]:
-    """'cpu', and 'cuda' or 'mps' where this machine has them."""
-    found = {"cpu": True, "cuda": torch.cuda.is_available()}
-    found["mps"] = torch.backends.mps.is_available()
-    return [name for name, present in found.items() if present]
+class Trainer(Run):
+    """Train a model on data with mini-batches drawn without replacement, epoch by epoch.
 
+    Args:
+        model: a `Network`, or what `adopt(module)` returns.
+        data: the rows to train on and to judge by.
+        chain: the optimiser, as chain(Momentum(0.9), Descend(0.1)).
+        batch_size: rows a step.
+        seed: of the order of the rows and of augmentation.
+        accumulate: the number of parts that a batch is worked off in, when memory is short; their
+            gradients are added up, which equals one part up to rounding.
+        augment: steps that change each batch's inputs, see `data.preprocess.Augment`.
 
-class Trainer(Saving):
-    """Trains `model` on `data` with mini-batches drawn without replacement, epoch by epoch.
-
-    model: a course network, or `adopt(module)`. accumulate: work a batch off in so many parts and
-    add up their gradients, as memory may demand; equal to one part up to rounding. augment: see
-    `preprocess.Augment`. Raises `CourseError` for a model that does not fit, or bad numbers.
+    Raises:
+        CourseError: for a model that does not fit the data, or bad numbers.
     """
-
-    def __init__(
-        self, model, data: Dataset, chain: Chain, batch_size: int = 32, seed: int = 0,
-        accumulate: int = 1, augment=None,
-    ):  # fmt: skip
-        model.fits(data)
-        self.model, self.data, self.chain, self.seed = model, data, chain, check_seed(seed)
-        size = self._check_batch(batch_size)
-        self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
-        self.threshold = 1.0 if chain.clip is None else chain.clip.threshold
-        self.label_noise = 0.0
-        self.batches = Batches(model, data, size, self.seed, augment)
-        self.step_count = 0
-        self._guard = model.guard()
-        self.best: list | None = None  # (step, validation loss, theta)
-        self.history = History(model.theta.device, model.theta.dtype)
-        self._init_chain(chain)
-        self.start = self.settings(), model.describe(), model.theta.clone()
-
-    def _init_chain(self, chain: Chain) -> None:
-        chain.init(self.model.theta, self.model.named_views, self.curvature)
 
     def __repr__(self):
         model = f"{type(self.model).__name__} of {len(self.model.theta)} weights"
@@ -63,10 +40,12 @@ class Trainer(Saving):
     # ---- training -------------------------------------------------------------------------
 
     def step(self) -> None:
-        """One training step."""
-        with self._guard:
+        """Do one training step."""
+        with self.grad_mode:
             loss = self._loss_and_grad(self.batches.rows())
             grad = self.model.grad
+            if self.gradient_hook is not None:
+                loss = self.gradient_hook(loss, grad)
             self.chain(grad, self.model.theta)
             self.history.record(loss, *self.chain.norms(grad))
         self.step_count += 1
@@ -86,9 +65,11 @@ class Trainer(Saving):
     ) -> Iterator[int]:
         """Train for `steps` steps, yielding the step count after each.
 
-        evaluate_every: record train, validation and test results in the history every so many
-        steps (0: never). patience: stop early, when so many evaluations in a row brought no lower
-        validation loss; `restore_best()` goes back to the weights that had the lowest.
+        Args:
+            steps: how many.
+            evaluate_every: record the results on all splits every so many steps; 0: never.
+            patience: stop when so many evaluations in a row brought no lower validation loss;
+                `restore_best()` goes back to the weights that had the lowest. None: do not stop.
         """
         check_count("steps", steps, 0, 10**9, "0 or more")
         every = check_count("evaluate_every", evaluate_every, 0, 10**9, "0 for never")
@@ -111,94 +92,101 @@ class Trainer(Saving):
                         return
 
     def _record_evaluations(self) -> None:
-        for split in self._splits:
+        for split in self.splits:
             self.history.evaluated.append((self.step_count, split, *self.measure(split)))
 
     def _keep_best(self) -> bool:
         loss = next(float(e[2]) for e in reversed(self.history.evaluated) if e[1] == "validation")
-        if self.best is not None and not loss < self.best[1]:
+        if self.best is not None and not loss < self.best.loss:
             return False
-        self.best = [self.step_count, loss, self.model.theta.clone()]
+        self.best = Best(self.step_count, loss, self.model.theta.clone())
         return True
 
     def restore_best(self) -> int:
-        """Put back the weights of the lowest validation loss; returns their step."""
+        """Put back the weights of the lowest validation loss; return their step."""
         if self.best is None:
             raise CourseError("no best weights are kept; train with run(…, patience=…) first")
-        self.model.theta.copy_(self.best[2])
-        return self.best[0]
-
-    def curvature(self):
-        """The curvature of the loss on the batch of the last step (see `course.nn.curvature`)."""
-        return self.model.curvature(*self.batches.gather(self.batches.last_rows()))
+        self.model.theta.copy_(self.best.theta)
+        return self.best.step
 
     # ---- knobs ----------------------------------------------------------------------------
 
     def knobs(self) -> dict[str, object]:
-        """The knobs as they stand: the common ones, and `Transform.field` for every other field."""
+        """Return the knobs as they stand: the common ones, then 'Transform.field' for the rest."""
         return knobs.knobs(self)
 
     def set(self, knob: str, value) -> None:
-        """Turn a knob and record `(step, knob, value)`. A bad value raises; nothing changes.
+        """Turn a knob and record (step, knob, value). A bad value raises; nothing changes.
 
-        A number field takes a schedule too (`course.optim.schedules`) or its description.
+        Args:
+            knob: a name of `knobs()`.
+            value: a number, a name, or for a number field a schedule (`course.optim.schedules`) or
+                its description.
         """
         self.history.knobs.append((self.step_count, knob, knobs.turn(self, knob, value)))
 
-    def recipe(self) -> dict:
-        """What reproduces this run, as plain JSON values (see `course.training.recipe`)."""
-        from .recipe import recipe_of  # builds on this module
+    def recipe(self) -> Recipe:
+        """Return what reproduces this run, from its first step to where it is now.
 
-        return recipe_of(self)
+        Raises:
+            CourseError: when the model had been trained before this trainer was built.
+        """
+        return Recipe.of(self)
 
-    def relabel(self, answers: Tensor) -> None:
-        """Train towards these answers (N,) from now on; the data's own stay as they are."""
-        self.batches.answers = answers
-        self.batches.put(self.model)
-        self.__dict__.pop("_splits", None)
+    # ---- saving ---------------------------------------------------------------------------
 
-    @property
-    def batch_size(self) -> int:
-        return self.batches.size
+    def snapshot(self) -> dict:
+        """Return a copy of all that the next step depends on; the history is left out."""
+        return checkpoint.snapshot(self)
 
-    def _check_batch(self, value) -> int:
-        n = len(self.data.y_train)
-        return check_count("batch_size", value, 1, n, f"the training set has {n} rows")
+    def restore(self, snapshot: dict) -> None:
+        """Go back to a snapshot and cut the history off there.
 
-    def to(self, device: str) -> "Trainer":
-        """Move the run between two steps; weights, momentum and batch order are kept."""
-        check_choice("device", device, available_devices(), "this machine has these")
-        saved = self.chain.state()
-        self.model.to(device)
-        self._init_chain(self.chain)
-        self.chain.load_state(saved)
-        self.batches.move(self.model)
-        self.history.move(self.model.theta.device)
-        self.__dict__.pop("_splits", None)
-        return self
+        Raises:
+            CourseError: for one that does not fit, or that is of a later step than the history
+                knows; nothing changes then.
+        """
+        checkpoint.restore(self, snapshot)
+
+    def state_dict(self) -> dict:
+        """Return a copy of everything that a bit-identical continuation needs."""
+        return checkpoint.state_dict(self)
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go back to a saved state. A state that does not fit raises; nothing changes."""
+        checkpoint.load_state_dict(self, state)
+
+    def save(self, path) -> None:
+        """Write the state to a file, whole or not at all: an earlier one stays until then.
+
+        Raises:
+            CourseError: when the file cannot be written.
+        """
+        checkpoint.save(self, path)
+
+    def load(self, path) -> None:
+        """Load what `save` wrote.
+
+        Raises:
+            CourseError: for a file that is missing, damaged or not a state of this trainer's kind;
+                nothing changes then.
+        """
+        checkpoint.load(self, path)
 
     # ---- looking --------------------------------------------------------------------------
 
-    @cached_property
-    def _splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        d, like = self.data, self.model.theta
-        pairs = {"train": (d.x_train, self.batches.answers), "test": (d.x_test, d.y_test)}
-        if d.x_val is not None:
-            pairs["validation"] = (d.x_val, d.y_val)
-        return {
-            k: (x.to(like.device, like.dtype if x.is_floating_point() else None), y.to(like.device))
-            for k, (x, y) in pairs.items()
-        }
-
     @torch.no_grad()
     def measure(self, split: str = "test") -> tuple[Tensor, Tensor]:
-        """(loss, accuracy) on a split, as 0-d tensors on the device. Leaves the run as it was.
+        """Return (loss, accuracy) on a split as 0-d tensors; the run stays as it is.
 
-        split: 'train', 'test' or, where the data has it, 'validation'. Accuracy is NaN for
-        regression.
+        Args:
+            split: 'train', 'test' or, when the data has it, 'validation'.
+
+        Returns:
+            Both on the model's device. Accuracy is NaN for a regression.
         """
-        check_choice("split", split, self._splits)
-        x, y = self._splits[split]
+        check_choice("split", split, self.splits)
+        x, y = self.splits[split]
         outputs = torch.cat([self.model.predict(part) for part in x.split(8192)])
         loss = self.model.loss.value(outputs, y)
         if self.data.is_regression or y.ndim != 1:
@@ -207,12 +195,12 @@ class Trainer(Saving):
         return loss, (guess == y).double().mean()
 
     def evaluate(self, split: str = "test") -> tuple[float, float]:
-        """(loss, accuracy) on a split, read from the device. See `measure`."""
+        """Return (loss, accuracy) on a split, read from the device. See `measure`."""
         loss, accuracy = self.measure(split)
         return float(loss), float(accuracy)
 
     def check_finite(self) -> int | None:
-        """The first step (counted from 0) with a NaN or infinite loss or gradient, or None."""
+        """Return the first step (counted from 0) with a NaN or infinite number, or None."""
         return self.history.first_not_finite()
 
     diverged = property(check_finite)

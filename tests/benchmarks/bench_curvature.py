@@ -12,7 +12,6 @@ one_core()
 import torch  # noqa: E402
 
 from course import MLP, compare  # noqa: E402
-from course.lessons.checking import torch_loss  # noqa: E402
 
 CASES = [  # sizes, batch, what, at least so many times faster
     ([64, 16, 10], 128, "H·v", 3),
@@ -25,12 +24,12 @@ CASES = [  # sizes, batch, what, at least so many times faster
 def sides(sizes, batch, what):
     model = MLP(sizes, "tanh")
     x, y = torch.rand(batch, sizes[0]), torch.randint(0, sizes[-1], (batch,))
-    module, curvature = model.module(), model.curvature(*model.encode(x, y))
+    module, curvature = model.to_module(), model.curvature(*model.encode(x, y))
     v = torch.randn_like(model.theta)
 
     def loss(theta):
         outputs = torch.func.functional_call(module, model.named_views(theta), (x,))
-        return torch_loss(model, outputs, y)
+        return model.loss.referee(outputs, y)
 
     if what == "H":
         hessian = torch.func.hessian(loss)

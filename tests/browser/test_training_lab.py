@@ -164,7 +164,8 @@ def test_turn_rewind_branch_and_take_home(page, jupyter):
     field.press("Enter")
     wait(lambda: painted(page)[1] == end // 2)
     assert matches_kernel(page)
-    again = "from course.training.recipe import run_recipe, digest; t = run_recipe(lab.recipe()); "
+    again = "from course.training.replay import run_recipe, history_digest as digest; "
+    again += "t = run_recipe(lab.recipe()); "
     assert kernel(page, again + "print(digest(t) == digest(lab.trainer))") == "True"
 
     # Another way from here: the old run stays in the picture.

@@ -397,10 +397,11 @@ def test_a_bad_parameter_is_refused_when_it_is_set(step, name, value):
      (lambda x, g: Rotate(1)(x.long(), (6, 4), g), "int64"),
      (lambda x, g: Rotate(1)(x[:0], (6, 4), g), r"\(0, 24\).*B ≥ 1"),
      (lambda x, g: Noise(1)(x.long(), (6, 4), g), "int64"),
-     (lambda x, g: Augment("shift"), "'shift'"), (lambda x, g: build_augment([3]), "3 is no step"),
-     (lambda x, g: build_augment([{"pixels": 1}]), "kind = None"),
+     (lambda x, g: Augment("shift"), "'shift'"),
+     (lambda x, g: build_augment([3]), "3 is not a step"),
+     (lambda x, g: build_augment([{"pixels": 1}]), "step kind = None"),
      (lambda x, g: build_augment([{"kind": "Flip"}]), "'Flip'.*'Shift'"),
-     (lambda x, g: build_augment([{"kind": "Shift", "sigma": 1}]), "'sigma'.*'pixels'"),
+     (lambda x, g: build_augment([{"kind": "Shift", "sigma": 1}]), "'sigma'.*allowed: pixels"),
      (lambda x, g: build_augment([{"kind": "Shift", "pixels": -1}]), "-1")],
 )  # fmt: skip
 def test_what_does_not_fit_a_step_is_refused(call, message):

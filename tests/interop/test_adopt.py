@@ -215,7 +215,7 @@ def test_micro_batches_add_up_to_the_batch(build):
     whole_loss = model.loss_and_grad(x, y)
     whole, total, loss = model.grad.clone(), 0, 0
     for part_x, part_y in zip(x.split(5), y.split(5), strict=True):  # 5 + 5 + 2
-        loss += model.loss_and_grad(part_x, part_y, B=12)
+        loss += model.loss_and_grad(part_x, part_y, denominator=12)
         total += model.grad
     assert compare(total, whole, rtol=1e-10, atol=1e-14) and compare(loss, whole_loss, rtol=1e-12)
 
@@ -320,18 +320,18 @@ def test_predict_changes_nothing_in_a_module_that_counts_and_draws_in_every_mode
 
 def test_fits_asks_the_module_for_two_rows():
     data = small_data()
-    adopt(mlp()).fits(data)
-    adopt(mlp(), loss="mse").fits(small_data(regression=True))
+    adopt(mlp()).validate_data(data)
+    adopt(mlp(), loss="mse").validate_data(small_data(regression=True))
     with pytest.raises(CourseError, match=r"\(2, 3\).*allowed: \(2, 4\)"):
-        adopt(nn.Linear(6, 3)).fits(data)
+        adopt(nn.Linear(6, 3)).validate_data(data)
     with pytest.raises(CourseError, match=r"cannot take rows \(6,\)"):
-        adopt(nn.Linear(5, 4)).fits(data)
+        adopt(nn.Linear(5, 4)).validate_data(data)
     with pytest.raises(CourseError, match="returned a tuple"):
-        adopt(nn.GRU(6, 4)).fits(data)
+        adopt(nn.GRU(6, 4)).validate_data(data)
     with pytest.raises(CourseError, match="mse"):
-        adopt(mlp()).fits(small_data(regression=True))
+        adopt(mlp()).validate_data(small_data(regression=True))
     with pytest.raises(CourseError, match=r"outputs \(2, 4\) and y \(2,\)"):
-        adopt(mlp(), loss="mse").fits(data)
+        adopt(mlp(), loss="mse").validate_data(data)
 
 
 # ---- random state -------------------------------------------------------------------------

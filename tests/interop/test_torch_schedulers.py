@@ -64,7 +64,7 @@ TWINS = {
     ),
     "adam": (chain(Adam(), Descend(0.01)), lambda p: torch.optim.Adam(p, 0.01)),
     "adamw": (
-        chain(AdamW(lam=0), Descend(0.01)),
+        chain(AdamW(weight_decay=0), Descend(0.01)),
         lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0),
     ),
 }

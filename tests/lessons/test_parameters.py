@@ -1,7 +1,6 @@
 """Every chapter says what its parameters may be, refuses the rest, and runs to both ends of it."""
 
 import itertools
-import json
 import re
 from pathlib import Path
 
@@ -120,7 +119,7 @@ def test_a_recipe_is_read_before_anything_runs(tmp_path):
 
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     lab = TrainingLab("moons", interactive=False).run(3)
-    good.write_text(json.dumps(lab.recipe()))
+    good.write_text(lab.recipe().json())
     bad.write_text('{"schema": 1}')
     path = FOLDER / "00_start_here.ipynb"
     check_in(path, recipe="")

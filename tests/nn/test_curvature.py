@@ -25,7 +25,6 @@ from course import (
     effort,
     load_data,
 )
-from course.lessons.checking import torch_loss
 from course.nn.layers import ACTIVATIONS
 from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from course.optim.second_order import conjugate_gradients, sharpness
@@ -42,12 +41,12 @@ def problem(sizes, activation, loss, seed, B=5, dropout=None):
     y = torch.randint(0, sizes[-1], (B,), generator=generator)
     if not isinstance(loss, CrossEntropy):
         y = torch.rand(B, sizes[-1], dtype=torch.float64, generator=generator)
-    module = model.module().eval()
+    module = model.to_module().eval()
 
     def outputs(theta):
         return torch.func.functional_call(module, model.named_views(theta), (x,))
 
-    return model, model.encode(x, y), lambda t: torch_loss(model, outputs(t), y), outputs, y
+    return model, model.encode(x, y), lambda t: model.loss.referee(outputs(t), y), outputs, y
 
 
 problems = given(
@@ -76,7 +75,7 @@ def test_the_gauss_newton_product_is_its_definition(sizes, activation, loss, dro
     model, batch, _, outputs, y = problem(sizes, activation, loss, seed, dropout=dropout)
     J = torch.func.jacrev(lambda t: outputs(t).flatten())(model.theta)
     z = outputs(model.theta)
-    S = torch.func.hessian(lambda flat: torch_loss(model, flat.view_as(z), y))(z.flatten())
+    S = torch.func.hessian(lambda flat: model.loss.referee(flat.view_as(z), y))(z.flatten())
     v = torch.randn(len(model.theta), dtype=torch.float64)
     ours = model.curvature(*batch).gauss_newton(v)
     assert compare(ours, J.t() @ (S @ (J @ v)), rtol=1e-9, atol=1e-10)
@@ -96,7 +95,7 @@ def test_products_do_not_disturb_training_and_outlive_a_step():
 def test_an_adopted_module_has_the_same_curvature():
     model, (X, Y), *_ = problem([3, 4, 2], "gelu", CrossEntropy(), 4)
     x, y = model.inputs(X), -(Y * len(X)).t()
-    twin = adopt(model.module(), loss=torch.nn.functional.cross_entropy)
+    twin = adopt(model.to_module(), loss=torch.nn.functional.cross_entropy)
     ours, theirs = model.curvature(X, Y), twin.curvature(x, y)
 
     def in_their_order(flat):  # W and b of a layer lie in one matrix here, one by one there

@@ -23,7 +23,6 @@ from course import (
     compare,
     gradient_check,
 )
-from course.lessons.checking import torch_loss
 from course.nn.initialisation import INITS
 from course.nn.layers import ACTIVATIONS
 from course.nn.losses import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -65,8 +64,8 @@ def batch(model, B, seed, scale=1.0):
 def autograd(model, x, y):
     """(loss, gradient (P,)) through torch's own layers and loss."""
     theta = model.theta.clone().requires_grad_()
-    outputs = torch.func.functional_call(model.module(), model.named_views(theta), (x,))
-    loss = torch_loss(model, outputs, y)
+    outputs = torch.func.functional_call(model.to_module(), model.named_views(theta), (x,))
+    loss = model.loss.referee(outputs, y)
     return loss.detach(), torch.autograd.grad(loss, theta)[0]
 
 
@@ -174,7 +173,7 @@ def test_dropout_keeps_its_mask_for_the_way_back():
     model = Network([Linear(50), Dropout(0.4), Linear(2)], 6, dtype=torch.float64)
     x, y = batch(model, 20, 1)
     model.loss_and_grad(*model.encode(x, y))
-    mask = model.workspace(20)[1].kept.t()
+    mask = model.workspace(20)[1].cache.t()
     (W0, W1), theta = (0, 1), model.theta.clone().requires_grad_()
     W0, W1 = model.views(theta)
     hidden = F.linear(x, W0[:, :-1], W0[:, -1]) * mask
@@ -200,10 +199,10 @@ def test_p_moves_between_two_steps_and_out_of_range_is_refused():
     X, Y = model.encode(torch.randn(8, 4), torch.zeros(8, dtype=torch.long))
     model.loss_and_grad(X, Y)
     (layer,) = model.dropouts()
-    assert (model.workspace(8)[2].kept == 1).all()
+    assert (model.workspace(8)[2].cache == 1).all()
     layer.p = 0.5
     model.loss_and_grad(X, Y)
-    assert (model.workspace(8)[2].kept == 0).any()
+    assert (model.workspace(8)[2].cache == 0).any()
     for bad in (-0.1, 1, math.nan, None):
         with pytest.raises(CourseError, match="Dropout.p"):
             layer.p = bad
@@ -248,10 +247,10 @@ def test_the_exported_module_predicts_the_same(stack, B, seed):
     features, layers = stack
     model = Network(layers, features, dtype=torch.float64)
     x, _ = batch(model, B, seed)
-    module = model.module().eval()
+    module = model.to_module().eval()
     assert compare(model.predict(x), module(x), rtol=1e-10, atol=1e-12)
     module[-1].weight.data.zero_()  # a copy: the network stays as it is
-    assert compare(model.predict(x), model.module().eval()(x), rtol=1e-10, atol=1e-12)
+    assert compare(model.predict(x), model.to_module().eval()(x), rtol=1e-10, atol=1e-12)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

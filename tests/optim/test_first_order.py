@@ -19,6 +19,7 @@ from course import (
     Descend,
     GaussNewton,
     HeavyBall,
+    LinearRamp,
     Momentum,
     Muon,
     Nesterov,
@@ -26,16 +27,15 @@ from course import (
     NewtonCG,
     RMSProp,
     SignDescent,
-    Step,
+    StepDecay,
     Warmup,
     chain,
     compare,
 )
 from course.optim.adaptive import orthogonalise
-from course.optim.chain import KINDS, Context, build_chain
-from course.optim.schedules import Linear
+from course.optim.chain import TRANSFORMS, Context, build_chain
 
-OURS = dict(KINDS)  # without the ones that other tests define
+OURS = dict(TRANSFORMS.builders)  # without the ones that other tests define
 
 
 def gradients(steps=60, size=7, seed=0):
@@ -216,9 +216,9 @@ lrs = torch.optim.lr_scheduler
     [
         (Cosine(0.5, steps=60), lambda o: lrs.CosineAnnealingLR(o, 60)),
         (Cosine(0.5, steps=60, end=0.1), lambda o: lrs.CosineAnnealingLR(o, 60, eta_min=0.1)),
-        (Step(0.5, every=7, factor=0.3), lambda o: lrs.StepLR(o, 7, 0.3)),
+        (StepDecay(0.5, every=7, factor=0.3), lambda o: lrs.StepLR(o, 7, 0.3)),
         (Warmup(0.5, steps=10), lambda o: lrs.LambdaLR(o, lambda t: min(1, (t + 1) / 10))),
-        (Linear(0.5, 0.05, steps=40), lambda o: lrs.LinearLR(o, 1.0, 0.1, total_iters=40)),
+        (LinearRamp(0.5, 0.05, steps=40), lambda o: lrs.LinearLR(o, 1.0, 0.1, total_iters=40)),
     ],
 )
 def test_schedules_are_torchs(schedule, theirs):
@@ -228,9 +228,13 @@ def test_schedules_are_torchs(schedule, theirs):
 
 
 def test_a_schedule_fits_any_knob_and_a_number_ends_it():
-    c = chain(ClipByNorm(Linear(2.0, 1.0, steps=10)), Momentum(Warmup(0.9, steps=5)), Descend(0.1))
+    c = chain(
+        ClipByNorm(LinearRamp(2.0, 1.0, steps=10)), Momentum(Warmup(0.9, steps=5)), Descend(0.1)
+    )
     run(c, gradients(3))
-    assert c.find(ClipByNorm).c == pytest.approx(1.8) and c.find(Momentum).beta == 0.9 * 3 / 5
+    assert (
+        c.find(ClipByNorm).threshold == pytest.approx(1.8) and c.find(Momentum).beta == 0.9 * 3 / 5
+    )
     c.find(Momentum).beta = 0.5
     run(c, gradients(3))
     assert c.find(Momentum).beta == 0.5
@@ -248,8 +252,8 @@ def test_warmup_comes_before_the_cosine():
         lambda: Warmup(0.1, steps=0),
         lambda: Cosine(-0.1, steps=10),
         lambda: Cosine(0.1, steps=10, warmup=11),
-        lambda: Step(0.1, every=5, factor=2),
-        lambda: Linear(0.1, math.nan, steps=5),
+        lambda: StepDecay(0.1, every=5, factor=2),
+        lambda: LinearRamp(0.1, math.nan, steps=5),
         lambda: Momentum(Warmup(1.5, steps=100)),  # too large only at its end
         lambda: ClipByNorm(Cosine(1.0, steps=10)),  # 0 only at its end
     ],
@@ -304,7 +308,7 @@ def test_knobs_changed_between_steps_keep_the_state():
     expected, v = torch.ones(7, dtype=torch.float64), torch.zeros(7, dtype=torch.float64)
     for i, g in enumerate(grads):
         if i == 10:
-            c.find(ClipByNorm).c, c.find(Momentum).beta, c.find(Descend).lr = 0.5, 0.5, 0.3
+            c.find(ClipByNorm).threshold, c.find(Momentum).beta, c.find(Descend).lr = 0.5, 0.5, 0.3
         limit, beta, lr = (1.0, 0.9, 0.1) if i < 10 else (0.5, 0.5, 0.3)
         c(g, theta)
         v = beta * v + (1 - beta) * g * min(1, limit / float(g.norm()))
@@ -316,13 +320,13 @@ BAD = [
     (Descend, "lr", [-0.1, math.nan, math.inf, "fast", None, True]),
     (Momentum, "beta", [-0.1, 1.0, 2, math.nan]),
     (HeavyBall, "beta", [1.0]),
-    (ClipByNorm, "c", [0, -1, math.nan]),
-    (ClipByValue, "eps", [0, -1, math.nan]),
+    (ClipByNorm, "threshold", [0, -1, math.nan]),
+    (ClipByValue, "threshold", [0, -1, math.nan]),
     (Nesterov, "beta", [1.0, -1]),
     (RMSProp, "beta", [1.0]),
     (Adam, "beta1", [1.0, "x"]),
-    (L1, "lam", [-1e-9, math.inf]),
-    (L2, "lam", [-1e-9, math.inf]),
+    (L1, "strength", [-1e-9, math.inf]),
+    (L2, "weight_decay", [-1e-9, math.inf]),
     (Muon, "beta", [1.0]),
     (Newton, "damping", [-1, math.nan]),
     (NewtonCG, "damping", [-1, math.nan]),

@@ -51,6 +51,9 @@ DIGITS = load_data("digits").subset(120).with_validation()
 IMAGES = Augment(Shift(1), Rotate(10.0), Noise(0.1))
 
 
+NOT_NEGATIVE = ("threshold", "eps", "weight_decay", "strength", "iterations")
+
+
 def net(dropout=None, seed=0):
     return MLP([64, 12, 10], dropout=dropout, seed=seed)
 
@@ -321,8 +324,8 @@ def legal(path, value, leaf, state) -> bool:
             low, high = (1, 10**12) if name == "steps" else (0, schedule["steps"])
             low = max(low, schedule["warmup"] if name == "steps" else 0)
             return whole(value, low, high)
-        case ["run", "settings", "chain", _, "c" | "eps" | "lam" | "iterations" as name]:
-            open_low = name == "c" or leaf == 0.5  # the clip by value
+        case ["run", "settings", "chain", _, str(name)] if name in NOT_NEGATIVE:
+            open_low = name == "threshold"
             low, high = {"iterations": (1, 10**4)}.get(name, (0, math.inf))
             good = type(value) is float and low <= value <= high and not (open_low and value == 0)
             return good and (open_low or value < math.inf)
@@ -398,12 +401,12 @@ class Refused:
 
     def __call__(self, state) -> bool:
         t = self.trainer
-        parts = t.chain, t.chain.transforms, t.batches, t.history, t.best, t.model, t._splits
+        parts = t.chain, t.chain.transforms, t.batches, t.history, t.best, t.model, t.splits
         try:
             t.load_state_dict(state)
         except CourseError as error:
             assert 20 < len(str(error)) < 1500
-            now = t.chain, t.chain.transforms, t.batches, t.history, t.best, t.model, t._splits
+            now = t.chain, t.chain.transforms, t.batches, t.history, t.best, t.model, t.splits
             assert all(a is b for a, b in zip(parts, now, strict=True))
             assert bits(t) == self.bits
             return True

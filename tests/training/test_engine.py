@@ -1,7 +1,9 @@
 """What a training run must hold to: batches, accumulation, stopping, memory, waiting, threads."""
 
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -115,6 +117,40 @@ def test_accumulating_an_adopted_module_is_the_whole_batch_too():
         return train(make(model=adopt(net.double()), dtype=torch.float64, accumulate=parts), 10)
 
     assert compare(run(1).history.numbers(), run(5).history.numbers(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+@pytest.mark.parametrize("own_module", [False, True])
+def test_ranks_that_average_in_the_gradient_hook_are_one_process(world_size, own_module):
+    """Each rank has its share of the rows; the hook adds up what the ranks before it found."""
+    data = load_data("moons", dtype=torch.float64).subset(60)
+
+    def make(rows, size):
+        part = replace(data, x_train=data.x_train[rows], y_train=data.y_train[rows])
+        model = MLP([2, 8, 2], "tanh", dtype=torch.float64)
+        model = adopt(model.to_module()) if own_module else model
+        return Trainer(model, part, chain(ClipByNorm(0.1), HeavyBall(0.9), Descend(0.5)), size)
+
+    whole = make(torch.arange(60), 60)
+    ranks = [make(shard(torch.arange(60), k, world_size), 60 // world_size)
+             for k in range(world_size)]  # fmt: skip
+    for _ in range(5):
+        whole.step()
+        parts = [rank.model.loss_and_grad(*rank.batches.gather(rank.batches.order)).clone()
+                 for rank in ranks]  # fmt: skip
+        mean = torch.stack([rank.model.grad.clone() for rank in ranks]).mean(0)
+        loss = torch.stack(parts).mean()
+
+        def all_reduce(own, grad, loss=loss, mean=mean):
+            grad.copy_(mean)
+            return loss
+
+        for rank in ranks:
+            rank.gradient_hook = all_reduce
+            rank.step()
+    for rank in ranks:
+        assert torch.allclose(rank.model.theta, whole.model.theta, rtol=0, atol=1e-12)
+        assert np.allclose(rank.history.numbers(), whole.history.numbers(), rtol=0, atol=1e-12)
 
 
 def test_more_parts_than_rows_are_refused():

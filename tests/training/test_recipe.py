@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -34,8 +35,9 @@ from course import (
     standardise,
 )
 from course.cli.main import main
-from course.training.recipe import differences, digest, load_recipe, run_recipe
+from course.training.recipe import Recipe, load_recipe
 from course.training.recipe_source import as_code
+from course.training.replay import history_digest, run_recipe
 
 TURNS = [
     ("lr", 0.05), ("lr", 0.5), ("lr", Cosine(0.3, steps=60)), ("momentum", 0.5),
@@ -70,11 +72,11 @@ def test_a_recipe_replays_any_run_to_the_bit(moves):
     for step, turn in moves:
         turns.setdefault(step, []).append(turn)
     trainer = play(make(), turns)
-    recipe = json.loads(json.dumps(trainer.recipe()))
+    recipe = json.loads(trainer.recipe().json())
     again = run_recipe(recipe)
     assert torch.equal(again.model.theta, trainer.model.theta)
-    assert digest(again) == digest(trainer)
-    assert again.recipe() == recipe == load_recipe(json.dumps(recipe))
+    assert history_digest(again) == history_digest(trainer)
+    assert again.recipe() == Recipe(**recipe) == load_recipe(json.dumps(recipe))
     half = run_recipe(recipe, steps=20)
     assert (half.history.numbers() == trainer.history.numbers()[:20]).all()
 
@@ -102,7 +104,7 @@ def test_the_code_of_a_run_gives_the_same_weights():
     ],
 )
 def test_code_says_also_what_is_rarely_set(change):
-    recipe = make().recipe() | {"steps": 5, **change}
+    recipe = make().recipe().describe() | {"steps": 5, **change}
     space = {}
     exec(as_code(recipe), space)
     expected = run_recipe(recipe)
@@ -114,8 +116,8 @@ def test_networks_regression_and_standardised_data_have_recipes_too():
     data = standardise(load_data("sine", dtype=torch.float64).with_validation(0.3, 2))
     model = Network(layers, 1, "mse", dtype=torch.float64)
     trainer = play(Trainer(model, data, chain(Adam(), Descend(0.01))), {})
-    again = run_recipe(json.dumps(trainer.recipe()))
-    assert digest(again) == digest(trainer)
+    again = run_recipe(trainer.recipe().json())
+    assert history_digest(again) == history_digest(trainer)
     assert torch.equal(again.data.x_val, data.x_val)
 
 
@@ -128,10 +130,10 @@ def test_own_data_and_models_are_replayed_on_a_trainer_of_ones_own():
         return Trainer(adopt(net), Dataset("mine", x, y, x, y, 2), steps)
 
     trainer = play(own(), {5: [("lr", 0.3)]})
-    recipe = json.loads(json.dumps(trainer.recipe()))
+    recipe = json.loads(trainer.recipe().json())
     with pytest.raises(CourseError, match="own code"):
         run_recipe(recipe)
-    assert digest(run_recipe(recipe, own())) == digest(trainer)
+    assert history_digest(run_recipe(recipe, own())) == history_digest(trainer)
 
 
 def test_a_model_that_was_trained_before_has_no_recipe():
@@ -142,26 +144,26 @@ def test_a_model_that_was_trained_before_has_no_recipe():
 
 
 def test_replay_goes_on_with_the_threads_of_the_recipe_and_gives_them_back():
-    recipe = make().recipe() | {"threads": 2, "steps": 3}
+    recipe = make().recipe().describe() | {"threads": 2, "steps": 3}
     run_recipe(recipe)
     assert torch.get_num_threads() == 1
 
 
 def test_what_differs_here_is_told():
     recipe = make().recipe()
-    assert differences(recipe) == []
-    older = recipe | {"versions": recipe["versions"] | {"torch": "2.0.0"}}
-    assert len(differences(older)) == 1 and "2.0.0 then" in differences(older)[0]
+    assert recipe.differences() == []
+    older = replace(recipe, versions=recipe.versions | {"torch": "2.0.0"}).differences()
+    assert len(older) == 1 and "2.0.0 then" in older[0]
 
 
-GOOD = make().recipe() | {"steps": 3}
+GOOD = make().recipe().describe() | {"steps": 3}
 
 
 @pytest.mark.parametrize(
     "bad, words",
     [
         ([], "an object"), (3, "an object"),
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("nowhere.json", "cannot be read"),
         ({k: v for k, v in GOOD.items() if k != "seed"}, "lacks the field 'seed'"),
         (GOOD | {"sed": 1}, "unknown field 'sed'"),
@@ -191,10 +193,10 @@ def test_bad_recipes_are_refused_in_words(bad, words):
 def test_course_run_replays_a_file(tmp_path, capsys):
     trainer = play(make(), {10: [("lr", 0.05)]})
     path = tmp_path / "run.json"
-    path.write_text(json.dumps(trainer.recipe()))
+    path.write_text(trainer.recipe().json())
     assert main(["run", str(path), "--history", str(tmp_path / "h.csv")]) == 0
     out = capsys.readouterr().out
-    assert digest(trainer) in out and "40 steps" in out
+    assert history_digest(trainer) in out and "40 steps" in out
     table = (tmp_path / "h.csv").read_text().splitlines()
     assert table[0] == "step,loss,grad_norm,clipped_norm" and len(table) == 41
     assert float(table[-1].split(",")[1]) == trainer.history.loss[-1]
@@ -210,8 +212,8 @@ def test_knobs_that_do_not_fit_change_nothing():
     before = trainer.settings()
     for knob, value, words in [
         ("optimiser", "sgd", "'sgd'"), ("optimiser", [{"kind": "Momentum"}], "Descend"),
-        ("augment", "shift", "no images"), ("augment", "flip", "'flip'"), ("l1", -1, "L1.lam"),
-        ("label_noise", 1.5, "label_noise"), ("lr", {"kind": "Linear"}, "Linear"),
+        ("augment", "shift", "no images"), ("augment", "flip", "'flip'"), ("l1", -1, "L1.strength"),
+        ("label_noise", 1.5, "label_noise"), ("lr", {"kind": "LinearRamp"}, "LinearRamp"),
         ("lr", {"kind": "Zigzag"}, "Zigzag"), ("momentum", 1.0, "Momentum.beta"),
     ]:  # fmt: skip
         with pytest.raises(CourseError, match=words):
@@ -246,8 +248,8 @@ def test_label_noise_is_nested_wrong_and_undone():
 
 @pytest.mark.parametrize(
     "content, words",
-    [(b"", "no JSON"), (b"\x80\x81PNG", "cannot be read"), (b"[1]", "not a list"),
-     (b'{"a": 1} x', "no JSON"), (b" " * (2**26 + 1), "larger than"), (None, "cannot be read")],
+    [(b"", "not JSON"), (b"\x80\x81PNG", "cannot be read"), (b"[1]", "not a list"),
+     (b'{"a": 1} x', "not JSON"), (b" " * (2**26 + 1), "larger than"), (None, "cannot be read")],
 )  # fmt: skip
 def test_course_run_says_why_a_file_is_no_recipe(tmp_path, capsys, content, words):
     path = tmp_path / "run.json"
@@ -261,7 +263,7 @@ def test_course_run_says_why_a_file_is_no_recipe(tmp_path, capsys, content, word
 def test_a_recipe_that_an_editor_saved_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(GOOD), "utf-8-sig")
-    assert load_recipe(path) == load_recipe(str(path)) == GOOD
+    assert load_recipe(path) == load_recipe(str(path)) == Recipe(**GOOD)
 
 
 @pytest.mark.parametrize("bad", ["", ".", "nowhere/h.csv", "run.json/h.csv", "a\0b", "x" * 300])

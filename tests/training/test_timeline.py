@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course import MLP, ClipByNorm, CourseError, Descend, Momentum, Trainer, chain, load_data
-from course.training.recipe import digest, run_recipe
+from course.training.replay import history_digest, run_recipe
 from course.training.timeline import BRANCHES, EVERY, Timeline, size_of
 
 DATA = load_data("digits").subset(300)
@@ -77,10 +77,10 @@ def test_a_knob_turned_in_the_past_starts_a_branch_whose_recipe_is_true():
     assert (new.numbers[:EVERY] == first[:EVERY]).all()
     assert not (new.numbers[EVERY + 1 :] == first[EVERY + 1 :]).all()
     again = run_recipe(timeline.trainer.recipe())
-    assert digest(again) == digest(timeline.trainer)
+    assert history_digest(again) == history_digest(timeline.trainer)
     timeline.switch(0)
     assert (timeline.trainer.history.numbers() == first).all()
-    assert digest(run_recipe(timeline.trainer.recipe())) == digest(timeline.trainer)
+    assert history_digest(run_recipe(timeline.trainer.recipe())) == history_digest(timeline.trainer)
     timeline.switch(1)
     timeline.go_to(EVERY + 50)
     assert (timeline.trainer.history.numbers() == new.numbers[: EVERY + 50]).all()

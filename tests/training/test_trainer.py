@@ -1,7 +1,5 @@
 """The trainer: knobs, saving, evaluation, bad input. The referee is plain PyTorch."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -97,7 +95,7 @@ def test_knobs_are_recorded_and_keep_momentum():
     trainer.set("clip", "off")
     train(trainer, 3)
     assert np.array_equal(trainer.history.grad_norm[-3:], trainer.history.clipped_norm[-3:])
-    json.dumps(trainer.recipe())
+    trainer.recipe().json()
 
 
 @pytest.mark.parametrize(

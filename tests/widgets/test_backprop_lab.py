@@ -226,7 +226,7 @@ def test_an_edit_moves_what_lies_downstream_and_nothing_else():
 def test_an_update_is_torchs_sgd(lab, lr):
     lab.all()
     lab.edit("lr", lr)
-    module = lab.graph.model.module()
+    module = lab.graph.model.to_module()
     optimizer = torch.optim.SGD(module.parameters(), lr)
     LOSSES[lab.graph.loss](module(lab.graph.x[None]), lab.graph._answer()).backward()
     optimizer.step()

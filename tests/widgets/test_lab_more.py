@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from course.lessons.predictions import Progress, curve_miss, miss
 from course.training.baselines import HAND, duel
 from course.training.history import History, thin
 from course.training.presets import PRESETS, preset
-from course.training.recipe import digest, run_recipe
+from course.training.replay import history_digest, run_recipe
 from widgets import TrainingLab
 from widgets.common.canvas import encode
 from widgets.common.front_end import LABS, SHOWN
@@ -79,8 +80,8 @@ def test_knobs_moved_from_another_thread_at_full_speed_replay_to_the_bit(seed):
     hand.join(20)
     wait(lambda: len(lab.trainer.history.knobs) == len(MOVES) and lab.trainer.step_count > 40)
     lab.pause()
-    recipe = json.loads(json.dumps(lab.recipe()))
-    assert digest(run_recipe(recipe)) == digest(lab.trainer)
+    recipe = json.loads(lab.recipe().json())
+    assert history_digest(run_recipe(recipe)) == history_digest(lab.trainer)
 
 
 def test_a_lab_of_a_recipe_is_at_its_end_with_the_same_history(tmp_path):
@@ -88,16 +89,16 @@ def test_a_lab_of_a_recipe_is_at_its_end_with_the_same_history(tmp_path):
     lab.set("lr", 0.5)
     lab.run(20)
     lab.set("clip", "norm")
-    (tmp_path / "r.json").write_text(json.dumps(lab.recipe()))
-    for source in (lab.recipe(), json.dumps(lab.recipe()), str(tmp_path / "r.json")):
+    (tmp_path / "r.json").write_text(lab.recipe().json())
+    for source in (lab.recipe(), lab.recipe().json(), str(tmp_path / "r.json")):
         again = TrainingLab(source, interactive=False, name="again")
-        assert digest(again.trainer) == digest(lab.trainer)
+        assert history_digest(again.trainer) == history_digest(lab.trainer)
         assert again.trainer.knobs() == lab.trainer.knobs() and again.recipe() == lab.recipe()
     with pytest.raises(CourseError, match="lacks the field"):
         TrainingLab({"schema": 1}, interactive=False)
     again.go_to(10)
     again.run(40)
-    assert digest(again.trainer) == digest(lab.trainer)
+    assert history_digest(again.trainer) == history_digest(lab.trainer)
 
 
 def test_the_code_of_a_lab_runs():
@@ -152,7 +153,7 @@ def test_no_instrument_changes_the_run(data):
     for _ in range(12):
         watched.run(5)
         picture = watched.picture()
-    assert digest(plain.trainer) == digest(watched.trainer)
+    assert history_digest(plain.trainer) == history_digest(watched.trainer)
     assert torch.equal(plain.trainer.model.theta, watched.trainer.model.theta)
     titles = {panel["title"] for panel in picture["panels"]}
     assert {"activations", "gradients", "update ÷ weight, by layer"} <= titles
@@ -222,7 +223,7 @@ def test_a_module_of_ones_own_gets_every_instrument_and_travels_in_time():
     plain.set("dropout", 0.3)
     for _ in plain.run(30):
         pass
-    assert digest(plain) == digest(lab.trainer)
+    assert history_digest(plain) == history_digest(lab.trainer)
     end = lab.trainer.model.theta.clone()
     lab.go_to(10)
     lab.go_to(60)
@@ -242,7 +243,7 @@ def test_data_of_ones_own():
     lab.reset()
     lab.restart(hidden=[5], activation="tanh")
     assert lab.trainer.model.sizes == [3, 5, 2] and lab.trainer.data is data
-    assert lab.recipe()["data"] == {"own": "mine"}
+    assert lab.recipe().data == {"own": "mine"}
 
 
 @pytest.mark.parametrize(
@@ -311,14 +312,14 @@ def test_presets_show_what_they_promise(name, seed):
         # chaotic: 36 runs on three kinds of kernels gave 7 to 18,000 times, and 1.2 to 1,500
         assert norm.max() > 4 * np.median(norm) and loss.max() > 1.1 * loss[0]
         assert loss[-20:].mean() > 1
-        recipe["chain"].insert(0, {"kind": "ClipByNorm", "c": 1.0})
+        recipe.chain.insert(0, {"kind": "ClipByNorm", "threshold": 1.0})
         clipped = run_recipe(recipe, steps=steps)
         assert clipped.history.loss[-20:].mean() < 0.4 * loss[-20:].mean()
     elif name == "plateau":
         assert abs(loss[:800].mean() - np.log(10)) < 0.06
         assert loss[-200:].mean() < 2.0
-        assert run_recipe(recipe | {"chain": [{"kind": "Adam"}, {"kind": "Descend", "lr": 0.01}]},
-                          steps=800).history.loss[-50:].mean() < 0.5  # fmt: skip
+        adam = replace(recipe, chain=[{"kind": "Adam"}, {"kind": "Descend", "lr": 0.01}])
+        assert run_recipe(adam, steps=800).history.loss[-50:].mean() < 0.5
     else:
         assert trainer.evaluate("train")[1] > 0.99
         early = run_recipe(recipe, steps=60)
@@ -331,7 +332,7 @@ def test_a_preset_is_taken_in_the_lab():
     assert lab.trainer.knobs()["optimiser"] == "adam" and len(lab.trainer.data.y_train) == 100
     assert "wrong" in lab.controls.drawer.preset_words.value
     assert lab.controls.drawer.hidden.value == "256"
-    assert digest(run_recipe(lab.run(30).recipe())) == digest(lab.trainer)
+    assert history_digest(run_recipe(lab.run(30).recipe())) == history_digest(lab.trainer)
 
 
 @pytest.mark.parametrize("name", ["warm-up", "cosine", "step"])
@@ -342,7 +343,7 @@ def test_schedules_start_where_the_rate_is_and_replay(name):
     rate = lab.trainer.knobs()["lr"]
     assert rate == pytest.approx(0.2, rel=0.02) or name == "warm-up"
     lab.run(60)
-    assert digest(run_recipe(lab.recipe())) == digest(lab.trainer)
+    assert history_digest(run_recipe(lab.recipe())) == history_digest(lab.trainer)
     lab.controls.drawer.knobs["schedule"].list.value = "constant"
     rate = lab.trainer.knobs()["lr"]
     lab.run(10)
@@ -411,13 +412,13 @@ def test_the_duel_replays_the_hand_on_unseen_seeds():
     assert list(result.losses) == [HAND, "constant", "cosine", "Adam"]
     recipe = lab.recipe()
     for i, seed in enumerate(result.seeds):
-        assert seed != recipe["seed"]
-        again = recipe | {"seed": seed, "model": recipe["model"] | {"seed": seed}}
+        assert seed != recipe.seed
+        again = replace(recipe, seed=seed, model=recipe.model | {"seed": seed})
         assert run_recipe(again).evaluate("test")[0] == result.losses[HAND][i]
     assert 0 <= result.won("Adam") <= 3 and "hand lower on" in str(result)
     assert duel_figure(result) == duel_figure(result) and len(duel_figure(result)) > 3000
     with pytest.raises(CourseError, match="at least 1 step"):
-        duel(recipe | {"steps": 0, "knobs": []})
+        duel(replace(recipe, steps=0, knobs=[]))
 
 
 # ---- faults -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from course import (
     chain,
     load_data,
 )
-from course.training.recipe import run_recipe
+from course.training.replay import run_recipe
 from widgets import DescentLab, TrainingLab
 from widgets.common import runner
 from widgets.common.front_end import LABS, SHOWN
@@ -439,7 +439,7 @@ def test_what_is_asked_and_turned_while_the_thread_comes_to_its_end_is_not_lost(
         while not over.is_set():
             turned.append(len(turned) / 1000)
             lab.set("l2", turned[-1])
-            assert lab.recipe()["knobs"][-1][2] == turned[-1]
+            assert lab.recipe().knobs[-1][2] == turned[-1]
 
     hand = threading.Thread(target=ask)
     hand.start()

@@ -11,6 +11,7 @@ from course.nn.initialisation import INITS
 from course.nn.layers import ACTIVATIONS
 from course.training.knobs import AUGMENTATIONS, OPTIMISERS
 from course.training.presets import PRESETS
+from course.training.recipe import Recipe
 
 from ..common.knob_row import LABEL, WIDTH, Choice, Knob, Number, button, tip
 from .instruments import INSTRUMENTS
@@ -63,11 +64,11 @@ class Drawer:
     # ---- what starts again ----------------------------------------------------------------
 
     def _restart(self, lab) -> ipw.VBox:
-        if lab.setup.recipe is None or lab.setup.recipe["model"]["kind"] != "MLP":
+        if lab.setup.recipe is None or lab.setup.recipe.model["kind"] != "MLP":
             text = "This lab is built around your own trainer or network: change that, and make "
             return ipw.VBox([ipw.HTML(words(text + "a new lab of it."))])
         recipe = lab.setup.recipe
-        model, name = recipe["model"], recipe["data"].get("name", "own")
+        model, name = recipe.model, recipe.data.get("name", "own")
         style, layout = {"description_width": LABEL}, ipw.Layout(width=WIDTH)
 
         def choice(label, options, value):
@@ -80,9 +81,7 @@ class Drawer:
                                description="hidden widths", layout=layout)  # fmt: skip
         self.activation = choice("activation", ACTIVATIONS, model["activation"])
         self.init = choice("initialisation", INITS, model["init"])
-        self.seed = ipw.IntText(
-            value=recipe["seed"], description="seed", style=style, layout=layout
-        )
+        self.seed = ipw.IntText(value=recipe.seed, description="seed", style=style, layout=layout)
         self.again = button("Start again with these", "refresh", self._start_again, "220px")
         self.preset = choice("preset", ["", *PRESETS], "")
         self.preset_words = ipw.HTML()
@@ -101,14 +100,14 @@ class Drawer:
             self.preset_words.value = words(PRESETS[change["new"]].words)
             self._do("take_preset")(change["new"])
 
-    def show_setup(self, recipe: dict) -> None:
+    def show_setup(self, recipe: Recipe) -> None:
         """Put the fields where the run now is."""
         if not hasattr(self, "again"):
             return
-        model = recipe["model"]
+        model = recipe.model
         self.hidden.value = ", ".join(map(str, model["sizes"][1:-1]))
-        self.seed.value = recipe["seed"]
-        for widget, value in ((self.data, recipe["data"].get("name", "own")),
+        self.seed.value = recipe.seed
+        for widget, value in ((self.data, recipe.data.get("name", "own")),
                               (self.activation, model["activation"]),
                               (self.init, model["init"])):  # fmt: skip
             if value not in widget.options:

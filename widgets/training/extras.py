@@ -7,21 +7,22 @@ import numpy as np
 from course import CourseError
 from course.errors import check_choice, check_count, check_number
 from course.lessons.predictions import Progress
-from course.optim.schedules import Cosine, Step, Warmup
+from course.optim.schedules import Cosine, StepDecay, Warmup
 from course.training.baselines import duel
 from course.training.presets import preset
-from course.training.recipe import replay
+from course.training.recipe import Recipe
 from course.training.recipe_source import as_code
+from course.training.replay import replay
 
 from ..common.picture import POINTS
 from .duel_figure import duel_figure
 from .instruments import INSTRUMENTS, Instrument
-from .setup import from_recipe, plain
+from .setup import from_recipe
 
 SHAPES = {
     "warm-up": lambda end: Warmup(1.0, max(1, end // 10)),
     "cosine": lambda end: Cosine(1.0, end),
-    "step": lambda end: Step(1.0, max(1, end // 3)),
+    "step": lambda end: StepDecay(1.0, max(1, end // 3)),
 }
 
 
@@ -89,9 +90,9 @@ class Extras:
 
     def restart_with(self, data: str, hidden: str, activation: str, init: str, seed: int) -> None:
         """`restart`, from the drawer's fields; hidden: widths such as '64, 32', or nothing."""
-        model = self.setup.recipe["model"]
+        model = self.setup.recipe.model
         changes: dict[str, Any] = {"activation": activation, "init": init, "seed": seed}
-        if data != self.setup.recipe["data"].get("name", "own"):
+        if data != self.setup.recipe.data.get("name", "own"):
             changes["data"] = data
         try:
             widths = [int(part) for part in hidden.replace(",", " ").split()]
@@ -108,12 +109,12 @@ class Extras:
         with self.runner.alone():
             self._start(from_recipe(preset(name))[0])
 
-    def _replay(self, recipe: dict) -> None:
-        end, every = recipe["steps"], max(1, recipe["steps"] // 50)
+    def _replay(self, recipe: Recipe) -> None:
+        end, every = recipe.steps, max(1, recipe.steps // 50)
 
         def turn() -> None:
             here = self.trainer.step_count
-            replay(self.trainer, [c for c in recipe["knobs"] if c[0] == here], here)
+            replay(self.trainer, [c for c in recipe.knobs if c[0] == here], here)
 
         def step(n: int) -> None:
             turn()
@@ -126,7 +127,7 @@ class Extras:
 
     # ---- the way home ---------------------------------------------------------------------
 
-    def recipe(self) -> dict:
+    def recipe(self) -> Recipe:
         """What reproduces this run up to the step it is at (see `course.training.recipe`)."""
         return self.runner.ask(lambda: self.trainer.recipe())
 
@@ -148,7 +149,7 @@ class Extras:
             drawer.text.value = str(result)
             drawer.show_figure(duel_figure(result), str(result))
         else:
-            drawer.text.value = self.code() if what == "code" else plain(self.recipe())
+            drawer.text.value = self.code() if what == "code" else self.recipe().json()
         self._say(f"The {what} is in the text field.")
 
     def copy(self, text: str) -> None:

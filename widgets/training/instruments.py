@@ -217,7 +217,7 @@ def activations(run) -> list[tuple[str, Tensor]]:
 
     run: a `View` or a `Trainer`: its `model` and `data`.
     """
-    net = run.model.module().eval() if isinstance(run.model, Network) else run.model.module
+    net = run.model.to_module().eval() if isinstance(run.model, Network) else run.model.module
     found: list[tuple[str, Tensor]] = []
     kinds = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU)
 

@@ -1,6 +1,6 @@
 """How a lab builds its trainer, again and again: from knobs, a recipe, or one's own trainer."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 from course import (
@@ -17,7 +17,8 @@ from course.data.loading import build_data
 from course.effort import begin
 from course.errors import check_choice
 from course.training.knobs import CLIPS, make_optimiser
-from course.training.recipe import SCHEMA, build_recipe, effort_of, load_recipe, versions
+from course.training.recipe import SCHEMA, Recipe, load_recipe, versions
+from course.training.replay import build_recipe, effort_of
 
 RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the run again
 
@@ -25,7 +26,7 @@ RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the ru
 class Setup:
     """recipe: the run before its first step; data: one's own set, or None; trainer: one's own."""
 
-    def __init__(self, recipe: dict | None, data: Dataset | None, trainer: Trainer | None = None):
+    def __init__(self, recipe: Recipe | None, data: Dataset | None, trainer: Trainer | None = None):
         self.recipe, self.data, self.trainer = recipe, data, trainer
 
     def build(self) -> Trainer:
@@ -42,30 +43,30 @@ class Setup:
                               "Trainer and a new lab")  # fmt: skip
         for name in restart:
             check_choice("restart", name, RESTART)
-        recipe = self.recipe | {k: v for k, v in settings.items() if k != "dropouts"}
+        recipe = replace(self.recipe, **{k: v for k, v in settings.items() if k != "dropouts"})
         data = self.data
         if "data" in restart:
-            data = load_data(restart["data"], recipe["data"].get("seed", 0))
-            size = min(recipe["batch_size"], len(data.y_train))
-            recipe |= {"augment": [], "label_noise": 0.0, "batch_size": size}
+            data = load_data(restart["data"], recipe.data.get("seed", 0))
+            size = min(recipe.batch_size, len(data.y_train))
+            recipe = replace(recipe, augment=[], label_noise=0.0, batch_size=size)
         elif data is None:
-            data = build_data(recipe["data"])
-        recipe["data"] = data.source or {"own": data.name}
+            data = build_data(recipe.data)
+        recipe = replace(recipe, data=data.source or {"own": data.name})
         if restart:
-            recipe["seed"] = restart.get("seed", recipe["seed"])
-            recipe["model"] = _model(recipe, data, restart, settings["dropouts"])
+            recipe = replace(recipe, seed=restart.get("seed", recipe.seed))
+            recipe = replace(recipe, model=_model(recipe, data, restart, settings["dropouts"]))
         return Setup(recipe, None if data.source else data)
 
 
-def _model(recipe: dict, data: Dataset, restart: dict, dropouts: list[float]) -> dict:
+def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) -> dict:
     """The description of an MLP like the recipe's, for this data, with the changes."""
-    old = recipe["model"]
+    old = recipe.model
     if old.get("kind") != "MLP":
         raise CourseError(f"{sorted(restart)} start an MLP again, this model is a {old['kind']}")
     hidden = restart.get("hidden", old["sizes"][1:-1])
     sizes = [data.features, *hidden, data.outputs]
     model = MLP(
-        sizes, restart.get("activation", old["activation"]), recipe["seed"],
+        sizes, restart.get("activation", old["activation"]), recipe.seed,
         init=restart.get("init", None if "activation" in restart else old["init"]),
         dropout=dropouts[0] if dropouts else 0.0,
         loss="mse" if data.is_regression else "cross_entropy",
@@ -88,30 +89,25 @@ def from_knobs(
     model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss)
     first = [CLIPS[clip](threshold)] if clip != "off" else []
     steps = make_optimiser(optimiser, momentum)
-    recipe = {
-        "schema": SCHEMA, "data": loaded.source or {"own": loaded.name},
-        "model": model.describe(), "chain": chain(*first, *steps, Descend(lr)).describe(),
-        "batch_size": batch_size, "accumulate": 1, "augment": [], "label_noise": 0.0,
-        "threshold": ClipByNorm(threshold).c, "seed": seed, "steps": 0, "knobs": [], "threads": 1,
-        "versions": versions(),
-    }  # fmt: skip
+    recipe = Recipe(
+        schema=SCHEMA, data=loaded.source or {"own": loaded.name},
+        model=model.describe(), chain=chain(*first, *steps, Descend(lr)).describe(),
+        batch_size=batch_size, accumulate=1, augment=[], label_noise=0.0,
+        threshold=ClipByNorm(threshold).threshold, seed=seed, steps=0, knobs=[], threads=1,
+        versions=versions(),
+    )  # fmt: skip
     return Setup(recipe, None if loaded.source else loaded)
 
 
-def from_recipe(source) -> tuple[Setup, dict]:
+def from_recipe(source) -> tuple[Setup, Recipe]:
     """(setup, the recipe): a dict, a JSON text or a path."""
     recipe = load_recipe(source)
-    begin(effort_of(recipe, recipe["steps"])[0])
-    return Setup(recipe | {"steps": 0, "knobs": []}, None), recipe
+    begin(effort_of(recipe, recipe.steps)[0])
+    return Setup(replace(recipe, steps=0, knobs=[]), None), recipe
 
 
 def is_recipe(source) -> bool:
     """Whether this is a recipe or a file of one, not the name of a data set."""
-    if isinstance(source, dict | Path):
+    if isinstance(source, Recipe | dict | Path):
         return True
     return isinstance(source, str) and (source.lstrip().startswith("{") or source.endswith(".json"))
-
-
-def plain(recipe: dict) -> str:
-    """A recipe as the JSON text that a file holds."""
-    return json.dumps(recipe, ensure_ascii=False, indent=1)

@@ -56,7 +56,7 @@ class View:
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """(loss, accuracy) on a split."""
-        self._trainer._splits  # noqa: B018  made once and kept by the trainer, not by its twin
+        self._trainer.splits  # noqa: B018  made once and kept by the trainer, not by its twin
         twin = copy.copy(self._trainer)
         twin.model = self.model
         return twin.evaluate(split)

@@ -23,7 +23,7 @@ def moved(rows: int, seed: int) -> tuple[int, int]:
     """(weights that a step with so many rows moves, all weights), by autograd, tanh units."""
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.randn(64, 20, generator=generator), torch.arange(64) % 3
-    module = MLP([20, 16, 3], "tanh", seed=seed).module()
+    module = MLP([20, 16, 3], "tanh", seed=seed).to_module()
     loss = F.cross_entropy(module(x[:rows]), y[:rows])
     grads = torch.autograd.grad(loss, list(module.parameters()))
     return sum(int((g != 0).sum()) for g in grads), sum(g.numel() for g in grads)
@@ -73,7 +73,7 @@ batch = Check(
 
 def others_changed(seed: int) -> float:
     """Share of the *other* samples whose outputs change when one sample makes a step."""
-    data, module = load_data("digits", seed), MLP([64, 64, 10], seed=seed).module()
+    data, module = load_data("digits", seed), MLP([64, 64, 10], seed=seed).to_module()
     with torch.no_grad():
         before = module(data.x_train[1:])
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
@@ -111,7 +111,7 @@ single = Check(
 def examine_section(estimate: Callable[[torch.Tensor], torch.Tensor]) -> list[Case]:
     """What a section on SGD has to say: (B, P) gradients of a batch → (P,), which is right on
     the average and errs like 1/√B. The referee is autograd over all rows at once."""
-    data, module = load_data("digits"), MLP([64, 10], dtype=torch.float64).module()
+    data, module = load_data("digits"), MLP([64, 10], dtype=torch.float64).to_module()
     x, params = data.x_train.double(), dict(module.named_parameters())
 
     def loss(p, row, label):

@@ -72,7 +72,7 @@ def examine_optimisers(names: dict[str, float]) -> list[Case]:
     for name, lr in names.items():
         ends = []
         for seed in range(2):
-            data, module = load_data("digits", seed), MLP([64, 32, 10], seed=seed).module()
+            data, module = load_data("digits", seed), MLP([64, 32, 10], seed=seed).to_module()
             optimizer = getattr(torch.optim, name)(module.parameters(), lr=lr)
             order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(seed))
             losses = []
@@ -157,7 +157,7 @@ def examine_step(update: Update) -> list[Case]:
 def network_case(update: Update) -> Case:
     """Ten steps of a network, weights and biases, against autograd and torch.optim."""
     data, model = load_data("digits", dtype=torch.float64), MLP([64, 16, 10], dtype=torch.float64)
-    module = model.module()
+    module = model.to_module()
     optimizer = torch.optim.SGD(module.parameters(), lr=0.3)
     X, Y = model.encode(data.x_train, data.y_train)
     for _ in range(10):
@@ -188,7 +188,7 @@ Trend = Callable[[np.ndarray], bool]  # of the gradient's lengths, step by step
 def network_norms(seed: int, hidden: tuple[int, ...], lr: float, until: float) -> np.ndarray:
     """‖gradient‖ of all digits, by autograd, while gradient descent brings the loss to `until`."""
     data = load_data("digits", seed)
-    module = MLP([64, *hidden, 10], seed=seed, init="torch").module()
+    module = MLP([64, *hidden, 10], seed=seed, init="torch").to_module()
     params, norms = list(module.parameters()), []
     for _ in range(200):
         loss = F.cross_entropy(module(data.x_train), data.y_train)

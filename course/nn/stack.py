@@ -1,0 +1,188 @@
+"""Stacks: several layers as one, run one after the other. `Network` owns one, `Residual` is one.
+
+`arrange` lays out the memory that a stack computes in: what one layer writes is what the next one
+reads, without a copy.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from ..descriptions import Registry
+from ..errors import CourseError, shown
+from .blocks import Dropout, LayerNorm
+from .layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh, Workspace
+
+
+class Stack(Layer):
+    """Several layers as one, run one after the other."""
+
+    def __init__(self, *layers: Layer):
+        self.layers = list(layers)
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            name = type(self).__name__
+            raise CourseError(f"{name}{shown(layers)}: give layers, as {name}(ReLU(), Linear(64))")
+
+    @property
+    def n_matrices(self):
+        return sum(layer.n_matrices for layer in self.layers)
+
+    def width_out(self, n):
+        for layer in self.layers:
+            n = layer.width_out(n)
+        return n
+
+    def shapes(self, n):
+        found: list[tuple[int, int]] = []
+        for layer in self.layers:
+            found += layer.shapes(n)
+            n = layer.width_out(n)
+        return found
+
+    def share(self, weights: list[Tensor]) -> list[tuple[Layer, list[Tensor]]]:
+        """Weights in a row → (layer, its weights) pairs."""
+        rest = iter(weights)
+        return [(layer, [next(rest) for _ in range(layer.n_matrices)]) for layer in self.layers]
+
+    def bind(self, weights, grads):
+        for (layer, w), (_, g) in zip(self.share(weights), self.share(grads), strict=True):
+            layer.bind(w, g)
+
+    def named_parameters(self, weights):
+        return {
+            f"{i}.{name}": view
+            for i, (layer, w) in enumerate(self.share(weights))
+            for name, view in layer.named_parameters(w).items()
+        }
+
+    def init_weights(self, weights, generator, init, gain):
+        for layer, w in self.share(weights):
+            layer.init_weights(w, generator, init, gain)
+
+    def dropouts(self) -> list[Dropout]:
+        """Return every Dropout, those of inner stacks too."""
+        found: list[Dropout] = []
+        for layer in self.layers:
+            if isinstance(layer, Dropout):
+                found.append(layer)
+            elif isinstance(layer, Stack):
+                found += layer.dropouts()
+        return found
+
+    def forward_through(self, spaces: list[Workspace]) -> None:
+        """Run the layers from the first to the last, each in its own workspace."""
+        for layer, ws in zip(self.layers, spaces, strict=True):
+            layer.forward(ws)
+
+    def backward_through(self, spaces: list[Workspace]) -> None:
+        """Run them from the last to the first, given ∂L/∂output in the last one's `da`."""
+        for i in range(len(spaces) - 1, -1, -1):
+            self.layers[i].backward(spaces[i])
+
+    def modules(self, n: int) -> list[nn.Module]:
+        """Return the layers as `torch.nn` modules, for inputs of width n."""
+        found = []
+        for layer in self.layers:
+            found.append(layer.module(n))
+            n = layer.width_out(n)
+        return found
+
+    def clone(self):
+        twin = copy.copy(self)
+        twin.layers = [layer.clone() for layer in self.layers]
+        return twin
+
+    def describe(self):
+        kind = type(self).__name__
+        return {"kind": kind, "layers": [layer.describe() for layer in self.layers]}
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+class Residual(Stack):
+    """a = x + f(x), f a stack of layers that keeps the width (He et al. 2016).
+
+    Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
+    deep the network: that is why residual networks train.
+    """
+
+    def shapes(self, n):
+        width = self.width_out(n)
+        if width != n:
+            raise CourseError(
+                f"Residual gets width {n} but its layers give {width}; x + f(x) needs the same "
+                f"width: end with Linear({n})"
+            )
+        return super().shapes(n)
+
+    def allocate(self, ws):
+        return arrange(self.layers, ws, with_dx=True)
+
+    def forward(self, ws):
+        inner = ws.cache
+        inner[0].x, inner[0].x1, inner[0].x1T = ws.x, ws.x1, ws.x1T
+        self.forward_through(inner)
+        torch.add(ws.x, inner[-1].a, out=ws.a)
+
+    def backward(self, ws):
+        inner = ws.cache
+        inner[-1].da.copy_(ws.da)  # a layer may overwrite what it is handed; da is needed below
+        self.backward_through(inner)
+        torch.add(ws.da, inner[0].dx, out=ws.dx)
+
+    def module(self, n):
+        return ResidualModule(*self.modules(n))
+
+
+class ResidualModule(nn.Sequential):
+    """x + f(x) as an `nn.Module`: what `Residual` exports."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def arrange(layers: list[Layer], below: Workspace, with_dx: bool = False) -> list[Workspace]:
+    """The arrays of a stack of layers whose input is `below.x1`: one's a is the next one's x.
+
+    A pointwise layer works in place where the layer under it does not need its output any more.
+    """
+    spaces: list[Workspace] = []
+    x1, dx = below.x1, below.x1[:0]  # dx: ∂L/∂ the present x, nothing under the first layer
+    for i, layer in enumerate(layers):
+        ws = Workspace()
+        ws.training = below.training
+        n, B = x1.shape[0] - 1, x1.shape[1]
+        ws.x, ws.x1, ws.x1T = x1[:-1], x1, x1.t()
+        if layer.in_place and i and not layers[i - 1].keeps_output:
+            ws.a, ws.da, ws.dx = ws.x, dx, dx
+        else:
+            x1 = x1.new_ones(layer.width_out(n) + 1, B)
+            ws.a, ws.da = x1[:-1], torch.zeros_like(x1[:-1])
+            ws.dx = dx if i else torch.zeros_like(ws.x)
+            if not i and not with_dx and isinstance(layer, Linear):
+                ws.dx = None  # nobody asks for the gradient by the data
+            dx = ws.da
+        ws.cache = layer.allocate(ws)
+        spaces.append(ws)
+    return spaces
+
+
+LAYERS = Registry("layer", lambda field, value: build_layers(value) if field == "layers" else value)
+for _kind in (Linear, ReLU, Tanh, Sigmoid, GELU, Dropout, LayerNorm):
+    LAYERS.add(_kind)
+
+
+def build_layers(layers: object) -> list[Layer]:
+    """The inverse of `[layer.describe() for layer in layers]`. Raises `CourseError`."""
+    if not isinstance(layers, list):
+        raise CourseError(f"layers = {shown(layers)}; allowed: a list of objects {{'kind': …}}")
+    return [LAYERS.build(layer) for layer in layers]
+
+
+def _residual(layers: list[Layer]) -> Residual:
+    return Residual(*layers)
+
+
+LAYERS.add(_residual, "Residual")

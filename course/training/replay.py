@@ -1,0 +1,123 @@
+"""Replays: do a recipe's run again, to the last bit.
+
+trainer = run_recipe("run.json")
+history_digest(trainer)            equal digests: equal histories
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from .. import effort
+from ..data.dataset import Dataset
+from ..data.loading import build_data
+from ..errors import CourseError, check_count, shown
+from ..nn.network import build_network
+from ..optim.chain import build_chain
+from .knobs import set_augment, set_label_noise
+from .recipe import MOST_STEPS, Recipe, load_recipe
+from .trainer import Trainer
+
+
+def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = False) -> Trainer:
+    """The trainer of a recipe before its first step, on `data` where it is your own.
+
+    Raises `CourseError` for what has no code, does not describe a run, or takes more memory than
+    `course.effort` allows, unless `anyway`.
+    """
+    own = "own" in recipe.data and data is None
+    if own or recipe.model.get("kind") == "adopted":
+        raise CourseError(
+            f"the recipe is for data {shown(recipe.data)} and model {shown(recipe.model)}, "
+            "which only their own code can build; build that Trainer and pass it: "
+            "run_recipe(recipe, trainer)"
+        )
+    model = build_network(recipe.model, anyway)
+    trainer = Trainer(
+        model, data or build_data(recipe.data), build_chain(recipe.chain),
+        recipe.batch_size, recipe.seed, recipe.accumulate,
+    )  # fmt: skip
+    set_augment(trainer, recipe.augment)
+    trainer.threshold = recipe.threshold
+    if recipe.label_noise:
+        set_label_noise(trainer, recipe.label_noise)
+    trainer.start = trainer.start._replace(settings=trainer.settings())
+    return trainer
+
+
+def run_recipe(
+    recipe, trainer: Trainer | None = None, steps: int | None = None, anyway: bool = False
+) -> Trainer:
+    """Do a recipe's run again, on `trainer` where one is given; returns the trainer.
+
+    steps: stop after so many (default: all). The thread count is the recipe's while it runs. More
+    than 10 seconds are announced on stderr; more than an hour, or than half the memory, raises
+    `CourseError` before the first step, unless `anyway` (see `course.effort`).
+    """
+    recipe = load_recipe(recipe)
+    if steps is None:
+        steps = recipe.steps
+    steps = check_count("steps", steps, 0, MOST_STEPS, "0 or more")
+    if not isinstance(trainer, Trainer | None):
+        raise CourseError(f"trainer = {shown(trainer)} is not a Trainer; leave it out or build one")
+    work, trainer = effort_of(recipe, steps, trainer=trainer, anyway=anyway)
+    effort.begin(work, anyway)
+    return rerun(recipe, trainer, steps)
+
+
+def rerun(recipe: Recipe, trainer: Trainer | None, steps: int) -> Trainer:
+    """What `run_recipe` does, of a loaded recipe, without asking what it will take."""
+    trainer = build_recipe(recipe, anyway=True) if trainer is None else trainer
+    with threads(recipe.threads):
+        replay(trainer, recipe.knobs, steps)
+    return trainer
+
+
+def effort_of(
+    recipe: Recipe, steps: int, runs: int = 1, trainer: Trainer | None = None, anyway: bool = False
+) -> tuple[effort.Effort, Trainer | None]:
+    """What `runs` runs of so many steps will take, and the trainer, still before its first step.
+
+    Where it is long, a few steps are timed; the trainer that took them is used up: None.
+    """
+    built = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
+    work = effort.of_training(built, steps, runs)
+    if trainer is not None or work.seconds < 1 or work.seconds > runs * steps:
+        return work, built  # short, or a step of more than a second: too long to try
+    with threads(recipe.threads):
+        return effort.measured(work, built.step), None
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def replay(trainer: Trainer, changes: list, steps: int) -> None:
+    """Go on to step `steps`, turning the knobs that `changes` says from here on.
+
+    Moves to another device are left out: bits hold on one device only.
+    """
+    here = trainer.step_count
+    todo = [change for change in changes if here <= change[0] and change[1] != "device"]
+    at = 0
+    while True:
+        while at < len(todo) and todo[at][0] == trainer.step_count <= steps:
+            trainer.set(todo[at][1], todo[at][2])
+            at += 1
+        if trainer.step_count >= steps:
+            return
+        trainer.step()
+
+
+def history_digest(trainer: Trainer) -> str:
+    """SHA-256 of the three numbers of every step: equal digests, equal histories."""
+    return hashlib.sha256(trainer.history.numbers().tobytes()).hexdigest()

@@ -1,0 +1,138 @@
+"""The state of a run: the model, its data, its optimiser, and how far they have come.
+
+Everything that the next training step depends on lies here. `Trainer` adds the steps, `knobs`
+changes the settings between two of them, `checkpoint` saves and restores the whole.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from ..data.batches import Batches
+from ..data.dataset import Dataset
+from ..data.preprocess import Augment
+from ..errors import check_choice, check_count, check_seed
+from ..nn.model import Model, Products
+from ..optim.chain import Chain
+from .history import History
+
+GradientHook = Callable[[Tensor, Tensor], Tensor]  # (loss 0-d, gradient (P,)) → loss
+
+
+class Start(NamedTuple):
+    """A run before its first step: what a recipe is made of."""
+
+    settings: dict
+    model: dict
+    theta: Tensor
+
+
+class Best(NamedTuple):
+    """The weights (P,) of the lowest validation loss, and their step."""
+
+    step: int
+    loss: float
+    theta: Tensor
+
+
+def available_devices() -> list[str]:
+    """Return 'cpu', and 'cuda' or 'mps' when this machine has them."""
+    found = {"cpu": True, "cuda": torch.cuda.is_available()}
+    found["mps"] = torch.backends.mps.is_available()
+    return [name for name, present in found.items() if present]
+
+
+class Run:
+    """A model, the data it trains on, and the chain of transforms that moves its weights.
+
+    Attributes:
+        step_count: the steps done.
+        history: what happened in each of them.
+        best: the weights of the lowest validation loss, after early stopping; else None.
+        threshold: of clipping by value or norm; remembered while clipping is off.
+        label_noise: the share of training rows with a wrong label, in [0, 1].
+        gradient_hook: called as hook(loss, grad) between the gradient and the chain. It may change
+            `grad` (P,) in place and returns the loss (0-d) to record. None: nothing is called.
+    """
+
+    def __init__(
+        self, model: Model, data: Dataset, chain: Chain, batch_size: int = 32, seed: int = 0,
+        accumulate: int = 1, augment: Augment | None = None,
+    ):  # fmt: skip
+        model.validate_data(data)
+        self.model, self.data, self.chain, self.seed = model, data, chain, check_seed(seed)
+        size = self.check_batch_size(batch_size)
+        self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
+        self.threshold = 1.0 if chain.clip is None else chain.clip.threshold
+        self.label_noise = 0.0
+        self.batches = Batches(model, data, size, self.seed, augment)
+        self.step_count = 0
+        self.best: Best | None = None
+        self.gradient_hook: GradientHook | None = None
+        self.grad_mode = model.grad_mode()  # one for all steps
+        self.history = History(model.theta.device, model.theta.dtype)
+        self.init_chain(chain)
+        self.start = Start(self.settings(), model.describe(), model.theta.clone())
+
+    def init_chain(self, chain: Chain) -> None:
+        """Make a chain's buffers for this run's weights."""
+        chain.init(self.model.theta, self.model.named_views, self.curvature)
+
+    def settings(self) -> dict:
+        """Return where the knobs stand, as plain JSON values."""
+        augment = self.batches.augment
+        return {
+            "chain": self.chain.describe(),
+            "batch_size": self.batch_size,
+            "accumulate": self.accumulate,
+            "augment": augment.describe() if augment else [],
+            "label_noise": self.label_noise,
+            "threshold": self.threshold,
+            "dropouts": [layer.p for layer in self.model.dropouts()],
+        }
+
+    @property
+    def batch_size(self) -> int:
+        return self.batches.size
+
+    def check_batch_size(self, value) -> int:
+        """Return `value`; raise `CourseError` unless it is between 1 and the training rows."""
+        n = len(self.data.y_train)
+        return check_count("batch_size", value, 1, n, f"the training set has {n} rows")
+
+    def curvature(self) -> Products:
+        """Return the curvature of the loss on the batch of the last step."""
+        return self.model.curvature(*self.batches.gather(self.batches.last_rows()))
+
+    def relabel(self, answers: Tensor) -> None:
+        """Train towards these answers (N,) from now on; the data's own stay as they are."""
+        self.batches.answers = answers
+        self.batches.put(self.model)
+        self.__dict__.pop("splits", None)
+
+    def to(self, device: str) -> Self:
+        """Move the run between two steps; weights, momentum and batch order are kept."""
+        check_choice("device", device, available_devices(), "this machine has these")
+        saved = self.chain.state()
+        self.model.to(device)
+        self.init_chain(self.chain)
+        self.chain.load_state(saved)
+        self.batches.move(self.model)
+        self.history.move(self.model.theta.device)
+        self.__dict__.pop("splits", None)
+        return self
+
+    @cached_property
+    def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """{'train': (x, y), 'test': …, 'validation': …} in the model's type, on its device."""
+        d, like = self.data, self.model.theta
+        pairs = {"train": (d.x_train, self.batches.answers), "test": (d.x_test, d.y_test)}
+        if d.x_val is not None and d.y_val is not None:
+            pairs["validation"] = (d.x_val, d.y_val)
+        return {
+            k: (x.to(like.device, like.dtype if x.is_floating_point() else None), y.to(like.device))
+            for k, (x, y) in pairs.items()
+        }
