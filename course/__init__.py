@@ -11,11 +11,12 @@ from .interop.adopt import adopt
 from .interop.torch_optimizer import as_optimizer
 from .lessons.checking import Exercise, compare, gradient_check
 from .nn.blocks import Dropout, LayerNorm
-from .nn.layers import GELU, Linear, ReLU, Sigmoid, Tanh
+from .nn.layers import ACTIVATIONS, GELU, Linear, ReLU, Sigmoid, Tanh
+from .nn.losses import CrossEntropy
 from .nn.network import MLP, Network, build_network
 from .nn.stack import Residual
 from .optim.adaptive import Adam, AdamW, Muon, RMSProp
-from .optim.chain import chain
+from .optim.chain import Context, Transform, chain
 from .optim.first_order import (
     L1,
     L2,
@@ -35,12 +36,11 @@ from .training.trainer import Trainer
 from .version import __version__
 
 __all__ = [
-    "__version__",
-    "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices", "build_network",
-    "chain", "ClipByNorm", "ClipByValue", "compare", "Cosine", "CourseError", "Dataset", "Descend",
-    "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2",
-    "LayerNorm", "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov",
-    "Network", "Newton", "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate",
-    "run_recipe", "Shift", "Sigmoid", "SignDescent", "standardise", "StepDecay",
-    "Tanh", "Trainer", "Warmup",
+    "__version__", "ACTIVATIONS", "Adam", "AdamW", "adopt", "as_optimizer", "Augment",
+    "available_devices", "build_network", "chain", "ClipByNorm", "ClipByValue", "compare",
+    "Context", "Cosine", "CourseError", "CrossEntropy", "Dataset", "Descend", "Dropout",
+    "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2", "LayerNorm",
+    "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network",
+    "Newton", "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe", "Shift",
+    "Sigmoid", "SignDescent", "standardise", "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
 ]  # fmt: skip

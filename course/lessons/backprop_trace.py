@@ -33,7 +33,7 @@ REFEREES: dict[str, Any] = {
 }  # fmt: skip
 
 
-class Graph:
+class BackpropTrace:
     """One sample through an `MLP` in float64, forward and backward, every number by its name:
 
     x[j], y[i] (target), w2[i,j] (layer 2, to neuron i from neuron j), b2[i], z2[i], a2[i],

@@ -2,24 +2,18 @@
 
     settle("3_04_momentum")           # what each check of that chapter finds, in words
 
-`claims.toml` holds the claims. A check examines a *statement* (a formula as a function, a number)
-in several cases. Where it holds in all, the claim **holds**; in some, it is **imprecise**; in none,
-**wrong**. A document that announces a formula and gives none is **missing** it. Each check also
-knows a planted falsehood: another statement, for which its verdict must turn out differently.
+`claims.toml` holds the claims, `checks` the programs, `verdicts` says how a verdict is computed.
 """
 
 import textwrap
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from ..errors import check_choice
-
-VERDICTS = ("holds", "imprecise", "wrong", "missing")
+from .verdicts import Check, verdict
 
 
 @dataclass(frozen=True)
@@ -36,39 +30,6 @@ class Claim:
     chapter: str
     check: str | None = None
     also: str | None = None
-
-
-@dataclass(frozen=True)
-class Case:
-    """One trial of a statement. number: what was measured, in words."""
-
-    name: str
-    holds: bool
-    number: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """examine(statement) → cases; document: the statement as the document has it, None where it
-    has none; planted: another statement, whose verdict must differ."""
-
-    examine: Callable[[Any], list[Case]]
-    document: Any
-    planted: Any
-
-    def cases(self, statement: Any) -> list[Case]:
-        return [] if statement is None else self.examine(statement)
-
-    def verdict(self, statement: Any) -> str:
-        return verdict(self.cases(statement))
-
-
-def verdict(cases: list[Case]) -> str:
-    """holds, imprecise or wrong: true in all, some or none of the cases; missing: no cases."""
-    if not cases:
-        return "missing"
-    held = sum(case.holds for case in cases)
-    return "holds" if held == len(cases) else "imprecise" if held else "wrong"
 
 
 @cache

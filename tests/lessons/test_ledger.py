@@ -8,8 +8,9 @@ import pytest
 
 from course import CourseError
 from course.lessons.contents import ROUTE
-from course.lessons.ledger import VERDICTS, Case, check_of, claims, settle, verdict
+from course.lessons.ledger import check_of, claims, settle
 from course.lessons.predictions import HOME, Progress, bet
+from course.lessons.verdicts import VERDICTS, Case, verdict
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WRITTEN = {chapter.file for chapter in ROUTE}

@@ -11,7 +11,7 @@ import re
 
 from course import CourseError
 from course.errors import check_choice, check_count
-from course.lessons.backprop_trace import READINGS, Graph
+from course.lessons.backprop_trace import READINGS, BackpropTrace
 from course.lessons.formulas import lines, parse, show, symbol
 
 from ..common.front_end import has_front_end
@@ -28,7 +28,7 @@ class BackpropLab:
     "cross_entropy", "mse", "bce". x: (n_0,) input. target: for cross-entropy the number of the
     right output, counted from 1 as in the drawing, else (n_L,) values; default: the first output.
     lr: of `update`. interactive: None finds out. name: how the drawing is announced.
-    Numbers have names as w2[1,3]: layer 2, to neuron 1 from neuron 3. See `backprop_trace.Graph`.
+    Numbers have names as w2[1,3]: layer 2, to neuron 1 from neuron 3. See `BackpropTrace`.
     Raises `CourseError` for bad values.
     """
 
@@ -38,7 +38,7 @@ class BackpropLab:
     ):  # fmt: skip
         self._start = {"sizes": sizes, "activation": activation, "loss": loss, "x": x,
                        "target": target, "seed": seed}  # fmt: skip
-        self.name, self.graph = name, Graph(lr=lr, **self._start)
+        self.name, self.graph = name, BackpropTrace(lr=lr, **self._start)
         self.position, self.reading, self.message, self.bad = 0, None, "", False
         self._note: list[str] = []  # the loss before and after an update
         self._texts: dict[str, str] = {}
@@ -73,7 +73,7 @@ class BackpropLab:
 
     def reset(self) -> None:
         """Start again: the first weights, input and target; nothing computed. The rate stays."""
-        self.graph = Graph(lr=self.graph.lr, **self._start)
+        self.graph = BackpropTrace(lr=self.graph.lr, **self._start)
         self.position, self._texts = 0, {}
         self.show_wrong(self.reading)
 
@@ -137,7 +137,7 @@ class BackpropLab:
         return {name for operation in done for name in operation.names}
 
     def numbers(self) -> dict[str, float]:
-        """Name → value of all that is given or computed so far; see `backprop_trace.Graph`."""
+        """Name → value of all that is given or computed so far; see `BackpropTrace`."""
         known = self._known() | set(self.graph.editable())
         return {name: self.graph.values[name] for name in self.graph.names() if name in known}
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...nn.network import MLP
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 SEEDS = range(3)

@@ -14,7 +14,7 @@ from ...optim.first_order import Descend
 from ...training.trainer import Trainer
 from ..checking import compare
 from ..exercises.gradient_descent import samples_to
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 # ---- D4-3.2, D4-3.3: batch gradient descent, and one sample at a time ------------------------
 

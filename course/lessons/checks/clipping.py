@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 Clip = Callable[[Tensor, float], Tensor]  # (g, ε) → g'
 STARTS = torch.tensor([8.0, 9.0, 10.0, 11.0, 12.0], dtype=torch.float64)

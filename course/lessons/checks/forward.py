@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 SIZES = (64, 64, 64, 64)  # one width: no product can complain about shapes
 

@@ -13,7 +13,7 @@ from ...nn.network import MLP
 from ...optim.chain import Chain, chain
 from ...optim.first_order import Descend, Momentum
 from ..checking import compare
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 Update = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # (w, g, α) → w
 

@@ -8,7 +8,7 @@ import torch
 from ...optim.chain import chain
 from ...optim.first_order import Descend, Momentum
 from ..exercises.momentum import CURVATURES
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 Rule = Callable[[float], Sequence]  # β → transforms
 

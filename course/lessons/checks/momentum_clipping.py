@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 Memory = Callable[[Tensor, Tensor, float, float], Tensor]  # (v, g, β, ε) → v
 ZERO = torch.zeros(1, dtype=torch.float64)

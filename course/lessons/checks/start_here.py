@@ -4,7 +4,7 @@ import torch
 
 from ...data.loading import load_data
 from ...nn.network import MLP
-from ..ledger import Case, Check
+from ..verdicts import Case, Check
 
 SIX = ("initialise", "forward", "loss", "backward", "update")  # and repeat
 

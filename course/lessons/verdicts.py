@@ -1,0 +1,46 @@
+"""Verdicts: whether a statement of a document is true, computed from cases.
+
+A check examines a *statement* (a formula as a function, a number) in several cases. If it holds
+in all, the claim **holds**; in some, it is **imprecise**; in none, **wrong**. A document that
+announces a formula and gives none is **missing** it. Each check also knows a planted falsehood:
+another statement, for which its verdict must turn out differently.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+VERDICTS = ("holds", "imprecise", "wrong", "missing")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One trial of a statement. number: what was measured, in words."""
+
+    name: str
+    holds: bool
+    number: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """examine(statement) → cases; document: the statement as the document has it, None where it
+    has none; planted: another statement, whose verdict must differ."""
+
+    examine: Callable[[Any], list[Case]]
+    document: Any
+    planted: Any
+
+    def cases(self, statement: Any) -> list[Case]:
+        return [] if statement is None else self.examine(statement)
+
+    def verdict(self, statement: Any) -> str:
+        return verdict(self.cases(statement))
+
+
+def verdict(cases: list[Case]) -> str:
+    """holds, imprecise or wrong: true in all, some or none of the cases; missing: no cases."""
+    if not cases:
+        return "missing"
+    held = sum(case.holds for case in cases)
+    return "holds" if held == len(cases) else "imprecise" if held else "wrong"
