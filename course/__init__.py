@@ -14,7 +14,7 @@ from .nn.blocks import Dropout, LayerNorm
 from .nn.layers import ACTIVATIONS, GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.losses import CrossEntropy
 from .nn.network import MLP, Network, build_network
-from .nn.stack import Residual
+from .nn.stack import Residual, Stack
 from .optim.adaptive import Adam, AdamW, Muon, RMSProp
 from .optim.chain import Context, Transform, chain
 from .optim.first_order import (
@@ -42,5 +42,6 @@ __all__ = [
     "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2", "LayerNorm",
     "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network",
     "Newton", "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe", "Shift",
-    "Sigmoid", "SignDescent", "standardise", "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
+    "Sigmoid", "SignDescent", "Stack", "standardise", "StepDecay", "Tanh", "Trainer", "Transform",
+    "Warmup",
 ]  # fmt: skip

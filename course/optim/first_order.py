@@ -16,7 +16,7 @@ class Descend(Transform):
     """θ ← θ - αg: the transform that moves the weights (D4 3.1)."""
 
     lr: float = 0.1
-    descends = True
+    descends = True  # the one transform that moves the weights
 
     def __call__(self, g, context):
         context.theta.add_(g, alpha=-self.lr)
