@@ -3,6 +3,10 @@
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from ..errors import CourseError
+from ..training.trainer import available_devices
+from .folders import notebooks_folder
+
 NEEDED = [
     "torch", "numpy", "jupyterlab", "ipywidgets", "anywidget", "matplotlib", "scikit-learn",
     "papermill", "nbval", "pooch", "ipykernel",
@@ -25,10 +29,7 @@ def report() -> int:
     """Print the findings; 0 when the course can run, else 1."""
     print(f"Python {sys.version.split()[0]}")
     problems = missing_packages(NEEDED)
-    if "torch" not in problems:
-        from ..training.trainer import available_devices
-
-        print(f"Devices: {', '.join(available_devices())}")
+    print(f"Devices: {', '.join(available_devices())}")
     problems += _kernel() + _notebooks()
     print("All is well." if not problems else f"Missing: {', '.join(problems)}")
     return 1 if problems else 0
@@ -48,9 +49,6 @@ def _kernel() -> list[str]:
 
 
 def _notebooks() -> list[str]:
-    from ..errors import CourseError
-    from .main import notebooks_folder
-
     try:
         print(f"Notebooks: {notebooks_folder()}")
         return []

@@ -12,28 +12,18 @@ from pathlib import Path
 from .. import __version__
 from ..errors import CourseError, shown
 from ..files import replacing
+from ..training.recipe import differences, digest, load_recipe, run_recipe
+from ..training.recipe_source import as_code
+from .doctor import report
+from .folders import CLONED, OWN, PACKAGED, START, notebooks_folder
 
-START = "00_start_here.ipynb"
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
-
-
-PACKAGED = Path(__file__).parents[1] / "notebooks"  # in a wheel
-CLONED = Path(__file__).parents[2] / "notebooks"
-OWN = Path.home() / "training-at-scale"  # where a learner works, unless told otherwise
 DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
-
-
-def notebooks_folder() -> Path:
-    """The chapters: of the clone, else in the current folder, else where `course lab` put them."""
-    for folder in (CLONED, Path.cwd(), Path.cwd() / "notebooks", OWN):
-        if (folder / START).exists():
-            return folder
-    raise CourseError(f"no {START} here or in {OWN}; `course lab` brings the chapters there")
 
 
 def lab_folder(chosen: Path | None, here: bool = False) -> Path:
     """Where the learner works: a folder of their own, brought up to date, or the clone itself."""
-    from ..publishing.updates import deliver
+    from ..publishing.updates import deliver  # here, to save the other commands a second
 
     in_clone = (CLONED / START).exists()
     if here:
@@ -55,7 +45,7 @@ def lab_folder(chosen: Path | None, here: bool = False) -> Path:
 
 
 def undo_update(chosen: Path | None) -> int:
-    from ..publishing.updates import undo
+    from ..publishing.updates import undo  # here, to save the other commands a second
 
     folder = (chosen or OWN).expanduser().resolve()
     print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
@@ -83,7 +73,7 @@ def lab(args) -> int:
 
 
 def regenerate(args) -> int:
-    from ..publishing.regenerate import regenerate as run
+    from ..publishing.regenerate import regenerate as run  # here, as the import takes a second
 
     return run(
         notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,
@@ -93,9 +83,6 @@ def regenerate(args) -> int:
 
 def run(args) -> int:
     """Replay a recipe and say how it ended."""
-    from ..training.recipe import differences, digest, load_recipe, run_recipe
-    from ..training.recipe_source import as_code
-
     recipe = load_recipe(args.recipe)
     if args.code:
         print(as_code(recipe, args.anyway), end="")
@@ -141,8 +128,6 @@ def write_history(rows: list[list[float]], path: str) -> None:
 
 
 def doctor(args) -> int:
-    from .doctor import report
-
     return report()
 
 
