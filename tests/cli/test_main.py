@@ -8,13 +8,7 @@ import threading
 
 import pytest
 
-from course.cli import doctor
 from course.cli import main as cli
-
-
-def test_doctor_names_what_is_missing(capsys):
-    assert doctor.missing_packages(["torch", "no-such-package"]) == ["no-such-package"]
-    assert "pip install" in capsys.readouterr().out
 
 
 def test_help_names_every_command(capsys):
