@@ -19,7 +19,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from ..errors import CourseError
-from .outputs import write_bytes
+from ..files import write_bytes
 from .report import Result
 
 # MathML in browsers knows no mathvariant but "normal": bold letters need a style of their own.

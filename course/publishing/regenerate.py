@@ -20,7 +20,7 @@ from ..errors import CourseError, check_count
 from .execute import Run
 from .outputs import clean, differences, keep_unchanged, write
 from .preloaded_kernels import obstacle, preloaded
-from .report import Progress, Result, save_summary, show_table
+from .report import ProgressLine, Result, save_summary, show_table
 from .run_cache import Record, code_digest, fingerprint
 
 FOLDER = "regenerated"  # for the summary, the record, and the outputs with other parameters
@@ -149,7 +149,7 @@ class Batch:
             preloaded() as kernels,
             ThreadPoolExecutor(jobs) as pool,
         ):
-            bar = Progress(cells, known)
+            bar = ProgressLine(cells, known)
             futures: dict[Future, Result] = {}
             try:
                 for result in results:
@@ -161,7 +161,7 @@ class Batch:
                     for future in ended:
                         future.result()
                         self._note(futures[future])
-                        bar.notebook(futures[future])
+                        bar.count_notebook(futures[future])
                     bar.draw()
             except BaseException as error:
                 self.stopped = True
@@ -175,8 +175,8 @@ class Batch:
             finally:
                 bar.clear()
 
-    def _one(self, result: Result, run: Run, bar: Progress) -> None:
-        run.on_cell = lambda: bar.cell(result.path)
+    def _one(self, result: Result, run: Run, bar: ProgressLine) -> None:
+        run.on_cell = lambda: bar.count_cell(result.path)
         self.runs.append(run)
         before = result.path.read_bytes()
         run.execute()

@@ -1,6 +1,7 @@
 """`course regenerate`: byte-stable, truthful about every way a notebook can fail, and resumable."""
 
 import errno
+import io
 import json
 import os
 import re
@@ -10,17 +11,20 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 
 import nbformat
 import psutil
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course.cli import main as cli
 from course.publishing import outputs, regenerate
 from course.publishing.execute import literal
 from course.publishing.outputs import clean, differences, merge_streams
-from course.publishing.report import Progress, Result, save_summary, show_table
+from course.publishing.report import ProgressLine, Result, save_summary, show_table
 
 
 @pytest.fixture
@@ -513,18 +517,55 @@ def test_the_summary_links_to_notebooks_and_pages(tmp_path):
     assert links == ["../good.ipynb", "../html/good.html", "../bad.ipynb"]
 
 
+def test_links_lead_to_notebooks_of_any_name_and_markup_in_a_name_is_text(tmp_path):
+    name = "50% #1 'a' & \"b\" <i>ü?"
+    (tmp_path / f"{name}.ipynb").touch()
+    result = Result(tmp_path / name, tmp_path / f"{name}.ipynb", name, "ok")
+    result.page = tmp_path / "html" / f"{name}.html"
+    save_summary([result], tmp_path / "out" / "index.html")
+    soup = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html.parser")
+    notebook, page = soup.select("a[href]")
+    assert notebook.text == name and not soup.select("i")
+    for link, target in ((notebook, result.target), (page, result.page)):
+        address = urlsplit(urljoin((tmp_path / "out" / "index.html").as_uri(), str(link["href"])))
+        assert Path(unquote(address.path)) == target and not address.fragment + address.query
+
+
 def test_progress_counts_by_the_time_of_the_last_run(tmp_path, capsys):
     short, long = tmp_path / "short", tmp_path / "long"
-    bar = Progress({short: 2, long: 4}, {long: 60.0})
-    assert "unknown" in str(bar)
+    line = ProgressLine({short: 2, long: 4}, {long: 60.0})
+    assert str(line) == "0 of 2 notebooks, 00:00 spent, ? left"
     for _ in range(2):
-        bar.cell(long)
-    assert bar.share() == 30 / 62
-    bar.start -= 30  # as if this had taken thirty seconds
-    assert str(bar) == "0 of 2 notebooks, 0:30 spent, 0:32 left"
-    bar.notebook(Result(long, long, "long", "FAILED"))
-    assert bar.share() == 60 / 62
-    assert "1 of 2 notebooks" in capsys.readouterr().err
+        line.count_cell(long)
+    line.bar.start_t -= 30  # as if this had taken thirty seconds, for 30 of 62
+    assert str(line) == "0 of 2 notebooks, 00:30 spent, 00:32 left"
+    for _ in range(9):
+        line.count_cell(long)  # parameters add a cell of their own
+    assert str(line) == "0 of 2 notebooks, 00:30 spent, 00:01 left"
+    line.draw()
+    assert capsys.readouterr().err == ""
+    line.count_notebook(Result(long, long, "long", "FAILED"))
+    line.clear()
+    said = "1 of 2 notebooks, 00:30 spent, 00:01 left: long FAILED\n"
+    assert capsys.readouterr().err == said
+
+
+def test_on_a_terminal_progress_is_one_line_drawn_again_and_removed_at_the_end(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal, path = Terminal(), Path("one")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    line = ProgressLine({path: 4}, {})
+    line.count_cell(path)
+    line.draw()
+    assert "0 of 1 notebooks" in terminal.getvalue().split("\r")[-1]
+    line.count_notebook(Result(path, path, "one", "ok"))
+    line.draw()
+    assert "#" * 30 + " 1 of 1 notebooks" in terminal.getvalue().split("\r")[-1]
+    line.clear()
+    assert terminal.getvalue().split("\r")[-1] == "" and "\n" not in terminal.getvalue()
 
 
 def test_clean_keeps_nothing_that_differs_from_run_to_run():
