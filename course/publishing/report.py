@@ -58,8 +58,9 @@ class ProgressLine:
         self.cells_done = dict.fromkeys(cells, 0)
         self.notebooks_done = 0
         self.on_terminal = sys.stderr.isatty()
-        screen = shutil.get_terminal_size()  # a guess if the terminal reports no size; tqdm hides
+        screen = shutil.get_terminal_size()  # 80 x 24 if unknown; tqdm then draws nothing
         self.bar = tqdm(
+            desc=f"0 of {len(cells)} notebooks",
             total=sum(self.weights.values()) or 1.0,
             bar_format="{bar:30} " * self.on_terminal + "{desc}, {elapsed} spent, {remaining} left",
             delay=0 if self.on_terminal else math.inf,  # inf: tqdm itself draws nothing
