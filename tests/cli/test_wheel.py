@@ -56,19 +56,19 @@ def test_course_lab_from_a_wheel_copies_the_chapters_and_opens_them(built, tmp_p
     stop = threading.Timer(60, server.kill)  # ends the reading below, whatever happens
     stop.start()
     try:
-        said = []
+        output = []
         for line in server.stdout:
-            said.append(line)
+            output.append(line)
             if re.search(
                 r"http://127\.0\.0\.1:\d+/doc/workspaces/[\w-]+/tree/00_start_here\.ipynb", line
             ):
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(output))
     finally:
         stop.cancel()
         server.terminate()
         server.wait(20)
         server.stdout.close()
-    assert f"Chapters are in {home / 'training-at-scale'}\n" in said
+    assert f"Chapters are in {home / 'training-at-scale'}\n" in output
     assert (home / "training-at-scale" / "00_start_here.ipynb").exists()

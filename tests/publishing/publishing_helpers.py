@@ -64,15 +64,15 @@ def second(tmp_path):
 
 
 def read(path):
-    made = nbformat.read(path, as_version=4)
-    nbformat.validate(made)
-    return [cell.source for cell in made.cells]
+    content = nbformat.read(path, as_version=4)
+    nbformat.validate(content)
+    return [cell.source for cell in content.cells]
 
 
 def rewrite(path, change):
-    made = nbformat.read(path, as_version=4)
-    change(made.cells)
-    nbformat.write(made, path)
+    content = nbformat.read(path, as_version=4)
+    change(content.cells)
+    nbformat.write(content, path)
 
 
 def answer(cells):

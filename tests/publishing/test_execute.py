@@ -14,7 +14,7 @@ FILL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 <
 
 
 @pytest.mark.parametrize(
-    "source, said",
+    "source, reason",
     [
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("import os; os._exit(9)", "the kernel died with exit code 9"),
@@ -29,7 +29,7 @@ FILL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 <
     ],
     ids=["error", "exit", "killed", "crash", "hang", "deaf", "memory", "disk", "leave", "syntax"],
 )
-def test_a_failure_is_named_and_the_good_output_stays(make, tmp_path, capsys, source, said):
+def test_a_failure_is_named_and_the_good_output_stays(make, tmp_path, capsys, source, reason):
     good = make("good", "print(6 * 7)")
     path = make("bad", "seed = 3", "print(seed)")
     assert run("bad") == 0
@@ -44,11 +44,11 @@ def test_a_failure_is_named_and_the_good_output_stays(make, tmp_path, capsys, so
     assert run("--jobs", 2, "--timeout", 2) == 1
     out = capsys.readouterr().out
     assert status(out, "bad") == "FAILED" and status(out, "good") == "ok"
-    assert f"bad.ipynb: cell 2 (`{source.splitlines()[0][:40]}" in out and said in out
+    assert f"bad.ipynb: cell 2 (`{source.splitlines()[0][:40]}" in out and reason in out
     assert path.read_bytes() == before and b"42" in good.read_bytes()
     failed = nbformat.read(path.with_suffix(".failed.ipynb"), as_version=4)
     assert not any("never" in str(c.get("outputs")) for c in failed.cells)
-    assert said in (tmp_path / "regenerated" / "index.html").read_text()
+    assert reason in (tmp_path / "regenerated" / "index.html").read_text()
 
     path.write_bytes(whole)  # mended: a second run completes
     assert run("--jobs", 2, "--timeout", 20) == 0
@@ -66,5 +66,5 @@ def test_a_failing_parameter_is_named(make, capsys):
 def test_a_parameter_may_begin_with_a_minus(make, tmp_path, value):
     make("signed", "lr = 1", "print(repr(lr))")
     assert run("signed", "-p", "lr", value, "--output-dir", tmp_path / "out") == 0
-    shown = nbformat.read(tmp_path / "out" / "signed.ipynb", 4).cells[-1].outputs[0].text
-    assert shown.strip() == repr(literal(value))
+    text = nbformat.read(tmp_path / "out" / "signed.ipynb", 4).cells[-1].outputs[0].text
+    assert text.strip() == repr(literal(value))

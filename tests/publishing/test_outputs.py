@@ -14,10 +14,10 @@ from course.publishing.outputs import clean, differences, merge_streams
 def test_pieces_of_printed_text_are_joined_between_displays():
     picture = new_output("display_data", {"image/png": "x"})
     pieces = [("stderr", "b"), ("stdout", "1"), ("stderr", "c"), ("stdout", "2")]
-    given = [stream(*p) for p in pieces] + [picture] + [stream(*p) for p in pieces]
-    joined = merge_streams(given)
-    assert [o.get("text") for o in joined] == ["12", "bc", None, "12", "bc"]
-    assert [o.get("name") for o in joined[:2]] == ["stdout", "stderr"]
+    parts = [stream(*p) for p in pieces] + [picture] + [stream(*p) for p in pieces]
+    outcome = merge_streams(parts)
+    assert [o.get("text") for o in outcome] == ["12", "bc", None, "12", "bc"]
+    assert [o.get("name") for o in outcome[:2]] == ["stdout", "stderr"]
 
 
 def test_clean_keeps_nothing_that_differs_from_run_to_run():
@@ -31,25 +31,26 @@ def test_clean_keeps_nothing_that_differs_from_run_to_run():
 
 
 def test_a_cell_keeps_its_id_when_an_author_puts_one_before_it():
-    made = new_notebook(cells=[new_code_cell(text, id=f"cell-{n}") for n, text in enumerate("abc")])
-    made.cells.insert(1, new_code_cell("new"))
-    made.cells.insert(2, nbformat.from_dict(made.cells[2]))  # a copy, id and all
-    made.cells[1].id = "not valid!"
-    clean(made)
-    named = [(cell.source, cell.id) for cell in made.cells]
-    assert named == [
+    cells = [new_code_cell(text, id=f"cell-{n}") for n, text in enumerate("abc")]
+    notebook = new_notebook(cells=cells)
+    notebook.cells.insert(1, new_code_cell("new"))
+    notebook.cells.insert(2, nbformat.from_dict(notebook.cells[2]))  # a copy, id and all
+    notebook.cells[1].id = "not valid!"
+    clean(notebook)
+    names = [(cell.source, cell.id) for cell in notebook.cells]
+    assert names == [
         ("a", "cell-0"), ("new", "cell-3"), ("b", "cell-1"), ("b", "cell-4"), ("c", "cell-2"),
     ]  # fmt: skip
-    clean(made)
-    assert [(cell.source, cell.id) for cell in made.cells] == named
-    made.cells[0].metadata.tags = ["injected-parameters"]  # papermill makes up another id each time
-    made.cells[0].id = "by-chance"
-    clean(made)
-    assert made.cells[0].id == "cell-0"
+    clean(notebook)
+    assert [(cell.source, cell.id) for cell in notebook.cells] == names
+    notebook.cells[0].metadata.tags = ["injected-parameters"]  # papermill's id is random
+    notebook.cells[0].id = "by-chance"
+    clean(notebook)
+    assert notebook.cells[0].id == "cell-0"
 
 
 @pytest.mark.parametrize(
-    "was, now, said",
+    "was, now, words",
     [
         ([stream("stdout", "a")], [stream("stderr", "a")], "went to stdout"),
         ([stream("stdout", "a\nb")], [stream("stdout", "a")], "had 2 lines, now 1"),
@@ -68,9 +69,9 @@ def test_a_cell_keeps_its_id_when_an_author_puts_one_before_it():
         ([stream("stdout", "a"), stream("stdout", "b")], [stream("stdout", "ab")], None),
     ],
 )
-def test_every_difference_is_seen(was, now, said):
-    told = differences(with_outputs(*was), with_outputs(*now))
-    assert told == [] if said is None else said in told[0]
+def test_every_difference_is_seen(was, now, words):
+    descriptions = differences(with_outputs(*was), with_outputs(*now))
+    assert descriptions == [] if words is None else words in descriptions[0]
 
 
 NOISY = """

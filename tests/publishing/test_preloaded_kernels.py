@@ -202,15 +202,15 @@ with kernels.preloaded() as home:
 
 
 @pytest.mark.parametrize(
-    "where, name, value, said",
+    "where, name, value, reason",
     [
         (sys, "platform", "darwin", "macOS"),
         (kernels, "entry_points", lambda **_: (), "install the package again"),
     ],
 )
-def test_where_forking_is_not_to_be_had_kernels_start_fresh(monkeypatch, where, name, value, said):
+def test_on_systems_without_fork_kernels_start_fresh(monkeypatch, where, name, value, reason):
     monkeypatch.setattr(where, name, value)
-    assert said in kernels.obstacle()
+    assert reason in kernels.obstacle()
     with kernels.preloaded() as home:
         assert home is None
 

@@ -37,8 +37,8 @@ def test_twice_gives_the_same_bytes(make, tmp_path, capsys):
 def test_other_parameters_leave_the_original_alone(make, tmp_path):
     path = make("good", "seed = 3\nrate = 0.1\ndata = 'moons'", "print(seed * 7, rate, data)")
     before = path.read_bytes()
-    given = ["-p", "seed", "5", "-p", "rate", "1e-3", "-p", "data", "digits"]
-    assert run("good", *given) == 0
+    parameters = ["-p", "seed", "5", "-p", "rate", "1e-3", "-p", "data", "digits"]
+    assert run("good", *parameters) == 0
     assert path.read_bytes() == before
     assert "35 0.001 digits" in (tmp_path / "regenerated" / "good.ipynb").read_text()
     assert run("good", "-p", "seed", "2", "--output-dir", "apart") == 0
@@ -53,7 +53,7 @@ def test_cells_run_in_the_folder_of_their_notebook(make):
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    "arguments, message",
     [
         (["nonesuch"], "nonesuch"),
         (["good", "-p", "sede", "1"], "sede"),
@@ -63,12 +63,12 @@ def test_cells_run_in_the_folder_of_their_notebook(make):
         (["broken"], "broken.ipynb is not a readable notebook"),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_runs(make, tmp_path, capsys, arguments, said):
+def test_bad_arguments_are_refused_before_anything_runs(make, tmp_path, capsys, arguments, message):
     path = make("good", "seed = 3")
     (path.parent / "broken.ipynb").write_text("{")
     before = files(tmp_path)
     assert run(*arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert files(tmp_path) == before
 
 
@@ -89,8 +89,8 @@ def test_check_says_whether_the_outputs_hold_and_writes_nothing(make, tmp_path, 
     assert run("--check") == 1
     out = capsys.readouterr().out
     assert files(tmp_path) == before
-    said = {n: status(out, n) for n in ("good", "timed", "random", "wrong", "picture", "never")}
-    assert said == {
+    statuses = {n: status(out, n) for n in ("good", "timed", "random", "wrong", "picture", "never")}
+    assert statuses == {
         "good": "holds", "timed": "holds", "random": "DIFFERS", "wrong": "DIFFERS",
         "picture": "DIFFERS", "never": "DIFFERS",
     }  # fmt: skip
@@ -117,9 +117,9 @@ def test_a_full_disk_is_told_and_the_old_output_stays(make, monkeypatch, capsys)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         assert run("good") == 1
-    told = capsys.readouterr()
-    assert "good.ipynb" in told.out and "No space left on device" in told.out
-    assert "summary could not be written" in told.err
+    captured = capsys.readouterr()
+    assert "good.ipynb" in captured.out and "No space left on device" in captured.out
+    assert "summary could not be written" in captured.err
     assert files(path.parent) == before  # no half-written file either
     assert run("good") == 0
 
@@ -213,7 +213,7 @@ def test_a_notebook_edited_while_it_runs_is_left_alone(make, capsys, where):
     assert [p.name for p in path.parent.glob("*.ipynb")] == ["slow.ipynb"]
 
 
-def test_somebodys_work_in_the_output_folder_is_left_alone(make, tmp_path, capsys):
+def test_work_in_the_output_folder_is_left_alone(make, tmp_path, capsys):
     make("good", "seed = 3", "print(seed)")
     out = tmp_path / "out"
     assert run("good", "--output-dir", out, "-p", "seed", "4") == 0

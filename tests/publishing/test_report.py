@@ -68,8 +68,8 @@ def test_progress_counts_by_the_time_of_the_last_run(tmp_path, capsys):
     assert capsys.readouterr().err == ""
     line.count_notebook(Result(long, long, "long", "FAILED"))
     line.clear()
-    said = "1 of 2 notebooks, 00:30 spent, 00:01 left: long FAILED\n"
-    assert capsys.readouterr().err == said
+    message = "1 of 2 notebooks, 00:30 spent, 00:01 left: long FAILED\n"
+    assert capsys.readouterr().err == message
 
 
 def test_on_a_terminal_progress_is_one_line_drawn_again_and_removed_at_the_end(monkeypatch):

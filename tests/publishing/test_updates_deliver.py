@@ -107,8 +107,8 @@ def test_a_page_is_the_learners_once_changed_but_line_ends_are_no_change(home, t
     deliver(home, second(tmp_path), "2")
     assert (home / "solutions" / "page.md").read_text() == "new"
     (home / "solutions" / "page.md").write_text("my words")
-    *_, told = deliver(home, first(tmp_path), "3")
-    assert "solutions/page.md has your changes, so it stays" in told
+    *_, line = deliver(home, first(tmp_path), "3")
+    assert "solutions/page.md has your changes, so it stays" in line
     assert (home / "solutions" / "page.md").read_text() == "my words"
     assert (home / "solutions" / "page (release 3).md").read_text() == "words"
 
@@ -119,8 +119,8 @@ def test_no_name_that_is_taken_is_written_over(home, tmp_path):
     (home / "one (release 2, 2).ipynb").symlink_to(tmp_path / "nowhere")
     (home / "one (release 2, 3).ipynb").mkdir()
     before = visible(home)
-    told = deliver(home, second(tmp_path), "2")
-    assert told[-1].endswith('is "one (release 2, 4).ipynb"')
+    lines = deliver(home, second(tmp_path), "2")
+    assert lines[-1].endswith('is "one (release 2, 4).ipynb"')
     after = visible(home)
     changed = {name for name in after if after[name] != before.get(name)}
     assert changed == {
@@ -168,8 +168,8 @@ def test_what_the_learner_put_in_a_chapters_place_stays(home, tmp_path, make, wh
     before = visible(home)["one.ipynb"]
     if (tmp_path / "elsewhere.ipynb").exists():
         (tmp_path / "elsewhere.ipynb").chmod(0o600)
-    told = deliver(home, second(tmp_path), "2")
-    assert told[-1] == (
+    lines = deliver(home, second(tmp_path), "2")
+    assert lines[-1] == (
         f'one.ipynb {why}, so it stays; the release\'s version is "one (release 2).ipynb"'
     )
     assert visible(home)["one.ipynb"] == before
@@ -183,16 +183,16 @@ def test_what_the_learner_put_in_a_chapters_place_stays(home, tmp_path, make, wh
 def test_nothing_is_written_through_a_linked_folder_or_into_a_file(home, tmp_path):
     (home / "solutions").rename(tmp_path / "far")
     (home / "solutions").symlink_to(tmp_path / "far")
-    *_, told = deliver(home, second(tmp_path))
-    assert told == (
+    *_, line = deliver(home, second(tmp_path))
+    assert line == (
         "solutions is a link, so it stays; the release's solutions/page.md is "
         ".course/release/solutions/page.md"
     )
     assert (tmp_path / "far" / "page.md").read_text() == "words"
     (home / "solutions").unlink()
     (home / "solutions").write_text("mine")
-    *_, told = deliver(home, release(tmp_path / "v3", "first", page="newest"))
-    assert told.startswith("solutions is a file, so it stays")
+    *_, line = deliver(home, release(tmp_path / "v3", "first", page="newest"))
+    assert line.startswith("solutions is a file, so it stays")
     assert (home / "solutions").read_text() == "mine"
     assert (home / ".course/release/solutions/page.md").read_text() == "newest"
 

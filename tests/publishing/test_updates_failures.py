@@ -72,12 +72,12 @@ def test_killed_at_any_moment_each_file_is_whole_and_the_next_start_ends_it(home
     *killed, whole = sorted(tmp_path.glob("killed *"), key=lambda p: int(p.name.split()[1]))
     after = visible(whole)
     assert after != before and len(killed) > 20
-    begun = 0
+    half_updated = 0
     for folder in killed:
         state = visible(folder)
-        for name, found in state.items():
-            assert found in (before.get(name), after.get(name)) or name.endswith(".part"), name
-        begun += state not in (before, after)
+        for name, content in state.items():
+            assert content in (before.get(name), after.get(name)) or name.endswith(".part"), name
+        half_updated += state not in (before, after)
         record = (folder / ".course" / "update.zip").exists()
         deliver(folder, source, "2")
         if record or what == "update":
@@ -87,7 +87,7 @@ def test_killed_at_any_moment_each_file_is_whole_and_the_next_start_ends_it(home
         else:
             assert visible(folder) in (before, after), folder.name
         assert litter(folder) == []
-    assert begun > 3
+    assert half_updated > 3
 
 
 FULL = """
@@ -114,9 +114,9 @@ def test_a_full_disk_leaves_all_as_it_was(home, tmp_path):
     notebook(sources[1] / "two.ipynb", os.urandom(10**5).hex())  # not even for the record
     command = [sys.executable, "-c", FULL, str(home), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    told = done.stdout.splitlines()
-    assert len(told) == 2
-    assert all("File too large" in line and "course lab FOLDER" in line for line in told)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all("File too large" in line and "course lab FOLDER" in line for line in lines)
     assert visible(home) == before and litter(home) == []
     assert any(line.startswith("updated: ") for line in deliver(home, sources[0])), "with room"
 
@@ -149,14 +149,14 @@ def test_an_error_between_two_files_takes_back_the_first(home, tmp_path, monkeyp
 def test_what_is_saved_during_the_update_stays(home, tmp_path, monkeypatch):
     save = updates._save
 
-    def saves(*given):
-        save(*given)
+    def saves(*arguments):
+        save(*arguments)
         rewrite(home / "one.ipynb", answer)  # JupyterLab saves by itself
 
     with monkeypatch.context() as patch:
         patch.setattr(updates, "_save", saves)
-        told = deliver(home, second(tmp_path), "2")
-    assert told[-1] == "one.ipynb changed just now: start again to update it"
+        lines = deliver(home, second(tmp_path), "2")
+    assert lines[-1] == "one.ipynb changed just now: start again to update it"
     assert read(home / "one.ipynb") == ["first", "answer = 3", "last"]
     deliver(home, second(tmp_path), "2")
     assert read(home / "one.ipynb") == ["first, better", "answer = 3", "last", "more"]

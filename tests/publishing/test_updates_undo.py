@@ -34,8 +34,8 @@ def test_after_an_undo_the_next_release_is_merged_as_if_that_one_had_not_been(ho
     deliver(home, second(tmp_path), "2")
     undo(home)
     third = release(tmp_path / "v3", "first, best", "answer = ...", "last", page="words")
-    told = ["updated around your changes: one.ipynb", "updated: two.ipynb"]
-    assert deliver(home, third, "3") == told
+    lines = ["updated around your changes: one.ipynb", "updated: two.ipynb"]
+    assert deliver(home, third, "3") == lines
     assert read(home / "one.ipynb") == ["first, best", "answer = 3", "last"]
 
 
@@ -48,14 +48,14 @@ def test_undo_loses_no_later_work(home, tmp_path):
     (home / "two.ipynb").chmod(0o444)
     (home / "solutions" / "page.md").unlink()
     later = visible(home)
-    told = undo(home)
+    lines = undo(home)
     now = visible(home)
     assert now["one.ipynb"] == before["one.ipynb"]
     assert now["solutions/page.md"] == before["solutions/page.md"]
     assert now["one (before undo).ipynb"] == later["one.ipynb"]
-    assert 'one.ipynb: your later changes are in "one (before undo).ipynb"' in told
+    assert 'one.ipynb: your later changes are in "one (before undo).ipynb"' in lines
     for name, why in (("one (release 2).ipynb", "has your changes"), ("two.ipynb", "is read-only")):
-        assert now[name] == later[name] and f"{name} stays as it is: {why}" in told
+        assert now[name] == later[name] and f"{name} stays as it is: {why}" in lines
     undo(home)
     assert visible(home)["one.ipynb"] == later["one.ipynb"]
 
