@@ -37,9 +37,9 @@ def package_problems() -> list[str]:
             continue  # for another system or for an extra
         wanted = f"{need.name}{need.specifier}"
         try:
-            found = version(need.name)
-            fits = need.specifier.contains(found, prereleases=True)
-            finding = found if fits else f"{found} UNFIT, needs {need.specifier}"
+            current = version(need.name)
+            fits = need.specifier.contains(current, prereleases=True)
+            finding = current if fits else f"{current} UNFIT, needs {need.specifier}"
         except PackageNotFoundError:
             finding, fits = "MISSING", False
         if not fits:

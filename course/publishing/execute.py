@@ -197,11 +197,11 @@ def first_problem(run: Run, otherwise: str | None = None) -> str | None:
         tags = cell.metadata.get("tags", [])
         if ERROR_MARK in tags:
             continue
-        injected = "injected-parameters" in tags
-        number += not injected
+        is_injected = "injected-parameters" in tags
+        number += not is_injected
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        where = "the parameters given" if injected else f"cell {number} (`{excerpt(cell.source)}`)"
+        where = "the parameters" if is_injected else f"cell {number} (`{excerpt(cell.source)}`)"
         for output in cell.outputs:
             if output.output_type == "error":
                 return f"{where}: {output.ename}: {output.evalue}"

@@ -49,8 +49,8 @@ def _has_own_cells(result: Result) -> bool:
     except CourseError:
         return True  # not a notebook, so `regenerate` did not write it
     known = {cell.source for cell in read(result.path).cells}
-    injected = "injected-parameters"
-    return any(c.source not in known and injected not in c.metadata.get("tags", []) for c in cells)
+    tag = "injected-parameters"
+    return any(c.source not in known and tag not in c.metadata.get("tags", []) for c in cells)
 
 
 def store(result: Result, run: Run, before: bytes, renew: bool) -> None:
