@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: a reader finds the old content or the new, never half."""
+"""Write files whole or not at all: a reader finds the old content or the new, never a part."""
 
 import os
 import uuid
@@ -10,11 +10,16 @@ from typing import IO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends without an error.
+    """Open a binary file that replaces `path` when the block ends without an error.
 
-    The folder must exist. A symbolic link stays a link: the file it leads to is replaced. An
-    existing file keeps its permissions. Raises `OSError`, as on a full disk: then `path` is as it
-    was and nothing is left beside it. Two processes may write at once: the later one stands.
+    A symbolic link stays a link: the file it leads to is replaced. An existing file keeps its
+    permissions. If two processes write at once, the later content stays.
+
+    Args:
+        path: the file to replace; its folder must exist
+
+    Raises:
+        OSError: for example on a full disk; `path` is as it was, and nothing is left beside it.
     """
     target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex[:12]}.part")
@@ -22,7 +27,7 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
         with open(part, "xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # a full disk may say so only now
+            os.fsync(file.fileno())  # a full disk may raise only now
         if target.exists():
             part.chmod(target.stat().st_mode & 0o7777)
         os.replace(part, target)
@@ -32,13 +37,13 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(content: bytes, path: str | Path) -> None:
-    """Put `content` in place of the file `path`; see `replacing`."""
+    """Replace the file `path` by `content`, as `replacing` does."""
     with replacing(path) as file:
         file.write(content)
 
 
 def _sync_folder(folder: Path) -> None:
-    """After a loss of power, too, the name leads to the new content."""
+    """Write the folder to the disk, so that the new content survives a loss of power."""
     if os.name == "nt":
         return  # Windows cannot open a folder
     number = os.open(folder, os.O_RDONLY)

@@ -33,18 +33,18 @@ def test_an_error_leaves_the_old_content_and_no_litter(tmp_path):
 @posix
 def test_content_then_name_are_on_the_disk_when_it_returns(tmp_path, monkeypatch):
     """As a loss of power asks for; what cannot be tried here is the loss of power."""
-    done, sync, replace = [], os.fsync, os.replace
+    calls, sync, replace = [], os.fsync, os.replace
 
     def fsync(number):
         there = os.fstat(number)
-        done.append("folder" if stat.S_ISDIR(there.st_mode) else there.st_size)
+        calls.append("folder" if stat.S_ISDIR(there.st_mode) else there.st_size)
         sync(number)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
     before = set(psutil.Process().open_files()), psutil.Process().num_fds()
     write_bytes(b"four", tmp_path / "file")
-    assert done == [4, "replace", "folder"]
+    assert calls == [4, "replace", "folder"]
     assert (set(psutil.Process().open_files()), psutil.Process().num_fds()) == before
 
 
@@ -77,8 +77,8 @@ def test_a_full_disk_leaves_the_old_content_and_no_litter(tmp_path):
         "try: write_bytes(b'x' * 10**7, sys.argv[1])\n"
         "except OSError: sys.exit(7)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "file")])
-    assert done.returncode == 7
+    process = subprocess.run([sys.executable, "-c", program, str(tmp_path / "file")])
+    assert process.returncode == 7
     assert (tmp_path / "file").read_bytes() == b"one"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 

@@ -1,42 +1,66 @@
-"""`course doctor`: what is installed, what is missing, and the command that mends it."""
+"""`course doctor`: what is installed, what is missing or unfit, and the command that mends it."""
 
+import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 
-NEEDED = [
-    "torch", "numpy", "jupyterlab", "ipywidgets", "anywidget", "matplotlib", "scikit-learn",
-    "papermill", "nbval", "pooch", "ipykernel",
-]  # fmt: skip
+from packaging.requirements import Requirement
 
+from ..errors import CourseError
+from .folders import CLONED, notebooks_folder
 
-def missing_packages(needed: list[str]) -> list[str]:
-    """Print each package with its version; return those that are not there."""
-    missing = []
-    for name in needed:
-        try:
-            print(f"  {name:<14}{version(name)}")
-        except PackageNotFoundError:
-            print(f"  {name:<14}MISSING    mend: pip install -c binder/constraints.txt {name}")
-            missing.append(name)
-    return missing
+PACKAGE = "training-at-scale"
+LOCK = CLONED.parent / "binder" / "constraints.txt"  # in a clone only
 
 
 def report() -> int:
-    """Print the findings; 0 when the course can run, else 1."""
+    """Print the findings; return 0 if the course can run, else 1."""
     print(f"Python {sys.version.split()[0]}")
-    problems = missing_packages(NEEDED)
+    problems = package_problems()
     if "torch" not in problems:
-        from ..training.run import available_devices
+        from ..training.run import available_devices  # it needs torch
 
         print(f"Devices: {', '.join(available_devices())}")
-    problems += _kernel() + _notebooks()
-    print("All is well." if not problems else f"Missing: {', '.join(problems)}")
+    problems += kernel_problems() + notebook_problems()
+    print(f"Missing or unfit: {', '.join(problems)}" if problems else "All is well.")
     return 1 if problems else 0
 
 
-def _kernel() -> list[str]:
+def package_problems() -> list[str]:
+    """Print each package that the course needs; return the names of those missing or unfit."""
     try:
-        from jupyter_client.kernelspec import KernelSpecManager
+        needs = [Requirement(line) for line in requires(PACKAGE) or []]
+    except PackageNotFoundError:
+        print(f"  {PACKAGE} MISSING    mend: {install_command(str(CLONED.parent))}")
+        return [PACKAGE]
+    problems = []
+    for need in needs:
+        if need.marker and not need.marker.evaluate({"extra": ""}):
+            continue  # for another system or for an extra
+        wanted = f"{need.name}{need.specifier}"
+        try:
+            current = version(need.name)
+            fits = need.specifier.contains(current, prereleases=True)
+            finding = current if fits else f"{current} UNFIT, needs {need.specifier}"
+        except PackageNotFoundError:
+            finding, fits = "MISSING", False
+        if not fits:
+            finding += f"    mend: {install_command(wanted)}"
+            problems.append(need.name)
+        print(f"  {need.name:<15} {finding}")
+    return problems
+
+
+def install_command(what: str) -> str:
+    """Return the command that installs a package, with the versions of the lock if there is one."""
+    lock = ["-c", str(LOCK)] if LOCK.exists() else []
+    return shlex.join(["python", "-m", "pip", "install", *lock, what])
+
+
+def kernel_problems() -> list[str]:
+    """Print whether notebooks find a Python kernel."""
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager  # here, as it may be missing
 
         if "python3" in KernelSpecManager().find_kernel_specs():
             print("Kernel python3: found")
@@ -47,10 +71,8 @@ def _kernel() -> list[str]:
     return ["kernel python3"]
 
 
-def _notebooks() -> list[str]:
-    from ..errors import CourseError
-    from .main import notebooks_folder
-
+def notebook_problems() -> list[str]:
+    """Print the folder of the chapters."""
     try:
         print(f"Notebooks: {notebooks_folder()}")
         return []

@@ -1,4 +1,4 @@
-"""The `course` command: learn, regenerate the notebooks, replay a run, look at the installation."""
+"""The `course` command: learn, regenerate the notebooks, replay a run, check the installation."""
 
 import argparse
 import os
@@ -12,57 +12,17 @@ from pathlib import Path
 from ..errors import CourseError, shown
 from ..files import replacing
 from ..version import __version__
+from .doctor import report
+from .folders import CLONED, OWN, PACKAGED, START, notebooks_folder
 
-START = "00_start_here.ipynb"
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
-
-
-PACKAGED = Path(__file__).parents[1] / "notebooks"  # in a wheel
-CLONED = Path(__file__).parents[2] / "notebooks"
-OWN = Path.home() / "training-at-scale"  # where a learner works, unless told otherwise
 DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
 
 
-def notebooks_folder() -> Path:
-    """The chapters: of the clone, else in the current folder, else where `course lab` put them."""
-    for folder in (CLONED, Path.cwd(), Path.cwd() / "notebooks", OWN):
-        if (folder / START).exists():
-            return folder
-    raise CourseError(f"no {START} here or in {OWN}; `course lab` brings the chapters there")
+# ---- course lab ---------------------------------------------------------------------------------
 
 
-def lab_folder(chosen: Path | None, here: bool = False) -> Path:
-    """Where the learner works: a folder of their own, brought up to date, or the clone itself."""
-    from ..publishing.updates import deliver
-
-    in_clone = (CLONED / START).exists()
-    if here:
-        if chosen is not None or not in_clone:
-            why = "takes no FOLDER" if in_clone else "needs a clone of the repository"
-            raise CourseError(f"--here {why}; `course lab` without it opens your own copy")
-        return CLONED
-    folder = (chosen or OWN).expanduser().resolve()
-    source = PACKAGED if PACKAGED.exists() else CLONED
-    if source in (folder, *folder.parents):
-        raise CourseError(f"{str(folder)!r} is the original: work on it with course lab --here")
-    told = deliver(folder, source)
-    if told:
-        print(f"Chapters are in {folder}", *told, sep="\n  ")
-    if not all(line.startswith("new: ") for line in told):
-        command = ["course", "lab", *([str(chosen)] if chosen else []), "--undo"]
-        print(f"Not what you wish? `{shlex.join(command)}` puts every file back as it was.")
-    return folder
-
-
-def undo_update(chosen: Path | None) -> int:
-    from ..publishing.updates import undo
-
-    folder = (chosen or OWN).expanduser().resolve()
-    print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
-    return 0
-
-
-def lab(args) -> int:
+def lab(args: argparse.Namespace) -> int:
     """Replace this process by JupyterLab, opened on the first chapter."""
     if args.undo:
         return undo_update(args.folder)
@@ -78,12 +38,60 @@ def lab(args) -> int:
     paths = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(DEFAULTS)]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.chdir(folder)
-    sys.stdout.flush()  # what follows replaces this process
+    sys.stdout.flush()  # the next line replaces this process
     os.execv(sys.executable, command)
 
 
-def regenerate(args) -> int:
-    from ..publishing.regenerate import regenerate as run
+def lab_folder(chosen: Path | None, here: bool = False) -> Path:
+    """Bring the learner's folder up to date and return it.
+
+    Args:
+        chosen: the folder; None: `OWN`
+        here: return the clone's own notebooks instead, as they are
+
+    Raises:
+        CourseError: the folder cannot be used or updated; the message says what to do.
+    """
+    from ..publishing.updates import deliver  # here, to save the other commands a second
+
+    in_clone = (CLONED / START).exists()
+    if here:
+        if chosen is not None or not in_clone:
+            reason = "takes no FOLDER" if in_clone else "needs a clone of the repository"
+            raise CourseError(f"--here {reason}; `course lab` without it opens your own copy")
+        return CLONED
+    folder = (chosen or OWN).expanduser().resolve()
+    source = PACKAGED if PACKAGED.exists() else CLONED
+    if source in (folder, *folder.parents):
+        raise CourseError(f"{str(folder)!r} is the original: work on it with course lab --here")
+    lines = deliver(folder, source)
+    if lines:
+        print(f"Chapters are in {folder}", *lines, sep="\n  ")
+    if not all(line.startswith("new: ") for line in lines):
+        command = ["course", "lab", *([str(chosen)] if chosen else []), "--undo"]
+        print(f"Not what you want? `{shlex.join(command)}` puts every file back as it was.")
+    return folder
+
+
+def undo_update(chosen: Path | None) -> int:
+    """Take the last update back and print what happened; return the exit code.
+
+    Args:
+        chosen: the folder; None: `OWN`
+    """
+    from ..publishing.updates import undo  # here, to save the other commands a second
+
+    folder = (chosen or OWN).expanduser().resolve()
+    print(f"In {folder}", *undo(folder), "A second --undo takes this one back.", sep="\n  ")
+    return 0
+
+
+# ---- the other commands -------------------------------------------------------------------------
+
+
+def regenerate(args: argparse.Namespace) -> int:
+    """Run notebooks and store or check their outputs; return the exit code."""
+    from ..publishing.regenerate import regenerate as run  # here, as the import takes a second
 
     return run(
         notebooks_folder(), args.notebook, dict(args.parameter), args.jobs, args.timeout,
@@ -91,9 +99,9 @@ def regenerate(args) -> int:
     )  # fmt: skip
 
 
-def run(args) -> int:
-    """Replay a recipe and say how it ended."""
-    from ..training.recipe import load_recipe
+def run(args: argparse.Namespace) -> int:
+    """Replay a recipe and print its result, or print it as a program; return the exit code."""
+    from ..training.recipe import load_recipe  # deferred: torch takes seconds to import
     from ..training.recipe_source import as_code
     from ..training.replay import history_digest, run_recipe
 
@@ -104,7 +112,7 @@ def run(args) -> int:
     if args.history is not None:
         check_writable(args.history)
     for line in recipe.differences():
-        print(f"not as in the recipe, so bits may differ: {line}", file=sys.stderr)
+        print(f"unlike the recipe, so bits may differ: {line}", file=sys.stderr)
     trainer = run_recipe(recipe, anyway=args.anyway)
     loss, accuracy = trainer.evaluate("test")
     print(f"{trainer.step_count} steps, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
@@ -115,7 +123,7 @@ def run(args) -> int:
 
 
 def check_writable(path: str) -> None:
-    """Raise `CourseError` for a file that cannot be written, now and not after an hour's run."""
+    """Raise `CourseError` for a file that cannot be written: before a long run, not after it."""
     try:
         if not path or (os.path.exists(path) and not os.path.isfile(path)):
             raise OSError("it is a folder or a device")
@@ -130,7 +138,15 @@ def check_writable(path: str) -> None:
 
 
 def write_history(rows: list[list[float]], path: str) -> None:
-    """One line a step as CSV, whole or not at all."""
+    """Write a CSV file with one line a step, whole or not at all.
+
+    Args:
+        rows: loss, norm of the gradient, and norm after clipping, of each step
+        path: the file
+
+    Raises:
+        CourseError: the file cannot be written; an earlier one stays.
+    """
     lines = (",".join(map(repr, (step, *row))) for step, row in enumerate(rows, 1))
     try:
         with replacing(path) as file:
@@ -138,20 +154,23 @@ def write_history(rows: list[list[float]], path: str) -> None:
             file.writelines(f"{line}\n".encode() for line in lines)
     except OSError as error:
         raise CourseError(f"--history {shown(path)} was not written ({error}); the run itself "
-                          "went well: make room and run it again") from error  # fmt: skip
+                          "went well: free some space and run it again") from error  # fmt: skip
 
 
-def doctor(args) -> int:
-    from .doctor import report
-
+def doctor(args: argparse.Namespace) -> int:
+    """Report on the installation; return the exit code."""
     return report()
 
 
+# ---- the command line ---------------------------------------------------------------------------
+
+
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     top = argparse.ArgumentParser(
         prog="course",
         description="Training at Scale: how a neural network is trained, and how at scale.",
-        epilog="Learners need `course lab` only. `course COMMAND --help` tells the rest.",
+        epilog="Learners need `course lab` only. `course COMMAND --help` explains each command.",
     )
     top.add_argument("--version", action="version", version=f"training-at-scale {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
@@ -161,10 +180,10 @@ def parser() -> argparse.ArgumentParser:
         help="open JupyterLab on the first chapter",
         description="""Open JupyterLab on the first chapter, in a folder of your own. If the course
         is newer than that folder, its chapters are updated first, cell by cell: cells that you did
-        not change are renewed, cells that you wrote or changed stay. If the course changed such a
-        cell too, its whole notebook is put beside yours as "NAME (release X).ipynb". Your own,
-        linked and read-only files are never overwritten. Delete or rename a chapter to get a fresh
-        one.""",
+        not change are renewed; cells that you wrote or changed stay. If the course changed such a
+        cell too, its whole notebook is put beside yours as "NAME (release X).ipynb". Files of your
+        own, links and read-only files are never overwritten. Delete or rename a chapter to get a
+        fresh one.""",
     )
     p.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER",
@@ -177,10 +196,10 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     way.add_argument(
         "--undo", action="store_true",
-        help="put every file back as it was before the last update, keep beside what you changed "
-        "since, and open nothing; a second --undo brings the update back",
+        help="put every file back as it was before the last update, and open nothing; what you "
+        "changed since is kept beside; a second --undo brings the update back",
     )  # fmt: skip
-    p.add_argument("--no-browser", action="store_true", help="print the address only")
+    p.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
     p.add_argument("--port", type=int, help="the port to serve on")
     p.set_defaults(run=lab)
 
@@ -190,11 +209,11 @@ def parser() -> argparse.ArgumentParser:
         description="""Run notebooks, each in a process of its own, and store their outputs. New
         outputs replace the old ones only when every cell ran; a failed run is kept beside the
         notebook as NAME.failed.ipynb. An output that means the same as the stored one keeps the
-        stored bytes: other last digits, or times measured anew, change nothing. A notebook that
-        is edited while it runs is left alone. A summary with links is written to
+        stored bytes: other last digits, or times measured again, change nothing. A notebook that
+        you edit while it runs is left alone. A summary with links is written to
         regenerated/index.html, or to the --output-dir.""",
-        epilog="""Exit code: 0 all went well, 1 something failed or differs, 2 bad arguments,
-        130 stopped.""",
+        epilog="""Exit code: 0 if all went well, 1 if something failed or differs, 2 for a bad
+        argument, 130 if stopped.""",
     )
     p.add_argument(
         "notebook", nargs="*",
@@ -202,7 +221,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument(
         "-p", "--parameter", type=name_and_value, action="append", default=[], metavar="NAME VALUE",
-        help="change a parameter; may be repeated; the originals stay, outputs go to --output-dir",
+        help="set a parameter; may be repeated; the originals stay, outputs go to --output-dir",
     )  # fmt: skip
     p.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
@@ -214,40 +233,53 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument(
         "--output-dir", type=Path, default=None, metavar="FOLDER",
-        help="store there and leave the originals; default: in place, or regenerated/ with -p",
+        help="store there, not in the originals; default: in place, or regenerated/ with -p",
     )  # fmt: skip
     p.add_argument(
-        "--html", action="store_true", help="write each notebook as one HTML file that needs no net"
+        "--html",
+        action="store_true",
+        help="also write each notebook as one HTML file that needs no network",
     )
     p.add_argument(
         "--resume", action="store_true", help="skip what ran well before and has not changed since"
     )
     p.add_argument(
         "--check", action="store_true",
-        help="write nothing; fail if a fresh run gives outputs that mean something else",
+        help="write nothing; fail if the outputs of a fresh run mean something else",
     )  # fmt: skip
     p.add_argument(
         "--renew", action="store_true",
-        help="store every output anew, also where its meaning is unchanged",
+        help="store every output anew, also if its meaning is unchanged",
     )  # fmt: skip
     p.set_defaults(run=regenerate)
 
-    p = commands.add_parser("run", help="replay a recipe that a lab or a Trainer has saved")
+    p = commands.add_parser(
+        "run",
+        help="replay a recipe",
+        description="""Replay a recipe that a lab or a Trainer saved, and print the test loss, the
+        accuracy and a digest of the whole history.""",
+    )
     p.add_argument("recipe", help="a JSON file")
-    p.add_argument("--history", metavar="FILE", help="write loss and norms of every step as CSV")
+    p.add_argument("--history", metavar="FILE", help="write loss and norms of each step as CSV")
     p.add_argument("--code", action="store_true", help="print the run as a Python program instead")
     p.add_argument(
         "--anyway", action="store_true",
-        help="run also what takes more than an hour or half of this machine's memory",
+        help="run it even if it takes more than an hour or half of this machine's memory",
     )  # fmt: skip
     p.set_defaults(run=run)
 
-    p = commands.add_parser("doctor", help="versions, devices, what is missing and how to mend it")
+    p = commands.add_parser(
+        "doctor",
+        help="check the installation",
+        description="""Print versions and devices, what is missing or unfit, and the command that
+        mends it. Exit code: 0 if the course can run, else 1.""",
+    )
     p.set_defaults(run=doctor)
     return top
 
 
 def name_and_value(text: str) -> tuple[str, str]:
+    """Split NAME=VALUE, as argparse calls it for a parameter."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} lacks a value; write -p NAME VALUE")
@@ -255,17 +287,22 @@ def name_and_value(text: str) -> tuple[str, str]:
 
 
 def join_parameters(argv: list[str]) -> list[str]:
-    """Write `-p NAME VALUE` as `--parameter=NAME=VALUE`: a value may begin with a minus."""
-    joined, rest = [], list(argv)
+    """Write `-p NAME VALUE` as `--parameter=NAME=VALUE`, since a value may begin with a minus."""
+    words, rest = [], list(argv)
     while rest:
         word = rest.pop(0)
         if word in ("-p", "--parameter") and len(rest) > 1 and "=" not in rest[0]:
             word = f"--parameter={rest.pop(0)}={rest.pop(0)}"
-        joined.append(word)
-    return joined
+        words.append(word)
+    return words
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run a command; return its exit code, 2 for a `CourseError`.
+
+    Args:
+        argv: the words after `course`; default: those of this process
+    """
     args = parser().parse_args(join_parameters(sys.argv[1:] if argv is None else argv))
     try:
         return args.run(args)

@@ -1,1 +1,1 @@
-"""The instructor's side: run notebooks, compare and store their outputs, bring them to learners."""
+"""Run notebooks, compare and store their outputs, bring them to learners."""

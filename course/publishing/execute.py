@@ -1,7 +1,7 @@
-"""Run one notebook with papermill in a kernel of its own, and tell truthfully how it went.
+"""Run one notebook with papermill in a kernel of its own, and report truthfully how it went.
 
-papermill marks every cell completed although the kernel died. A code cell has run to its end only
-if the kernel replied; `Run.problem` goes by that and by how the kernel's process ended.
+papermill marks every cell completed even if the kernel died. A code cell has run to its end only if
+the kernel replied; `Run.problem` relies on that and on how the kernel's process ended.
 """
 
 import ast
@@ -33,24 +33,24 @@ ERROR_MARK = "papermill-error-cell-tag"  # papermill's own red notices
 
 @dataclass
 class Run:
-    """One execution of one notebook: its settings, then what came of it."""
+    """One execution of one notebook: its settings, then its results."""
 
     path: Path
     parameters: dict[str, str] = field(default_factory=dict)
     timeout: int = 300  # seconds for one cell
-    kernels: Path | None = None  # as `kernels.preloaded` gives it; None: a fresh kernel
+    kernels: Path | None = None  # the folder that `preloaded()` yields; None: a fresh kernel
     on_cell: Callable[[], object] = lambda: None  # called after each code cell
 
     notebook: nbformat.NotebookNode | None = None  # with outputs, as far as it ran
-    problem: str | None = None  # in words, naming the cell; None when all went well
+    problem: str | None = None  # in words, naming the cell; None if all went well
     seconds: float = 0.0
     cells: int = 0  # code cells that ran well
-    peak: int | None = None  # bytes that the kernel held at most
+    peak: int | None = None  # the most memory that the kernel held, in bytes
     pid: int | None = None  # the kernel's
     exit_code: int | None = None  # the kernel's, if it ended by itself
 
     def execute(self) -> "Run":
-        """Run all cells; never raises for what a notebook or its kernel does."""
+        """Run all cells and return itself; no error of a notebook or its kernel is raised."""
         start = time.perf_counter()
         try:
             papermill.execute_notebook(
@@ -75,13 +75,13 @@ class Run:
         return self
 
     def kill(self) -> None:
-        """End the kernel, and what it started, at once, if it runs."""
+        """End the kernel, if it runs, with all that it started."""
         if self.pid is not None:
             kill_tree(self.pid, itself=True)
 
 
 class Client(PapermillNotebookClient):
-    """papermill's client, with a choice of kernels and an eye on the kernel's process."""
+    """papermill's client that chooses among kernels and watches the kernel's process."""
 
     run = Instance(Run)
 
@@ -122,7 +122,7 @@ class Engine(NBClientEngine):
             kernel_name=kernel_name,
             timeout=run.timeout,
             startup_timeout=settings["start_timeout"],
-            # Thread by thread there is no working directory: this one reaches the kernel only.
+            # A thread has no working directory of its own: this one is for the kernel only.
             resources={"metadata": {"path": str(run.path.parent)}},
             shutdown_kernel="immediate",  # with all that it started
             on_cell_executed=lambda **_: run.on_cell(),
@@ -134,7 +134,7 @@ papermill_engines.register("course", Engine)
 
 
 def literal(text: str) -> object:
-    """A parameter's value from the command line: a Python literal, else the text itself."""
+    """Return the value of a Python literal, else the text itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -146,21 +146,26 @@ def literal(text: str) -> object:
 
 
 def kill_tree(pid: int, itself: bool) -> None:
-    """Kill what a process has started, in sessions of their own too, and, if asked, `itself`."""
+    """Kill all that a process has started, even in another session.
+
+    Args:
+        pid: of the process
+        itself: kill the process, too
+    """
     try:
-        process = psutil.Process(pid)
-        doomed = process.children(recursive=True) + ([process] if itself else [])
+        root = psutil.Process(pid)
+        processes = root.children(recursive=True) + ([root] if itself else [])
     except psutil.NoSuchProcess:
         return
-    for each in doomed:
+    for process in processes:
         try:
-            each.kill()
+            process.kill()
         except psutil.NoSuchProcess:
             pass
 
 
 def peak_memory(pid: int) -> int | None:
-    """The most memory, in bytes, that a running process has held; None where nobody knows."""
+    """Return the most memory that a running process has held, in bytes; None if unknown."""
     status = Path(f"/proc/{pid}/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -172,13 +177,18 @@ def peak_memory(pid: int) -> int | None:
 
 
 def replied(cell) -> bool:
+    """Tell whether the kernel replied that this cell has run."""
     return "shell.execute_reply" in cell.metadata.get("execution", {})
 
 
 def first_problem(run: Run, otherwise: str | None = None) -> str | None:
-    """Which cell did not run to its end, and why, in words; `otherwise` when no cell is at fault.
+    """Say which cell did not run to its end, and why.
 
-    Cells are counted from 0 as in the source, without the parameters that papermill put in.
+    Cells are counted from 0 as in the source, without the parameters that papermill inserts.
+
+    Args:
+        run: what was executed
+        otherwise: what to return if no cell is at fault
     """
     if run.notebook is None:
         return otherwise
@@ -187,11 +197,11 @@ def first_problem(run: Run, otherwise: str | None = None) -> str | None:
         tags = cell.metadata.get("tags", [])
         if ERROR_MARK in tags:
             continue
-        injected = "injected-parameters" in tags
-        number += not injected
+        is_injected = "injected-parameters" in tags
+        number += not is_injected
         if cell.cell_type != "code" or not cell.source.strip():
             continue
-        where = "the parameters given" if injected else f"cell {number} (`{excerpt(cell.source)}`)"
+        where = "the parameters" if is_injected else f"cell {number} (`{excerpt(cell.source)}`)"
         for output in cell.outputs:
             if output.output_type == "error":
                 return f"{where}: {output.ename}: {output.evalue}"
@@ -201,7 +211,7 @@ def first_problem(run: Run, otherwise: str | None = None) -> str | None:
 
 
 def end_in_words(code: int | None) -> str | None:
-    """How a kernel ended by itself; None when it did not."""
+    """Say how a kernel ended by itself, from its exit code; None if it did not."""
     if code is None:
         return None
     if code >= 0:

@@ -1,7 +1,7 @@
-"""Notebooks as single HTML files that need no network: formulas as MathML, pictures inside.
+"""Write notebooks as single HTML files that need no network: formulas as MathML, pictures inside.
 
-nbconvert's own page asks other servers for MathJax and require.js; here formulas are MathML,
-which browsers draw themselves, and nothing is fetched.
+nbconvert's own page asks other servers for MathJax and require.js. Here formulas are MathML, which
+browsers draw themselves, and nothing is fetched.
 """
 
 import base64
@@ -19,10 +19,10 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from ..errors import CourseError
-from .outputs import write_bytes
+from ..files import write_bytes
 from .report import Result
 
-# MathML in browsers knows no mathvariant but "normal": bold letters need a style of their own.
+# Browsers ignore every mathvariant except "normal": bold letters need a style of their own.
 TEMPLATE = """{%- extends 'index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
@@ -38,15 +38,23 @@ math[display=block] { margin: 0.8em 0; }
 
 
 def mathml(formula: str, display: str = "inline") -> str:
-    """A LaTeX formula as MathML; display: "inline" or "block". Raises CourseError."""
-    for environment in ("aligned", "gathered"):  # the converter knows the outer forms only
+    """Return a LaTeX formula as MathML.
+
+    Args:
+        formula: without its dollar signs
+        display: "inline" or "block"
+
+    Raises:
+        CourseError: the formula has unmatched braces or an unknown command.
+    """
+    for environment in ("aligned", "gathered"):  # the converter has the outer forms only
         formula = formula.replace(f"{{{environment}}}", "{align*}")
     bare = re.sub(r"\\\\|\\[{}]", "", formula)  # without line ends and printed braces
     if bare.count("{") != bare.count("}"):
         raise CourseError(f"formula {formula!r} cannot become MathML: its braces do not match")
     try:
         result = convert(formula.strip(), display=display)
-    except Exception as error:  # the converter's own, of many kinds
+    except Exception as error:  # the converter raises many kinds
         raise CourseError(f"formula {formula!r} cannot become MathML: {error!r}") from error
     text = BeautifulSoup(result, "html.parser").get_text()
     if "\\" in text or "&" in text:
@@ -81,10 +89,18 @@ class Exporter(HTMLExporter):
 
 
 def page(notebook: nbformat.NotebookNode, source: Path, target: Path) -> str:
-    """The HTML of a notebook that lies at `source`, to be stored at `target`.
+    """Return a notebook as HTML.
 
     Links to notebooks and Markdown files lead to their pages, others back to the file beside the
-    notebook. A picture from another server becomes its text. Raises CourseError for a formula.
+    notebook. A picture from another server becomes its text.
+
+    Args:
+        notebook: it stays as it is
+        source: the path of the notebook
+        target: the path of the page
+
+    Raises:
+        CourseError: a formula cannot become MathML.
     """
     notebook = nbformat.from_dict(notebook)  # a copy: the next lines change it
     for cell in notebook.cells:
@@ -119,14 +135,23 @@ def page(notebook: nbformat.NotebookNode, source: Path, target: Path) -> str:
 
 
 def save_pages(folder: Path, results: list[Result], place: Path) -> None:
-    """Write a page for each result and each Markdown file of the course, and note where it is.
+    """Write a page for each result and each Markdown file of the course.
 
-    A page that is newer than an unchanged notebook stays. Raises OSError.
+    A page that is newer than an unchanged notebook stays.
+
+    Args:
+        folder: the course's notebooks and Markdown files
+        results: what ran well; each gets the path of its page, or the reason why it has none
+        place: the folder for the pages
+
+    Raises:
+        OSError: a page cannot be written.
+        CourseError: a formula in a Markdown file cannot become MathML.
     """
     for result in results:
         result.page = place / f"{result.name}.html"
-        stored = result.page.stat().st_mtime if result.page.exists() else 0
-        if result.status == "unchanged" and stored > result.target.stat().st_mtime:
+        page_time = result.page.stat().st_mtime if result.page.exists() else 0
+        if result.status == "unchanged" and page_time > result.target.stat().st_mtime:
             continue
         try:
             _save(nbformat.read(result.target, as_version=4), result.path, result.page)

@@ -1,17 +1,17 @@
-"""Do two outputs mean the same? Another processor rounds other last digits; that is no change.
+"""Tell whether two outputs mean the same: on another processor the last digits differ.
 
-Text must be equal, and its numbers must agree as far as they are printed:
+Words must be equal. Numbers and pictures must agree as far as a reader sees them:
 
-- a count, as 64 or 1,438: exactly
+- a count, such as 64 or 1,438: exactly
 - a number with a point, an exponent or a per cent sign: within one unit of its last printed place,
-  or `RTOL` of its size
-- a residual, written as 3.2e-16: all below 100·eps are alike, 0 included. eps is that of float32
-  where the sentence names float32, else that of float64
-- a picture: each point has its colour again within `RADIUS` pixels
+  or within `RTOL` of its size
+- a residual, such as 3.2e-16: all below 100·eps mean the same, 0 included. eps is that of float32
+  if the sentence names float32, else that of float64
+- a picture: each pixel has its colour again within `RADIUS` pixels
 
-A cell whose run is chaotic may ask for more room, with a reason, in its metadata:
+A chaotic cell may ask for more room, with a reason, in its metadata:
 {"course": {"tolerance": 0.2, "reason": "…"}}. Its numbers, counts too, may then differ by this
-share of their size, and what its pictures show may lie this share of their height elsewhere.
+share of their size, and what its pictures show may move by this share of their height.
 """
 
 import base64
@@ -26,7 +26,7 @@ from PIL import Image, ImageChops, ImageFilter
 RTOL = 1e-3
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 RADIUS = 3  # pixels
-SHADE = 32  # of 255: what a colour may differ by, as at the edge of a line
+SHADE = 32  # of 255: how much a colour may differ, as at the edge of a line
 SPECKS = 2e-4  # share of a picture's pixels that may have no counterpart
 
 NUMBER = re.compile(
@@ -38,7 +38,7 @@ PICTURE = re.compile(r"data:(image/png);base64,([A-Za-z0-9+/=\s]+)")
 
 @dataclass(frozen=True)
 class Number:
-    """A number as printed."""
+    """A number as it is printed."""
 
     text: str
     value: float
@@ -48,17 +48,24 @@ class Number:
 
     @classmethod
     def parse(cls, text: str) -> "Number":
+        """Read a number that `NUMBER` matches."""
         bare = text.replace("−", "-").replace(",", "").rstrip("%")
         mantissa, _, exponent = bare.partition("e")
-        scientific = bool(exponent)
+        is_scientific = bool(exponent)
         places = len(mantissa.partition(".")[2])
         unit = float(f"1e{int(exponent or 0) - places}")
-        count = not scientific and "." not in bare and not text.endswith("%")
-        return cls(text, float(bare), unit, count and bare.lstrip("-+").isdigit(), scientific)
+        is_whole = bare.lstrip("-+").isdigit() and not text.endswith("%")
+        return cls(text, float(bare), unit, is_whole, is_scientific)
 
 
 def same_number(was: Number, now: Number, tolerance: float = 0.0, eps: float = 0.0) -> bool:
-    """Do two printed numbers agree? eps: all residuals below 100 · eps are alike."""
+    """Tell whether two printed numbers agree.
+
+    Args:
+        was, now: the numbers
+        tolerance: the share of its size by which a number may differ
+        eps: all residuals below 100·eps agree
+    """
     a, b = was.value, now.value
     if was.text == now.text or tolerance == math.inf:
         return True
@@ -74,15 +81,21 @@ def same_number(was: Number, now: Number, tolerance: float = 0.0, eps: float = 0
 
 
 def numbers(text: str) -> list[Number]:
-    """The numbers in a text, in their order."""
+    """Return the numbers in a text, in their order."""
     return [Number.parse(match.group()) for match in NUMBER.finditer(text)]
 
 
 def text_difference(kind: str, was: str, now: str, tolerance: float = 0.0) -> str | None:
-    """The first line in which two texts do not mean the same, in words; None if there is none."""
+    """Describe the first line in which two texts do not mean the same; None if all do.
+
+    Args:
+        kind: what the description calls the text
+        was, now: the texts
+        tolerance: as `same_number` takes it
+    """
     before, after = was.splitlines(), now.splitlines()
     for number, (a, b) in enumerate(zip(before, after, strict=False), 1):
-        line = before[max(0, number - 2)] + a  # a sentence may be broken before its number
+        line = before[max(0, number - 2)] + a  # the words of a number may stand on the line before
         eps = EPS["float32" if "float32" in line else "float64"]
         at = _first_difference(a, b, tolerance, eps)
         if at is not None:
@@ -94,12 +107,11 @@ def text_difference(kind: str, was: str, now: str, tolerance: float = 0.0) -> st
 
 
 def _first_difference(was: str, now: str, tolerance: float, eps: float) -> int | None:
-    """Where in the line `was` the meaning parts from that of `now`; None where it does not."""
+    """Return the place in the line `was` where its meaning differs first; None if it does not."""
     if was == now:
         return None
-    found, again = list(NUMBER.finditer(was)), list(NUMBER.finditer(now))
     end = other_end = 0
-    for a, b in zip(found, again, strict=False):
+    for a, b in zip(NUMBER.finditer(was), NUMBER.finditer(now), strict=False):
         if _words(was[end : a.start()], end > 0, True) != _words(
             now[other_end : b.start()], other_end > 0, True
         ):
@@ -115,7 +127,7 @@ def _first_difference(was: str, now: str, tolerance: float, eps: float) -> int |
 
 
 def _words(text: str, after_number: bool, before_number: bool) -> str:
-    """The text between two numbers; as many blanks as align a column count as one."""
+    """Return the text between two numbers, with one blank for those that align a column."""
     if after_number:
         text = re.sub(r"^ +", " ", text)
     return re.sub(r" +$", " ", text) if before_number else text
@@ -125,10 +137,14 @@ def _words(text: str, after_number: bool, before_number: bool) -> str:
 
 
 def same_picture(was: str, now: str, tolerance: float = 0.0) -> bool:
-    """Do two PNGs, in base64, show the same to the eye?
+    """Tell whether two pictures look the same.
 
-    Each pixel's colour must lie, to a `SHADE`, between the darkest and the lightest within a few
-    pixels of its place in the other picture: so a line may be a pixel elsewhere, not another line.
+    Each pixel's colour must lie, up to a `SHADE`, between the darkest and the lightest colour
+    within a few pixels of its place in the other picture. So a line may move by a pixel.
+
+    Args:
+        was, now: PNGs in base64
+        tolerance: the share of its height by which what a picture shows may move
     """
     if was == now or tolerance == math.inf:
         return True
@@ -145,7 +161,7 @@ def same_picture(was: str, now: str, tolerance: float = 0.0) -> bool:
 
 
 def _decoded(png: str) -> Image.Image | None:
-    """The picture on white; None for one that is damaged."""
+    """Return the picture on white; None if it is damaged."""
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA")
     except (OSError, ValueError, SyntaxError):  # all three are what PIL raises
@@ -154,14 +170,14 @@ def _decoded(png: str) -> Image.Image | None:
 
 
 def _strangers(a: Image.Image, b: Image.Image, radius: int) -> int:
-    """How many pixels of `a` have a colour that `b` does not have near their place."""
+    """Return how many pixels of `a` have a colour that `b` does not have near their place."""
     darkest = lightest = b
-    for _ in range(radius):  # many small steps are quicker than one large
+    for _ in range(radius):  # many small steps are faster than one large step
         darkest = darkest.filter(ImageFilter.MinFilter(3))
         lightest = lightest.filter(ImageFilter.MaxFilter(3))
-    over = ImageChops.lighter(ImageChops.subtract(a, lightest), ImageChops.subtract(darkest, a))
-    most = over.split()
-    worst = ImageChops.lighter(ImageChops.lighter(most[0], most[1]), most[2])
+    excess = ImageChops.lighter(ImageChops.subtract(a, lightest), ImageChops.subtract(darkest, a))
+    red, green, blue = excess.split()
+    worst = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     return sum(worst.histogram()[SHADE + 1 :])
 
 
@@ -169,7 +185,12 @@ def _strangers(a: Image.Image, b: Image.Image, radius: int) -> int:
 
 
 def output_difference(was: NotebookNode, now: NotebookNode, tolerance: float = 0.0) -> str | None:
-    """What two outputs of a cell do not say alike, in words; None when they mean the same."""
+    """Describe how the meaning of two outputs differs; None if they mean the same.
+
+    Args:
+        was, now: outputs of the same cell
+        tolerance: as `same_number` and `same_picture` take it
+    """
     if was == now:
         return None
     kinds = was.output_type, now.output_type
@@ -182,9 +203,9 @@ def output_difference(was: NotebookNode, now: NotebookNode, tolerance: float = 0
     for mime in sorted({*was.data, *now.data}):
         if mime not in now.data or mime not in was.data:
             return f"{mime} was {'there' if mime in was.data else 'not there'} before"
-        told = _data_difference(mime, was.data[mime], now.data[mime], tolerance)
-        if told:
-            return told
+        difference = _data_difference(mime, was.data[mime], now.data[mime], tolerance)
+        if difference:
+            return difference
     return _metadata_difference(dict(was.metadata), dict(now.metadata), tolerance)
 
 

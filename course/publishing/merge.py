@@ -1,6 +1,6 @@
 """Merge a learner's notebook with a newer release, given the release that both started from.
 
-A cell is *edited* when its type, text or attachments changed; running it is no edit.
+A cell is *edited* if its type, text or attachments changed; running it is not an edit.
 
     learner        release        merged
     -              edited         the release's cell, with its outputs
@@ -12,7 +12,7 @@ A cell is *edited* when its type, text or attachments changed; running it is no 
     added          added          both, each behind the cell it was put behind
     moved          moved          the learner's order
 
-What is no text is merged likewise: metadata key by key, and outputs where neither edited the cell.
+Metadata is merged likewise, key by key. The learner's outputs stay if neither side edited the cell.
 """
 
 import json
@@ -29,8 +29,14 @@ Cell = dict[str, Any]
 def merge(base: bytes, mine: bytes, new: bytes) -> tuple[bytes, int]:
     """Merge three notebooks; return the merged one and the number of clashes.
 
-    Raises `ValueError` if one is not a readable notebook, or if less than a quarter of the cells of
-    `base` are in `mine`: then `mine` is another notebook under the same name.
+    Args:
+        base: the release that both sides started from
+        mine: the learner's notebook
+        new: the newer release
+
+    Raises:
+        ValueError: one of them is not a readable notebook, or less than a quarter of the cells of
+            `base` are in `mine`: then `mine` is another notebook under the same name.
     """
     try:
         a, b, c = map(_read, (base, mine, new))
@@ -60,21 +66,28 @@ def _read(content: bytes) -> nbformat.NotebookNode:
 
 
 def merge_cells(base: list, mine: list, new: list) -> tuple[list[Cell], int]:
-    """Merge three lists of cells; return the merged one, in which each id is unique, and the number
-    of clashes. The lists stay as they are."""
+    """Merge three lists of cells; return the merged one and the number of clashes.
+
+    Each id in the merged list is unique. The lists stay as they are.
+
+    Args:
+        base: the cells of the release that both sides started from
+        mine: the learner's
+        new: the newer release's
+    """
     to_mine, to_new = pair(base, mine), pair(base, new)
     both = [i for i in to_mine if i in to_new]
     twins = {to_mine[i]: to_new[i] for i in both}  # of a cell of mine, the same cell in new
-    added = pair(_without(mine, to_mine), _without(new, to_new), by_id=False)
-    twins |= added
-    edited = {j for i, j in to_mine.items() if _text(base[i]) != _text(mine[j])}
-    own = edited | set(range(len(mine))) - set(to_mine.values()) - added.keys()
-    gone = {j for i, j in to_mine.items() if i not in to_new} - edited
-    declined = {k for i, k in to_new.items() if i not in to_mine}
+    additions = pair(_without(mine, to_mine), _without(new, to_new), by_id=False)
+    twins |= additions
+    edits = {j for i, j in to_mine.items() if _text(base[i]) != _text(mine[j])}
+    own = edits | set(range(len(mine))) - set(to_mine.values()) - additions.keys()
+    dropped = {j for i, j in to_mine.items() if i not in to_new} - edits  # by the release
+    declined = {k for i, k in to_new.items() if i not in to_mine}  # by the learner
     clashes = sum(_text(base[i]) != _text(new[k]) for i, k in to_new.items() if k in declined)
 
-    result: dict[int, Cell] = {j: mine[j] for j in range(len(mine)) if j not in gone}
-    for j, k in added.items():
+    result: dict[int, Cell] = {j: mine[j] for j in range(len(mine)) if j not in dropped}
+    for j, k in additions.items():
         result[j] = mine[j] | {"id": _id(new[k])}
     for i in both:
         j, k = to_mine[i], to_new[i]
@@ -91,30 +104,37 @@ def merge_cells(base: list, mine: list, new: list) -> tuple[list[Cell], int]:
         if [n for n in other if n in own] == [n for n in ours if n in own]:
             order = other  # the release's order, as it keeps that of what the learner wrote
     result |= arrivals
-    fixed = {n for n in order if n in arrivals or n in twins}
-    return _with_ids([(result[n], n in fixed) for n in order]), clashes
+    of_release = {n for n in order if n in arrivals or n in twins}
+    return _with_ids([(result[n], n in of_release) for n in order]), clashes
 
 
 def pair(base: dict | list, other: dict | list, by_id: bool = True) -> dict[int, int]:
-    """Find the cells of `base` in `other`: {index in base: index in other}.
+    """Find the cells of `base` in `other`.
 
     First those with the same id and text; then those with the same id, whatever their text; then
     those with the same text, in their order. If a tool has counted the ids anew, text goes first.
+
+    Args:
+        base, other: cells, or some of them by index
+        by_id: whether a cell with the same id and another text is the same cell
+
+    Returns:
+        {index in base: index in other}
     """
     a = base if isinstance(base, dict) else dict(enumerate(base))
     b = other if isinstance(other, dict) else dict(enumerate(other))
     names: list[Callable[[Cell], Hashable]] = [lambda c: (_id(c), _text(c)), _text]
     if by_id:
         names.insert(2 if _counted_anew([*a.values()], [*b.values()]) else 1, _id)
-    found: dict[int, int] = {}
+    pairs: dict[int, int] = {}
     for name in names:
-        waiting = defaultdict(list)
-        for j in sorted(b.keys() - set(found.values())):
-            waiting[name(b[j])].append(j)
-        for i in sorted(a.keys() - found.keys()):
-            if name(a[i]) is not None and waiting[name(a[i])]:
-                found[i] = waiting[name(a[i])].pop(0)
-    return dict(sorted(found.items()))
+        unpaired = defaultdict(list)
+        for j in sorted(b.keys() - set(pairs.values())):
+            unpaired[name(b[j])].append(j)
+        for i in sorted(a.keys() - pairs.keys()):
+            if name(a[i]) is not None and unpaired[name(a[i])]:
+                pairs[i] = unpaired[name(a[i])].pop(0)
+    return dict(sorted(pairs.items()))
 
 
 def _counted_anew(base: list, other: list) -> bool:
@@ -127,22 +147,27 @@ def _counted_anew(base: list, other: list) -> bool:
 
 
 def weave(spine: list[int], other: list[int], behind: Callable[[int], bool] | None = None) -> list:
-    """Put what only `other` has into `spine`, each behind its predecessor in `other`; and there
-    behind those for which `behind` holds."""
-    woven, known = list(spine), set(spine)
+    """Insert into `spine` what only `other` has, each item behind its predecessor in `other`.
+
+    Args:
+        spine: indices, whose order stays
+        other: indices, of which some may be in `spine`
+        behind: an inserted item goes behind those that follow and for which this holds
+    """
+    order, known = list(spine), set(spine)
     last = None
     for n in other:
         if n not in known:
-            at = 0 if last is None else woven.index(last) + 1
-            while behind and at < len(woven) and behind(woven[at]):
+            at = 0 if last is None else order.index(last) + 1
+            while behind and at < len(order) and behind(order[at]):
                 at += 1
-            woven.insert(at, n)
+            order.insert(at, n)
         last = n
-    return woven
+    return order
 
 
 def _merge_cell(base: Cell, mine: Cell, new: Cell) -> tuple[Cell, bool]:
-    """Merge one cell that all three have; whether both sides edited it, and differently."""
+    """Merge one cell that all three have; tell whether both sides edited it, and differently."""
     texts = _text(base), _text(mine), _text(new)
     merged = new if texts[1] == texts[0] else mine
     if texts[0] == texts[1] == texts[2] and _outputs(mine) != _outputs(base):
@@ -154,9 +179,9 @@ def _merge_cell(base: Cell, mine: Cell, new: Cell) -> tuple[Cell, bool]:
 
 def _merge_keys(base: dict, mine: dict, new: dict) -> dict:
     """Merge three dicts key by key: the learner's value if the learner changed it."""
-    kept = {key for key in base.keys() | mine.keys() if mine.get(key) != base.get(key)}
-    return {k: v for k, v in mine.items() if k in kept} | {
-        k: v for k, v in new.items() if k not in kept
+    own = {key for key in base.keys() | mine.keys() if mine.get(key) != base.get(key)}
+    return {k: v for k, v in mine.items() if k in own} | {
+        k: v for k, v in new.items() if k not in own
     }
 
 
@@ -177,18 +202,22 @@ def _moved(places: Iterable[int]) -> bool:
     return any(a > b for a, b in pairwise(places))
 
 
-def _without(cells: list, found: dict[int, int]) -> dict[int, Cell]:
-    return {n: cell for n, cell in enumerate(cells) if n not in found.values()}
+def _without(cells: list, pairs: dict[int, int]) -> dict[int, Cell]:
+    return {n: cell for n, cell in enumerate(cells) if n not in pairs.values()}
 
 
 def _with_ids(cells: list[tuple[Cell, bool]]) -> list[Cell]:
-    """Make ids unique. A cell of the release keeps its own, as the next merge looks for it."""
-    taken = {_id(cell) for cell, _ in cells}
-    unused = (name for name in map("own-{}".format, count()) if name not in taken)
+    """Make ids unique; a cell of the release keeps its id, which the next merge looks for.
+
+    Args:
+        cells: each with whether it is of the release
+    """
+    ids = {_id(cell) for cell, _ in cells}
+    free_ids = (name for name in map("own-{}".format, count()) if name not in ids)
     seen: set = {None}
-    named = {}
+    result = {}
     for n in sorted(range(len(cells)), key=lambda n: not cells[n][1]):
         cell = cells[n][0]
-        named[n] = cell if _id(cell) not in seen else cell | {"id": next(unused)}
-        seen.add(named[n]["id"])
-    return [named[n] for n in range(len(cells))]
+        result[n] = cell if _id(cell) not in seen else cell | {"id": next(free_ids)}
+        seen.add(result[n]["id"])
+    return [result[n] for n in range(len(cells))]

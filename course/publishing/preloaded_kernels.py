@@ -1,13 +1,13 @@
-"""Pre-loaded kernels: fork from a server that imported torch, matplotlib and ipywidgets once.
+"""Fork kernels from a server that imported torch, matplotlib and ipywidgets once.
 
-A fresh Jupyter kernel spends seconds on imports. Here one server (`forkserver.py`) imports them,
-and every kernel is a fork of it: a process of its own, with the modules already there. Where
-forking is not to be had, kernels start fresh.
+A fresh Jupyter kernel spends seconds on imports. Here one server (`forkserver.py`) imports the
+modules, and each kernel is a fork of it: a process of its own that has them already. On systems
+without fork, kernels start fresh.
 
 `Preloaded` is a kernel provisioner (jupyter_client's extension point, registered in
-pyproject.toml); `preloaded()` starts the server and a kernel specification `python3` that asks for
-it. Each kernel has one connection to the server. When the kernel ends, the server says so on it;
-when whoever asked goes away, the server kills the kernel with all that it started.
+pyproject.toml). `preloaded()` starts the server and writes a kernel specification `python3` that
+names this provisioner. Each kernel has a connection of its own. When the kernel ends, the server
+says so on it; when the other end closes it, the server kills the kernel with all that it started.
 """
 
 import json
@@ -33,12 +33,19 @@ GROUP = "jupyter_client.kernel_provisioners"
 
 
 class ForkedKernel:
-    """What `LocalProvisioner` asks of a `subprocess.Popen`; the exit comes over a connection."""
+    """The part of `subprocess.Popen` that `LocalProvisioner` uses.
+
+    Args:
+        address: the path of the server's socket
+        request: the kernel's arguments (`argv`), environment (`env`) and folder (`cwd`)
+
+    Raises:
+        OSError: the server has no kernel to give.
+    """
 
     stdin = stdout = stderr = None
 
     def __init__(self, address: str, request: dict):
-        """Ask the server for a kernel. Raises OSError when it cannot have one."""
         self.returncode: int | None = None
         self.peak: int | None = None  # bytes
         self.connection = socket.socket(socket.AF_UNIX)
@@ -55,7 +62,7 @@ class ForkedKernel:
         self.pid: int = answer["pid"]
 
     def poll(self) -> int | None:
-        """The exit code as `Popen` has it (−9: killed by signal 9), or None while it runs."""
+        """Return the exit code as `Popen` does (−9: killed by signal 9), or None while it runs."""
         if self.returncode is None:
             with selectors.DefaultSelector() as ready:
                 ready.register(self.connection, selectors.EVENT_READ)
@@ -64,8 +71,9 @@ class ForkedKernel:
         return self.returncode
 
     def wait(self) -> int:
+        """Wait for the kernel to end; return the exit code as `poll` does."""
         if self.returncode is None:
-            line = self.replies.readline() or b'{"returncode": -9, "peak": null}'  # server gone
+            line = self.replies.readline() or b'{"returncode": -9, "peak": null}'  # killed server
             end = json.loads(line)
             self.returncode, self.peak = end["returncode"], end["peak"]
             self.replies.close()
@@ -85,7 +93,7 @@ class ForkedKernel:
 
 
 class Preloaded(LocalProvisioner):
-    """Starts a kernel as a fork of the server at `address`; fresh when that fails."""
+    """Start a kernel as a fork of the server at `address`, or a fresh one if that fails."""
 
     process: Any = None  # a ForkedKernel or a subprocess.Popen
     address = Unicode(config=True, help="path of the server's socket")
@@ -99,13 +107,13 @@ class Preloaded(LocalProvisioner):
         except OSError as error:
             self.log.warning("no pre-loaded kernel (%s): starting a fresh one", error)
             return await super().launch_kernel(cmd, **kwargs)
-        self.pid = self.pgid = self.process.pid  # it leads a group of its own
+        self.pid = self.pgid = self.process.pid  # the kernel leads a group of its own
         self.cwd = cwd
         return self.connection_info
 
 
 def obstacle() -> str | None:
-    """Why kernels cannot be forked here, in words; None when they can."""
+    """Say why kernels cannot be forked here; None if they can."""
     if not hasattr(os, "fork") or not hasattr(socket, "AF_UNIX"):
         return f"{sys.platform} cannot fork"
     if sys.platform == "darwin":
@@ -119,8 +127,9 @@ def obstacle() -> str | None:
 def preloaded() -> Iterator[Path | None]:
     """Serve kernels while the context is open.
 
-    Gives a folder: with it as JUPYTER_PATH the kernel `python3` is a pre-loaded one, for
-    papermill, nbval and nbclient alike. None: no forking here; kernels start fresh.
+    Yields:
+        A folder; with it as JUPYTER_PATH, `python3` is a pre-loaded kernel for papermill, nbval and
+        nbclient. None if kernels start fresh.
     """
     if obstacle():
         yield None
@@ -131,19 +140,19 @@ def preloaded() -> Iterator[Path | None]:
         [sys.executable, "-m", "course.publishing.forkserver", str(home)],
         env={
             **os.environ,
-            "OPENBLAS_NUM_THREADS": "1",  # else it starts threads when it is imported
+            "OPENBLAS_NUM_THREADS": "1",  # otherwise its import starts threads
             "MPLBACKEND": "",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no warning about a debugger nobody uses
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no warning about an unused debugger
         },
-        stdin=subprocess.PIPE,  # never written to: its end tells the server that we are gone
+        stdin=subprocess.PIPE,  # stays empty: its end ends the server
         stdout=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is for the command, which then closes the server
+        start_new_session=True,  # Ctrl-C reaches the command only, which then ends the server
     )
     assert server.stdin is not None and server.stdout is not None
     try:
-        said = server.stdout.readline().decode().strip()
-        if said != "ready":
-            print(f"kernels start fresh: {said or 'the server did not start'}", file=sys.stderr)
+        message = server.stdout.readline().decode().strip()
+        if message != "ready":
+            print(f"kernels start fresh: {message or 'the server did not start'}", file=sys.stderr)
             yield None
             return
         specification = {

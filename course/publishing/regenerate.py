@@ -1,8 +1,8 @@
-"""`course regenerate`: run notebooks, store their outputs or check them, tell what happened.
+"""`course regenerate`: run notebooks, store their outputs or check them, report what happened.
 
-Each notebook runs in a kernel of its own (`execute.py`), usually a pre-loaded one (`kernels.py`).
-Its new outputs replace the old ones only when every cell ran. What a failed run produced is kept
-beside the notebook as `<name>.failed.ipynb`.
+Each notebook runs in a kernel of its own (`execute.py`), usually a pre-loaded one
+(`preloaded_kernels.py`). Its new outputs replace the old ones only when every cell ran. What a
+failed run produced is kept beside the notebook as `<name>.failed.ipynb`.
 """
 
 import signal
@@ -20,56 +20,47 @@ from ..errors import CourseError, check_count
 from .execute import Run
 from .outputs import clean, differences, keep_unchanged, write
 from .preloaded_kernels import obstacle, preloaded
-from .report import Progress, Result, save_summary, show_table
+from .report import ProgressLine, Result, save_summary, show_table
 from .run_cache import Record, code_digest, fingerprint
+from .selection import check_parameters, find, read
 
 FOLDER = "regenerated"  # for the summary, the record, and the outputs with other parameters
 
 
-def find(folder: Path, names: list[str]) -> list[Path]:
-    """Notebook paths for names such as `00_start_here`, or all chapters and solutions."""
-    known = sorted(p for p in folder.rglob("*.ipynb") if _is_source(p.relative_to(folder)))
-    if not names:
-        return known
-    found: list[Path] = []
-    for name in names:
-        stem = name.removesuffix(".ipynb")
-        here = [p for p in (Path(name), folder / f"{stem}.ipynb") if p.suffix and p.is_file()]
-        if not here:
-            have = [str(p.relative_to(folder).with_suffix("")) for p in known]
-            raise CourseError(f"notebook {name!r} is unknown. Allowed: {have}, or a path")
-        if here[0].resolve() not in found:
-            found.append(here[0].resolve())
-    return found
+# ---- one notebook -------------------------------------------------------------------------------
 
 
-def _is_source(path: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and not path.name.endswith(".failed.ipynb")
+def refuse_edited(results: list[Result], record: Record) -> None:
+    """Raise `CourseError` for a notebook in the output folder that has cells of its own."""
+    for result in results:
+        if result.target == result.path or not result.target.exists():
+            continue
+        if record.is_untouched(result.target) or not _has_own_cells(result):
+            continue
+        raise CourseError(
+            f"{result.target} has cells that {result.path.name} does not have, so it holds your "
+            "own work; move it away or choose another --output-dir"
+        )
 
 
-def check_parameters(path: Path, parameters: dict[str, str]) -> None:
-    """Refuse a parameter that the notebook does not have."""
-    import papermill
-
-    known = papermill.inspect_notebook(str(path))
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise CourseError(f"{path.name} has no parameter {unknown}. Allowed: {sorted(known)}")
-
-
-def read(path: Path) -> nbformat.NotebookNode:
+def _has_own_cells(result: Result) -> bool:
     try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise CourseError(f"{path} is not a readable notebook: {error}") from None
+        cells = read(result.target).cells
+    except CourseError:
+        return True  # not a notebook, so `regenerate` did not write it
+    known = {cell.source for cell in read(result.path).cells}
+    tag = "injected-parameters"
+    return any(c.source not in known and tag not in c.metadata.get("tags", []) for c in cells)
 
 
 def store(result: Result, run: Run, before: bytes, renew: bool) -> None:
-    """Put the outputs in place, or what a failed run produced beside it.
+    """Store the outputs of a run, or what a failed run produced beside the notebook.
 
-    before: the notebook as it was when it was run. renew: store every output anew, also those
-    whose meaning is unchanged.
+    Args:
+        result: gets the status and the problem
+        run: what was executed
+        before: the file of the notebook as it was executed
+        renew: store every output anew, also if its meaning is unchanged
     """
     target, failed = result.target, result.target.with_suffix(".failed.ipynb")
     try:
@@ -82,51 +73,45 @@ def store(result: Result, run: Run, before: bytes, renew: bool) -> None:
         clean(run.notebook)
         in_place = target == result.path
         if not renew and target.exists():
-            stored = before if in_place else target.read_bytes()
-            keep_unchanged(nbformat.reads(stored.decode(), as_version=4), run.notebook)
+            earlier = before if in_place else target.read_bytes()
+            keep_unchanged(nbformat.reads(earlier.decode(), as_version=4), run.notebook)
         if write(run.notebook, target, only_over=before if in_place else None):
             failed.unlink(missing_ok=True)
             result.status = "ok"
         else:
             result.problem = "it was edited while it ran, so nothing was stored; run it again"
     except OSError as error:
-        told = f"{run.problem}; moreover, " if run.problem else ""
-        result.problem = f"{told}the outputs could not be written ({error}). Earlier ones stay"
-
-
-def refuse_edited(results: list[Result], record: Record) -> None:
-    """Refuse to store over a notebook in the output folder that somebody has worked on."""
-    for result in results:
-        if result.target == result.path or not result.target.exists():
-            continue
-        if record.stored(result.target) or not _has_own_cells(result):
-            continue
-        raise CourseError(
-            f"{result.target} has cells that {result.path.name} does not have, so it holds "
-            "somebody's work; move it away or choose another --output-dir"
-        )
-
-
-def _has_own_cells(result: Result) -> bool:
-    try:
-        there = read(result.target).cells
-    except CourseError:
-        return True  # not a notebook, so not ours
-    known = {cell.source for cell in read(result.path).cells}
-    injected = "injected-parameters"
-    return any(c.source not in known and injected not in c.metadata.get("tags", []) for c in there)
+        start = f"{run.problem}; moreover, " if run.problem else ""
+        result.problem = f"{start}the outputs could not be written ({error}). Earlier ones stay"
 
 
 def compare(result: Result, run: Run) -> None:
-    """Hold the fresh outputs against the stored ones; write nothing."""
+    """Compare the fresh outputs with the stored ones; write nothing.
+
+    Args:
+        result: gets the status and the problem
+        run: what was executed
+    """
     if run.problem is None and run.notebook is not None:
-        found = differences(read(result.path), run.notebook)
-        result.problem = "\n  ".join(found) or None
-        result.status = "DIFFERS" if found else "holds"
+        descriptions = differences(read(result.path), run.notebook)
+        result.problem = "\n  ".join(descriptions) or None
+        result.status = "DIFFERS" if descriptions else "holds"
+
+
+# ---- all of them --------------------------------------------------------------------------------
 
 
 class Batch:
-    """Notebooks that run side by side, each in a kernel of its own."""
+    """Notebooks that run side by side, each in a kernel of its own.
+
+    Args:
+        parameters: values by name, as the command line gave them
+        timeout: seconds for one cell
+        check: compare with the stored outputs instead of storing
+        renew: store every output anew
+        record: gets an entry for each notebook that ran well
+        marks: the fingerprint of each notebook
+    """
 
     def __init__(
         self, parameters: dict[str, str], timeout: int, check: bool, renew: bool, record: Record,
@@ -139,30 +124,36 @@ class Batch:
         self.stopped = False
 
     def run(self, results: list[Result], jobs: int, cells: dict[Path, int]) -> None:
-        """Run them all and fill in the results; SIGINT and SIGTERM stop it in good order."""
+        """Run the notebooks and fill in their results; SIGINT or SIGTERM stops them cleanly.
+
+        Args:
+            results: one for each notebook
+            jobs: how many notebooks run at a time
+            cells: the number of code cells of each notebook
+        """
         entries = {r.path: self.record.entry(r.target) for r in results}
-        known = {path: e["seconds"] for path, e in entries.items() if e}
+        seconds = {path: entry["seconds"] for path, entry in entries.items() if entry}
         if reason := obstacle():
             print(f"kernels start fresh: {reason}", file=sys.stderr)
         with (
-            _sigterm_as_sigint(),
+            _sigterm_as_interrupt(),
             preloaded() as kernels,
             ThreadPoolExecutor(jobs) as pool,
         ):
-            bar = Progress(cells, known)
+            line = ProgressLine(cells, seconds)
             futures: dict[Future, Result] = {}
             try:
                 for result in results:
                     run = Run(result.path, self.parameters, self.timeout, kernels)
-                    futures[pool.submit(self._one, result, run, bar)] = result
+                    futures[pool.submit(self._run_one, result, run, line)] = result
                 running = set(futures)
                 while running:
                     ended, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                     for future in ended:
                         future.result()
-                        self._note(futures[future])
-                        bar.notebook(futures[future])
-                    bar.draw()
+                        self._record(futures[future])
+                        line.count_notebook(futures[future])
+                    line.draw()
             except BaseException as error:
                 self.stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -173,10 +164,10 @@ class Batch:
                 if not isinstance(error, KeyboardInterrupt):
                     raise
             finally:
-                bar.clear()
+                line.clear()
 
-    def _one(self, result: Result, run: Run, bar: Progress) -> None:
-        run.on_cell = lambda: bar.cell(result.path)
+    def _run_one(self, result: Result, run: Run, line: ProgressLine) -> None:
+        run.on_cell = lambda: line.count_cell(result.path)
         self.runs.append(run)
         before = result.path.read_bytes()
         run.execute()
@@ -189,7 +180,7 @@ class Batch:
         else:
             store(result, run, before, self.renew)
 
-    def _note(self, result: Result) -> None:
+    def _record(self, result: Result) -> None:
         if result.status == "ok":
             try:
                 self.record.add(
@@ -201,19 +192,19 @@ class Batch:
 
 
 @contextmanager
-def _sigterm_as_sigint() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt too. Python allows handlers in the main thread only."""
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt; Python allows handlers in the main thread only."""
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    main = threading.current_thread() is threading.main_thread()
-    old = signal.signal(signal.SIGTERM, stop) if main else None
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGTERM, stop) if is_main else None
     try:
         yield
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, old)
+        if is_main:
+            signal.signal(signal.SIGTERM, handler)
 
 
 def regenerate(
@@ -230,8 +221,23 @@ def regenerate(
 ) -> int:
     """Run notebooks, show progress, list what happened.
 
-    Returns the exit code: 0 when all went well, 1 when something failed or differs, 130 when
-    stopped. Raises CourseError before anything runs when an argument is bad.
+    Args:
+        folder: the course's notebooks
+        names: as `find` takes them
+        parameters: values by name, as the command line gives them
+        jobs: how many notebooks run at a time
+        timeout: seconds for one cell
+        output_dir: the folder for the outputs; default: in place, or `FOLDER` with parameters
+        html: write each notebook as a page, too
+        resume: skip what ran well before and has not changed since
+        check: write nothing; compare with the stored outputs
+        renew: store every output anew, also if its meaning is unchanged
+
+    Returns:
+        The exit code: 0 if all went well, 1 if something failed or differs, 130 if stopped.
+
+    Raises:
+        CourseError: an argument is bad; nothing ran.
     """
     check_count("--jobs", jobs, 1, 256, "the number of cores is a good choice")
     check_count("--timeout", timeout, 1, 86_400, "seconds for one cell")
@@ -244,45 +250,44 @@ def regenerate(
     for path in paths if parameters else []:
         check_parameters(path, parameters)
     place = output_dir or Path(FOLDER)
-    apart = place if output_dir or parameters else None  # else in place
+    in_place = not (output_dir or parameters)
 
     results = []
     for path in paths:
-        short = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
-        target = apart / short if apart else path
-        results.append(Result(path, target, str(short.with_suffix(""))))
+        name = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
+        results.append(Result(path, path if in_place else place / name, str(name.with_suffix(""))))
     code = code_digest()
     marks = {path: fingerprint(read(path), parameters, code) for path in paths}
     cells = {p: sum(c.cell_type == "code" for c in read(p).cells) for p in paths}
     record = Record(place / "record.json")
     for result in results if resume else []:
-        if record.holds(result.target, marks[result.path]):
+        if record.is_current(result.target, marks[result.path]):
             entry = record.entry(result.target)
             result.status, result.seconds = "unchanged", entry["seconds"]
             result.cells, result.peak = entry["cells"], entry["peak"]
-    todo = [r for r in results if r.status != "unchanged"]
+    pending = [r for r in results if r.status != "unchanged"]
     if not check:
-        refuse_edited(todo, record)
+        refuse_edited(pending, record)
     batch = Batch(parameters, timeout, check, renew, record, marks)
-    if todo:
-        batch.run(todo, jobs, {r.path: cells[r.path] for r in todo})
-    trouble = None if check else _summarise(results, folder, place, html)
+    if pending:
+        batch.run(pending, jobs, {r.path: cells[r.path] for r in pending})
+    problem = None if check else _summarise(results, folder, place, html)
     show_table(results)
-    if trouble:
-        print(f"\n{trouble}", file=sys.stderr)
+    if problem:
+        print(f"\n{problem}", file=sys.stderr)
     elif not check:
         print(f"\nSummary with links: {place / 'index.html'}")
     if batch.stopped:
         print("Stopped. Earlier outputs stay; --resume goes on from here.", file=sys.stderr)
         return 130
-    return 0 if all(r.good for r in results) and not trouble else 1
+    return 0 if all(r.good for r in results) and not problem else 1
 
 
 def _summarise(results: list[Result], folder: Path, place: Path, html: bool) -> str | None:
-    """Write the pages and the summary; what hindered it, in words."""
+    """Write the pages and the summary; return what went wrong, in words."""
     try:
         if html:
-            from .html import save_pages
+            from .html import save_pages  # here, as nbconvert's import takes a while
 
             save_pages(folder, [r for r in results if r.good], place / "html")
         save_summary(results, place / "index.html")

@@ -1,15 +1,19 @@
-"""What `course regenerate` tells: progress with time left, a table on screen, the same as HTML."""
+"""What `course regenerate` reports: progress with time left, a table, and the same as HTML."""
 
-import html
+import math
 import os
+import shutil
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .outputs import write_bytes
+from jinja2 import Template
+from tqdm import tqdm
+
+from ..files import write_bytes
 
 GOOD = ("ok", "unchanged", "holds")
+HEADER = ("time", "cells", "peak memory", "status")
 
 
 @dataclass
@@ -28,65 +32,73 @@ class Result:
 
     @property
     def good(self) -> bool:
+        """Whether nothing is left to mend."""
         return self.status in GOOD
 
     def columns(self) -> list[str]:
+        """Return the cells of the table below `HEADER`."""
         peak = f"{self.peak / 2**20:,.0f} MiB" if self.peak else "–"
         return [f"{self.seconds:.1f} s", str(self.cells), peak, self.status]
 
 
-HEADER = ["time", "cells", "peak memory", "status"]
+class ProgressLine:
+    """Show how far all cells are. A notebook weighs its seconds of last time, or 1 s a cell.
 
+    On a terminal tqdm draws one line again and again; elsewhere each notebook that ends gets a
+    line. Worker threads only count; the thread that waits for them draws.
 
-class Progress:
-    """How far all cells are. A notebook weighs what it took last time, else a second a cell.
-
-    On a terminal one line that is drawn again, elsewhere one line for each notebook that ended.
-    Worker threads only count; the thread that waits for them draws.
+    Args:
+        cells: the number of code cells of each notebook
+        seconds: how long each notebook took last time, if that is known
     """
 
     def __init__(self, cells: dict[Path, int], seconds: dict[Path, float]):
-        """cells: code cells of each notebook; seconds: how long it took, where that is known."""
         self.cells = cells
         self.weights = {path: seconds.get(path, float(n)) for path, n in cells.items()}
-        self.ran = dict.fromkeys(cells, 0)  # code cells of each
-        self.done = 0
-        self.start = time.perf_counter()
+        self.cells_done = dict.fromkeys(cells, 0)
+        self.notebooks_done = 0
+        self.on_terminal = sys.stderr.isatty()
+        screen = shutil.get_terminal_size()  # 80 x 24 if unknown; tqdm then draws nothing
+        self.bar = tqdm(
+            desc=f"0 of {len(cells)} notebooks",
+            total=sum(self.weights.values()) or 1.0,
+            bar_format="{bar:30} " * self.on_terminal + "{desc}, {elapsed} spent, {remaining} left",
+            delay=0 if self.on_terminal else math.inf,  # inf: tqdm itself draws nothing
+            ncols=screen.columns,
+            nrows=screen.lines,
+            leave=False,
+        )
 
-    def cell(self, path: Path) -> None:
-        """One more cell of this notebook ran."""
-        self.ran[path] = min(self.ran[path] + 1, self.cells[path])
+    def count_cell(self, path: Path) -> None:
+        """Count one more cell of this notebook."""
+        self.cells_done[path] = min(self.cells_done[path] + 1, self.cells[path])
 
-    def notebook(self, result: Result) -> None:
-        """This notebook ended, one way or the other."""
-        self.ran[result.path] = self.cells[result.path]
-        self.done += 1
-        if not sys.stderr.isatty():
+    def count_notebook(self, result: Result) -> None:
+        """Count a notebook that ended, well or not."""
+        self.cells_done[result.path] = self.cells[result.path]
+        self.notebooks_done += 1
+        if not self.on_terminal:
             print(f"{self}: {result.name} {result.status}", file=sys.stderr, flush=True)
 
     def draw(self) -> None:
-        if sys.stderr.isatty():
-            filled = round(30 * self.share())
-            bar = "█" * filled + "·" * (30 - filled)
-            print(f"\r\033[K{bar} {self}", end="", file=sys.stderr, flush=True)
+        """Draw the line again on a terminal."""
+        self._update()
+        if self.on_terminal:
+            self.bar.refresh()
 
     def clear(self) -> None:
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-    def share(self) -> float:
-        passed = sum(self.weights[p] * n / max(1, self.cells[p]) for p, n in self.ran.items())
-        return passed / (sum(self.weights.values()) or 1.0)
+        """Remove the line."""
+        self.bar.close()
 
     def __str__(self) -> str:
-        share, spent = self.share(), time.perf_counter() - self.start
-        left = f"{clock(spent / share - spent)} left" if share else "time left unknown"
-        return f"{self.done} of {len(self.cells)} notebooks, {clock(spent)} spent, {left}"
+        self._update()
+        return str(self.bar)
 
-
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    def _update(self) -> None:
+        shares = {path: n / max(1, self.cells[path]) for path, n in self.cells_done.items()}
+        self.bar.n = sum(self.weights[path] * share for path, share in shares.items())
+        counts = f"{self.notebooks_done} of {len(self.cells)} notebooks"
+        self.bar.set_description_str(counts, refresh=False)
 
 
 def show_table(results: list[Result]) -> None:
@@ -103,29 +115,23 @@ def show_table(results: list[Result]) -> None:
 
 
 def save_summary(results: list[Result], path: Path) -> None:
-    """The table as one HTML file with links to the notebooks and their pages."""
+    """Write the table as one HTML file with links to the notebooks and their pages.
 
-    def link(to: Path, text: str) -> str:
-        href = Path(os.path.relpath(to, path.parent)).as_posix()
-        return f'<a href="{html.escape(href)}">{html.escape(text)}</a>'
+    Args:
+        results: one for each row
+        path: the HTML file; its folder is made if it is missing
 
-    rows = []
-    for r in results:
-        name = link(r.target, r.name) if r.target.exists() else html.escape(r.name)
-        if r.page:
-            name += f" ({link(r.page, 'as a page')})"
-        numbers = "".join(f"<td>{html.escape(c)}</td>" for c in r.columns()[:-1])
-        told = f": {html.escape(r.problem)}" if r.problem else ""
-        mark = "good" if r.good else "bad"
-        rows.append(
-            f'<tr><th scope="row">{name}</th>{numbers}'
-            f'<td class="{mark}">{html.escape(r.status)}{told}</td></tr>'
-        )
-    head = "".join(f'<th scope="col">{h}</th>' for h in ["notebook", *HEADER])
-    bad = [r for r in results if not r.good]
-    verdict = f"{len(bad)} of {len(results)} went wrong" if bad else f"All {len(results)} went well"
+    Raises:
+        OSError: the file cannot be written; an earlier one stays.
+    """
+
+    def link(target: Path) -> str:
+        return Path(os.path.relpath(target, path.parent)).as_posix()
+
+    page = Template(PAGE, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    text = page.render(results=results, header=["notebook", *HEADER], link=link)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(PAGE.format(verdict=verdict, head=head, rows="\n".join(rows)).encode(), path)
+    write_bytes(text.encode(), path)
 
 
 PAGE = """<!DOCTYPE html>
@@ -134,23 +140,43 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width">
 <title>course regenerate</title>
 <style>
-:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
-body {{ margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ border-bottom: 1px solid #8886; padding: .4rem .8rem; text-align: left; }}
-td:nth-child(n+2):nth-child(-n+4), th:nth-child(n+2):nth-child(-n+4) {{
-  text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
-tbody th {{ font-weight: normal; white-space: nowrap; }}
-.bad {{ font-weight: bold; overflow-wrap: anywhere; }}
-.bad::before {{ content: "✗ "; }}
-.good::before {{ content: "✓ "; }}
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid #8886; padding: .4rem .8rem; text-align: left; }
+td:nth-child(n+2):nth-child(-n+4), th:nth-child(n+2):nth-child(-n+4) {
+  text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+tbody th { font-weight: normal; white-space: nowrap; }
+.bad { font-weight: bold; overflow-wrap: anywhere; }
+.bad::before { content: "✗ "; }
+.good::before { content: "✓ "; }
 </style>
 <h1>course regenerate</h1>
-<p>{verdict}.</p>
+{% set bad = results | rejectattr("good") | list %}
+<p>
+{%- if bad %}{{ bad | length }} of {{ results | length }} went wrong
+{%- else %}All {{ results | length }} went well{% endif %}.</p>
 <table>
-<thead><tr>{head}</tr></thead>
+<thead><tr>
+{% for title in header %}
+<th scope="col">{{ title }}</th>
+{% endfor %}
+</tr></thead>
 <tbody>
-{rows}
+{% for r in results %}
+<tr>
+<th scope="row">
+{%- if r.target.exists() %}<a href="{{ link(r.target) | urlencode }}">{{ r.name }}</a>
+{%- else %}{{ r.name }}{% endif %}
+{% if r.page %} (<a href="{{ link(r.page) | urlencode }}">as a page</a>){% endif %}
+</th>
+{% for number in r.columns()[:-1] %}
+<td>{{ number }}</td>
+{% endfor %}
+<td class="{{ "good" if r.good else "bad" }}">{{ r.status }}
+{%- if r.problem %}: {{ r.problem }}{% endif %}</td>
+</tr>
+{% endfor %}
 </tbody>
 </table>
 </html>

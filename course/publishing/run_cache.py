@@ -1,4 +1,4 @@
-"""What ran well, kept in a file: `course regenerate --resume` skips what has not changed since."""
+"""Remember what ran well: `course regenerate --resume` skips what has not changed since."""
 
 import hashlib
 import json
@@ -13,7 +13,8 @@ from ..files import write_bytes
 STACK = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "scikit-learn")
 
 
-def digest(*parts: bytes) -> str:
+def content_digest(*parts: bytes) -> str:
+    """Return the SHA-256 of the parts, in which their borders count."""
     total = hashlib.sha256()
     for part in parts:
         total.update(hashlib.sha256(part).digest())
@@ -21,24 +22,31 @@ def digest(*parts: bytes) -> str:
 
 
 def code_digest() -> str:
-    """Of the course's own code, Python and the versions of what the course stands on."""
-    here = Path(__file__).parents[1]
-    files = [p for f in (here, here.parent / "widgets") for p in sorted(f.rglob("*"))]
-    code = [p.read_bytes() for p in files if p.is_file() and p.parent.name != "__pycache__"]
+    """Return a digest of the course's own code, Python and the packages that outputs depend on."""
+    package = Path(__file__).parents[1]
+    paths = [p for f in (package, package.parent / "widgets") for p in sorted(f.rglob("*"))]
+    code = [p.read_bytes() for p in paths if p.is_file() and p.parent.name != "__pycache__"]
     stack = [f"{name} {version(name)}" for name in STACK]
-    return digest(sys.version.encode(), *map(str.encode, stack), *code)
+    return content_digest(sys.version.encode(), *map(str.encode, stack), *code)
 
 
 def fingerprint(notebook: NotebookNode, parameters: dict[str, str], code: str) -> str:
-    """Of a notebook's sources and tags (not its outputs), its parameters and `code_digest()`."""
+    """Return a digest of all that decides a notebook's outputs.
+
+    Args:
+        notebook: its sources and tags count, its outputs do not
+        parameters: values by name
+        code: what `code_digest` returns
+    """
     sources = [[c.cell_type, c.source, c.metadata.get("tags", [])] for c in notebook.cells]
-    return digest(json.dumps([sources, sorted(parameters.items()), code]).encode())
+    return content_digest(json.dumps([sources, sorted(parameters.items()), code]).encode())
 
 
 class Record:
     """One entry a notebook: fingerprint, digest of the output, seconds, cells, peak memory.
 
-    Written after each notebook, all or nothing, so that a run cut short is taken up again.
+    The file is replaced after each notebook, so that a run that was cut short can be resumed. A
+    file that is missing or damaged counts as empty.
     """
 
     def __init__(self, path: Path):
@@ -46,25 +54,37 @@ class Record:
         try:
             self.entries = dict(json.loads(path.read_text("utf-8")))
         except (OSError, TypeError, ValueError):
-            self.entries = {}  # none yet, or not ours: everything counts as changed
+            self.entries = {}
 
     def entry(self, target: Path) -> dict:
+        """Return the entry of a notebook; an empty one if there is none."""
         return self.entries.get(str(target.resolve()), {})
 
-    def holds(self, target: Path, mark: str) -> bool:
-        """Whether `target` is still what a run with this fingerprint stored."""
-        known = self.entry(target).get("fingerprint") == mark
-        return known and target.exists() and self.stored(target)
+    def is_current(self, target: Path, mark: str) -> bool:
+        """Tell whether `target` is still what a run with the fingerprint `mark` stored."""
+        same = self.entry(target).get("fingerprint") == mark
+        return same and target.exists() and self.is_untouched(target)
 
-    def stored(self, target: Path) -> bool:
-        """Whether `target` holds what was stored there last, untouched."""
-        return self.entry(target).get("output") == digest(target.read_bytes())
+    def is_untouched(self, target: Path) -> bool:
+        """Tell whether `target` is as the last run stored it."""
+        return self.entry(target).get("output") == content_digest(target.read_bytes())
 
     def add(self, target: Path, mark: str, seconds: float, cells: int, peak: int | None) -> None:
-        """Note that `target` ran well. Raises OSError when the file cannot be written."""
+        """Record that `target` ran well.
+
+        Args:
+            target: the notebook with its new outputs
+            mark: its fingerprint
+            seconds: how long it ran
+            cells: the number of code cells that ran
+            peak: the most memory that its kernel held, in bytes, if known
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         self.entries[str(target.resolve())] = {
             "fingerprint": mark,
-            "output": digest(target.read_bytes()),
+            "output": content_digest(target.read_bytes()),
             "seconds": round(seconds, 2),
             "cells": cells,
             "peak": peak,

@@ -1,18 +1,18 @@
-"""Bring the chapters into a learner's folder, later a newer release, and take an update back.
+"""Bring the chapters into a learner's folder, update them to a newer release, undo an update.
 
     deliver(Path.home() / "training-at-scale", notebooks)
     undo(Path.home() / "training-at-scale")
 
-`.course/release` in that folder keeps each file as it was last delivered, so a newer release can
-tell what the learner changed: notebooks are merged (`merge.py`), other changed files stay. Where
-the learner's version stays, the release's is put beside it under a name that is free. Links,
-read-only files and whatever else is not a plain file stay untouched. A chapter that was deleted or
-renamed comes back as a fresh one, because the other chapters link to it.
+`.course/release` in that folder holds each file as it was last delivered. So an update can tell
+what the learner changed: it merges notebooks (`merge.py`) and leaves other changed files. If the
+learner's version stays, the release's is put beside it under a free name. Links, read-only files
+and anything that is not a plain file stay untouched. A chapter that was deleted or renamed comes
+back as a fresh one, because other chapters link to it.
 
 An update is planned first and written to `.course/update.zip`: each file's content before and
-after. Then the files are replaced, each only if it still is as planned, and the record becomes
-`.course/undo.zip`. If an update is killed, the next start finishes it. `undo` is an update as well,
-so a second `undo` takes back the first.
+after. Then each file is replaced, if it still is as planned, and the plan becomes
+`.course/undo.zip`. If an update is killed, the next start finishes it. An undo is an update, too:
+a second undo takes back the first.
 """
 
 import glob
@@ -42,57 +42,66 @@ Changes = dict[str, tuple[bytes | None, bytes | None]]  # name: content before, 
 
 
 class Report:
-    """What happened to which files, in few lines."""
+    """Collect what happened to which files, to be told in few lines."""
 
     def __init__(self) -> None:
         self.groups: dict[str, list[str]] = {}
         self.notes: list[str] = []
 
     def add(self, what: str, name: str) -> None:
+        """Add a file to the group `what`."""
         self.groups.setdefault(what, []).append(name)
 
     def lines(self) -> list[str]:
-        groups = self.groups.items()
-        listed = [(what, ", ".join(n) if len(n) < 4 else f"{len(n)} files") for what, n in groups]
-        return [f"{what}: {names}" for what, names in listed] + self.notes
+        """Return a line for each group, then the notes."""
+        lines = []
+        for what, names in self.groups.items():
+            lines.append(f"{what}: {', '.join(names) if len(names) < 4 else f'{len(names)} files'}")
+        return lines + self.notes
 
 
 def deliver(folder: Path, source: Path, release: str = __version__) -> list[str]:
-    """Copy or merge the notebooks and pages of `source` into `folder`; return what happened.
+    """Copy or merge a release into a folder; return what happened, in lines.
 
-    Raises `CourseError` if the folder cannot be written: then every file is as it was.
+    Args:
+        folder: the learner's; made if it is missing
+        source: the release's notebooks and Markdown pages
+        release: its version, for the names of files put beside the learner's
+
+    Raises:
+        CourseError: the folder cannot be written; every file is as it was.
     """
     report = Report()
-    with _held(folder):
+    with _exclusively(folder):
         changes: Changes = {}
         for path in sorted(p for p in source.rglob("*") if p.suffix in (".ipynb", ".md")):
             name = path.relative_to(source).as_posix()
-            hidden = any(part.startswith(".") for part in name.split("/"))
-            if not hidden and not name.endswith(".failed.ipynb"):
+            is_hidden = any(part.startswith(".") for part in name.split("/"))
+            if not is_hidden and not name.endswith(".failed.ipynb"):
                 changes |= _plan(folder, name, path.read_bytes(), release, report)
-        _make(folder, changes, report)
+        _carry_out(folder, changes, report)
     return report.lines()
 
 
 def _plan(folder: Path, name: str, new: bytes, release: str, report: Report) -> Changes:
     """Decide what to do with one file of the release."""
-    kept = f"{RELEASE}/{name}"
-    base = _read(folder / kept)
+    copy = f"{RELEASE}/{name}"
+    base = _read(folder / copy)
     if _read(folder / DECLINED / name) == new:
         if base is None:
             return {}
         new = base
     if base == new and os.path.lexists(folder / name):
         return {}
-    changes: Changes = {kept: (base, new)}
+    changes: Changes = {copy: (base, new)}
     if way := _blocked_way(folder, name):
-        report.notes.append(f"{way}, so it stays; the release's {name} is {kept}")
+        report.notes.append(f"{way}, so it stays; the release's {name} is {copy}")
         return changes
     why, mine = _untouchable(folder / name), _read(folder / name)
     if mine is not None and _same(mine, new):
         return changes
-    untouched = mine is None or base is not None and _same(mine, base)
-    if untouched and not why:
+    is_unchanged = mine is None or base is not None and _same(mine, base)
+    if is_unchanged and not why:
         report.add("new" if mine is None else "updated", name)
         return changes | {name: (mine, new)}
     clashes = 0
@@ -107,28 +116,35 @@ def _plan(folder: Path, name: str, new: bytes, release: str, report: Report) -> 
                 report.add("updated around your changes", name)
                 return changes
     beside = _free_name(folder, name, f"release {release}", new)
-    said = f"{name} {why or 'has your changes'}, so it stays"
+    reason = f"{name} {why or 'has your changes'}, so it stays"
     if clashes:
-        said = f"{name}: you and the release changed the same cells ({clashes}), so yours stay"
-    report.notes.append(f'{said}; the release\'s version is "{beside}"')
+        reason = f"{name}: you and the release changed the same cells ({clashes}), so yours stay"
+    report.notes.append(f'{reason}; the release\'s version is "{beside}"')
     return changes | {beside: (_read(folder / beside), new)}
 
 
 def undo(folder: Path) -> list[str]:
-    """Put back each file as it was before the last update, or before the last `undo`.
+    """Put files back as before the last update or undo; return what happened, in lines.
 
-    What the learner changed since then is kept beside. The release is not brought again; a newer
-    one is. Raises `CourseError` if there is nothing to take back or the folder cannot be written.
+    What the learner changed since then is kept beside. The release that was taken back does not
+    come again; a newer one does.
+
+    Args:
+        folder: the learner's
+
+    Raises:
+        CourseError: there is nothing to take back, or the folder cannot be written; every file is
+            as it was.
     """
     if not (folder / HIDDEN).exists():
         raise CourseError(f"{str(folder)!r} has no chapters yet: bring them with course lab FOLDER")
     report = Report()
-    with _held(folder):
-        made = _load(folder / UNDO)
-        if not made:
+    with _exclusively(folder):
+        update = _load(folder / UNDO)
+        if not update:
             raise CourseError(f"no update in {str(folder)!r} can be taken back; nothing is changed")
         changes: Changes = {}
-        for name, (before, after) in made.items():
+        for name, (before, after) in update.items():
             now = _read(folder / name)
             if name.startswith(RELEASE):
                 declined = DECLINED + name.removeprefix(RELEASE)
@@ -137,25 +153,25 @@ def undo(folder: Path) -> list[str]:
                 changes[name] = (now, before)
                 continue
             why = _blocked_way(folder, name) or _untouchable(folder / name)
-            pristine = (None, after, _read(folder / RELEASE / name))
-            if before is None and now not in pristine:
+            known = (None, after, _read(folder / RELEASE / name))  # none is the learner's work
+            if before is None and now not in known:
                 why = "has your changes"
             if why:
                 report.notes.append(f"{name} stays as it is: {why}")
             elif now != before:
                 changes[name] = (now, before)
                 report.add("removed" if before is None else "as before", name)
-                if now not in pristine:
+                if now not in known:
                     beside = _free_name(folder, name, "before undo", now)
                     changes[beside] = (_read(folder / beside), now)
                     report.notes.append(f'{name}: your later changes are in "{beside}"')
-        _make(folder, changes, report)
+        _carry_out(folder, changes, report)
     return report.lines()
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep every other `course lab` out of `folder`, and finish what a killed one has begun."""
+def _exclusively(folder: Path) -> Iterator[None]:
+    """Keep every other `course lab` out of `folder`, and finish what a killed one began."""
     hidden = folder / HIDDEN
     if hidden.is_symlink() or hidden.is_file():
         raise CourseError(f"{hidden} is not a folder: move it away, then start again")
@@ -166,7 +182,7 @@ def _held(folder: Path) -> Iterator[None]:
             for name in [UNFINISHED, *unfinished]:
                 path = folder / name
                 for part in path.parent.glob(f".{glob.escape(path.name[:100])}.*.part"):
-                    part.unlink()  # of the killed one
+                    part.unlink()  # of the killed update
             if unfinished:
                 _apply(folder, unfinished)
                 _record(folder, unfinished)
@@ -182,7 +198,7 @@ def _held(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _make(folder: Path, changes: Changes, report: Report) -> None:
+def _carry_out(folder: Path, changes: Changes, report: Report) -> None:
     """Make all changes or, after an error, none."""
     changes = {name: states for name, states in changes.items() if states[0] != states[1]}
     if not changes:
@@ -218,12 +234,12 @@ def _apply(folder: Path, changes: Changes) -> list[str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = replacements.enter_context(replacing(path))
             file.write(after)
-            file.flush()  # a full disk says so here, before the first file is replaced
+            file.flush()  # raises on a full disk, before the first file is replaced
     return late
 
 
 def _record(folder: Path, changes: Changes) -> None:
-    """Keep the record for `undo`, unless all it did was to bring files that were not there."""
+    """Keep the plan for `undo`, unless it only brought files that were not there."""
     if any(before is not None for before, _ in changes.values()):
         os.replace(folder / UNFINISHED, folder / UNDO)
     else:
@@ -239,14 +255,14 @@ def _save(path: Path, changes: Changes) -> None:
 
 
 def _load(path: Path) -> Changes:
-    """Read a record; an unreadable one holds no changes."""
+    """Read a plan; one that is missing or damaged holds no changes."""
     changes: Changes = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.namelist():
                 when, _, name = entry.partition("/")
                 if Path(name).is_absolute() or ".." in Path(name).parts:
-                    return {}  # not of ours, and it leads out of the folder
+                    return {}  # `_save` did not write this: it leads out of the folder
                 before, after = changes.get(name, (None, None))
                 content = archive.read(entry)
                 changes[name] = (content, after) if when == "before" else (before, content)
@@ -256,7 +272,7 @@ def _load(path: Path) -> Changes:
 
 
 def _blocked_way(folder: Path, name: str) -> str | None:
-    """Say which folder on the way to the file is a link or a file of the learner's."""
+    """Say which folder above the file is a link or a file of the learner's."""
     for parent in [*Path(name).parents][-2::-1]:  # without "."
         if (folder / parent).is_symlink() or (folder / parent).is_file():
             return f"{parent} is {'a link' if (folder / parent).is_symlink() else 'a file'}"
@@ -275,7 +291,7 @@ def _untouchable(path: Path) -> str | None:
 
 
 def _free_name(folder: Path, name: str, label: str, content: bytes) -> str:
-    """Find a name beside `name` that nobody uses, or under which `content` is already there."""
+    """Find a name beside `name` that is free, or under which `content` is already there."""
     path = Path(name)
     for number in count(1):
         words = label if number == 1 else f"{label}, {number}"

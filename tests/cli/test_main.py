@@ -1,4 +1,4 @@
-"""The `course` command; test_regenerate.py has its largest part."""
+"""The `course` command: its help, and JupyterLab."""
 
 import os
 import re
@@ -8,13 +8,7 @@ import threading
 
 import pytest
 
-from course.cli import doctor
 from course.cli import main as cli
-
-
-def test_doctor_names_what_is_missing(capsys):
-    assert doctor.missing_packages(["torch", "no-such-package"]) == ["no-such-package"]
-    assert "pip install" in capsys.readouterr().out
 
 
 def test_help_names_every_command(capsys):
@@ -22,6 +16,15 @@ def test_help_names_every_command(capsys):
         cli.main(["--help"])
     out = capsys.readouterr().out
     assert all(name in out for name in ("lab", "regenerate", "doctor"))
+
+
+def test_help_reads_well(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["regenerate", "--help"])
+    out = capsys.readouterr().out
+    for option in ("--jobs", "--timeout", "--output-dir", "--html", "--resume", "--check", "-p"):
+        assert option in out
+    assert "Exit code" in out and max(map(len, out.splitlines())) <= 100
 
 
 def test_lab_opens_jupyterlab_on_the_first_chapter(tmp_path):

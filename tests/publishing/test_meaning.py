@@ -27,7 +27,7 @@ def same(was, now, **options):
 
 
 @pytest.mark.parametrize(
-    "text, found",
+    "text, expected",
     [
         ("loss 2.30 → -0.69, × 3.79.", ["2.30", "-0.69", "3.79"]),
         (
@@ -40,9 +40,9 @@ def same(was, now, **options):
         ("1e5 1e+05 2.5e-3", ["1e5", "1e+05", "2.5e-3"]),
     ],
 )
-def test_numbers_are_found_as_a_reader_finds_them(text, found):
+def test_numbers_are_found_as_a_reader_finds_them(text, expected):
     dashed = {"64-64-10 step 4.": ["64", "64", "10", "4"]}
-    assert [t.lstrip("-") if text in dashed else t for t in texts(text)] == found
+    assert [t.lstrip("-") if text in dashed else t for t in texts(text)] == expected
 
 
 @given(st.floats(allow_nan=False), st.sampled_from([".3f", ".2e", "g", "+.1f", ",.0f", ".1%", "r"]))
@@ -90,7 +90,7 @@ def test_float32_has_a_coarser_residual_where_the_sentence_says_so():
 
 
 @pytest.mark.parametrize(
-    "was, now, said",
+    "was, now, words",
     [
         ("loss 0.50 falls", "loss 0.50 rises", "falls"),
         ("loss 0.50 falls", "loss 0.50", "falls"),
@@ -100,9 +100,9 @@ def test_float32_has_a_coarser_residual_where_the_sentence_says_so():
         ("8.5 ms", "10.0 s", "8.5"),
     ],
 )
-def test_another_sentence_is_another_meaning(was, now, said):
-    told = difference("stdout", was, now)
-    assert told and (said in told or said == "had")
+def test_another_sentence_is_another_meaning(was, now, words):
+    description = difference("stdout", was, now)
+    assert description and (words in description or words == "had")
 
 
 def test_blanks_that_align_a_column_are_no_difference():

@@ -40,50 +40,50 @@ def cells(names, who="c"):
 
 def work(base, todo, who):
     """A copy of `base` in which `who` did something; every new text and id has that name in it."""
-    made = deepcopy(base)
+    result = deepcopy(base)
     for number, (what, one, two) in enumerate(todo):
         if what == "add":
             cell = prose(f"{who} {number}", f"{who}-{number}")
-            made.insert(one % (len(made) + 1), cell)
-        elif made:
-            at = one % len(made)
-            cell = made[at]
+            result.insert(one % (len(result) + 1), cell)
+        elif result:
+            at = one % len(result)
+            cell = result[at]
             if what == "edit":
                 cell["source"] = f"{who} {number}"
             elif what == "copy":
-                made.insert(two % (len(made) + 1), deepcopy(cell) | {"id": f"{who}-{number}"})
+                result.insert(two % (len(result) + 1), deepcopy(cell) | {"id": f"{who}-{number}"})
             elif what == "run" and cell["cell_type"] == "code":
                 cell |= {"execution_count": number, "outputs": [output(f"{who} {number}")]}
             elif what in ("delete", "move"):
-                del made[at]
+                del result[at]
                 if what == "move":
-                    made.insert(two % (len(made) + 1), cell)
-    return made
+                    result.insert(two % (len(result) + 1), cell)
+    return result
 
 
 def no_copy(todo):
     return [action for action in todo if action[0] != "copy"]
 
 
-def text_of(made):
-    return [(cell["cell_type"], cell["source"]) for cell in made]
+def text_of(part):
+    return [(cell["cell_type"], cell["source"]) for cell in part]
 
 
-def written(made, who):
-    return [cell["source"] for cell in made if cell["source"].startswith(who)]
+def written(part, who):
+    return [cell["source"] for cell in part if cell["source"].startswith(who)]
 
 
-def assert_valid(made):
-    nbformat.validate(notebook(deepcopy(made)))
-    assert len({cell["id"] for cell in made}) == len(made)
+def assert_valid(part):
+    nbformat.validate(notebook(deepcopy(part)))
+    assert len({cell["id"] for cell in part}) == len(part)
 
 
-def without_ids(made):
-    return [{k: v for k, v in cell.items() if k != "id"} for cell in made]
+def without_ids(part):
+    return [{k: v for k, v in cell.items() if k != "id"} for cell in part]
 
 
-def counted_anew(made):
-    return [cell | {"id": f"cell-{n}"} for n, cell in enumerate(made)]
+def counted_anew(part):
+    return [cell | {"id": f"cell-{n}"} for n, cell in enumerate(part)]
 
 
 @many
@@ -92,10 +92,10 @@ def test_what_one_side_changed_stands(names, todo):
     base = counted_anew(cells(names))
     mine, new = work(base, todo, "mine"), work(base, todo, "new")
     for three, stands in (((base, mine, base), mine), ((base, base, new), new)):
-        made, clashes = merge_cells(*three)
-        assert text_of(made) == text_of(stands) and clashes == 0
+        result, clashes = merge_cells(*three)
+        assert text_of(result) == text_of(stands) and clashes == 0
         if todo == no_copy(todo):
-            assert made == stands, "ids, outputs and all"
+            assert result == stands, "ids, outputs and all"
     assert merge_cells(base, new, new) == (new, 0), "the same on both sides"
 
 
@@ -104,9 +104,9 @@ def test_what_one_side_changed_stands(names, todo):
 def test_the_release_stands_even_if_it_counts_its_ids_anew(names, todo):
     base = counted_anew(cells(names))
     new = counted_anew(work(base, todo, "new"))
-    made, clashes = merge_cells(base, base, new)
-    assert text_of(made) == text_of(new) and clashes == 0
-    assert merge_cells(base, without_ids(base), new) == (made, 0), "a tool has dropped all ids"
+    result, clashes = merge_cells(base, base, new)
+    assert text_of(result) == text_of(new) and clashes == 0
+    assert merge_cells(base, without_ids(base), new) == (result, 0), "a tool has dropped all ids"
 
 
 @many
@@ -117,12 +117,12 @@ def test_nothing_that_the_learner_wrote_is_lost(names, my_todo, new_todo, kind):
     mine = without_ids(mine) if kind == "mine without" else mine
     new = counted_anew(new) if kind == "new counted anew" else new
     before = deepcopy((base, mine, new))
-    made, clashes = merge_cells(base, mine, new)
+    result, clashes = merge_cells(base, mine, new)
     assert (base, mine, new) == before, "the merge leaves its arguments alone"
-    assert_valid(made)
-    assert written(made, "mine") == written(mine, "mine"), "each, once, in the learner's order"
-    again, same_clashes = merge_cells(new, made, new)
-    assert text_of(again) == text_of(made) and same_clashes == 0, "a second update changes nothing"
+    assert_valid(result)
+    assert written(result, "mine") == written(mine, "mine"), "each, once, in the learner's order"
+    again, same_clashes = merge_cells(new, result, new)
+    assert text_of(again) == text_of(result) and same_clashes == 0, "a second one changes nothing"
 
 
 @many
@@ -131,8 +131,8 @@ def test_what_the_learner_left_alone_is_renewed(names, my_todo, new_todo):
     """The referee is the definition, cell by cell, by the id that both sides kept."""
     base = [code(f"{name} {n}", f"cell-{n}") for n, name in enumerate(names)]
     mine, new = work(base, no_copy(my_todo), "mine"), work(base, no_copy(new_todo), "new")
-    made, clashes = merge_cells(base, mine, new)
-    a, b, c, m = ({cell["id"]: cell for cell in part} for part in (base, mine, new, made))
+    result, clashes = merge_cells(base, mine, new)
+    a, b, c, m = ({cell["id"]: cell for cell in part} for part in (base, mine, new, result))
     clashed = 0
     for name, old in a.items():
         texts = [part[name]["source"] if name in part else None for part in (b, c)]
@@ -145,7 +145,7 @@ def test_what_the_learner_left_alone_is_renewed(names, my_todo, new_todo):
         ran = not edited and not renewed and b[name]["outputs"] != old["outputs"]
         assert m[name]["outputs"] == (b if edited or ran else c)[name]["outputs"]
     assert clashes == clashed
-    assert written([c for c in made if c["id"] not in a], "new") == written(
+    assert written([c for c in result if c["id"] not in a], "new") == written(
         [c for c in new if c["id"] not in a], "new"
     )
 
@@ -156,14 +156,14 @@ def test_a_merge_that_was_not_recorded_can_be_made_again(names, my_todo, new_tod
     """Copies aside: where the original was deleted, a copy looks like it."""
     base = counted_anew(cells(names))
     mine, new = work(base, no_copy(my_todo), "mine"), work(base, no_copy(new_todo), "new")
-    made, _ = merge_cells(base, mine, new)
-    again, _ = merge_cells(base, made, new)
-    assert text_of(again) == text_of(made)
+    result, _ = merge_cells(base, mine, new)
+    again, _ = merge_cells(base, result, new)
+    assert text_of(again) == text_of(result)
 
 
 def merged(base, mine, new):
-    made, clashes = merge_cells(cells(base), cells(mine), cells(new))
-    return "".join(cell["source"] for cell in made), clashes
+    result, clashes = merge_cells(cells(base), cells(mine), cells(new))
+    return "".join(cell["source"] for cell in result), clashes
 
 
 def test_separate_changes_merge_as_git_merges_lines(tmp_path):
@@ -197,13 +197,13 @@ def test_a_move_that_would_reorder_what_the_learner_wrote_is_left_out():
     assert merged("abcd", "aXbcYd", "cdab") == ("aXbcYd", 0)
 
 
-def notebook(made, **metadata):
-    whole = {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+def notebook(part, **metadata):
+    whole = {"cells": part, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return nbformat.from_dict(whole)
 
 
-def as_bytes(made):
-    return nbformat.v4.writes(made).encode() + b"\n"
+def as_bytes(whole):
+    return nbformat.v4.writes(whole).encode() + b"\n"
 
 
 def kernel(name):
@@ -218,9 +218,9 @@ def three():
 
 
 def read(content):
-    made = nbformat.reads(content.decode(), as_version=4)
-    nbformat.validate(made)
-    return made
+    result = nbformat.reads(content.decode(), as_version=4)
+    nbformat.validate(result)
+    return result
 
 
 def test_metadata_is_merged_key_by_key():
@@ -231,11 +231,11 @@ def test_metadata_is_merged_key_by_key():
     mine.cells[0].metadata.update(collapsed=True)
     new.cells[0].metadata.update(tags=["volatile"])
     new.cells[0].outputs = [nbformat.from_dict(output("fresh"))]
-    made = read(merge(*map(as_bytes, (base, mine, new)))[0])
-    assert made.metadata == {"kernelspec": kernel("own"), "note": "mine", "more": "new"}
-    assert made.cells[0].metadata == {"collapsed": True, "tags": ["volatile"]}
-    assert made.cells[0].outputs == new.cells[0].outputs, "not run by the learner: the fresh ones"
-    assert [c.source for c in made.cells] == ["a", "mine", "new", "d"]
+    result = read(merge(*map(as_bytes, (base, mine, new)))[0])
+    assert result.metadata == {"kernelspec": kernel("own"), "note": "mine", "more": "new"}
+    assert result.cells[0].metadata == {"collapsed": True, "tags": ["volatile"]}
+    assert result.cells[0].outputs == new.cells[0].outputs, "not run by the learner: the fresh ones"
+    assert [c.source for c in result.cells] == ["a", "mine", "new", "d"]
 
 
 def test_attachments_are_part_of_a_cell():
@@ -265,27 +265,27 @@ def test_how_the_file_is_written_does_not_matter():
     base.cells[0].source = mine.cells[0].source = "two\nlines"
     new.cells[0].source = "two\nlines, renewed"
     content, clashes = merge(as_bytes(base), as_written_elsewhere(as_bytes(mine)), as_bytes(new))
-    made = read(content)
-    assert [c.source for c in made.cells] == ["two\nlines, renewed", "mine", "new", "d"]
-    assert clashes == 0 and made.nbformat_minor == 5
-    assert [c.id for c in made.cells] == ["ca", "own-0", "cc", "cd"]
+    result = read(content)
+    assert [c.source for c in result.cells] == ["two\nlines, renewed", "mine", "new", "d"]
+    assert clashes == 0 and result.nbformat_minor == 5
+    assert [c.id for c in result.cells] == ["ca", "own-0", "cc", "cd"]
 
 
 def test_an_edited_cell_is_found_though_the_ids_were_counted_anew():
     base = counted_anew(cells("abcd"))
     mine = [cell | {"source": "mine"} if cell["source"] == "c" else cell for cell in base]
-    made, clashes = merge_cells(base, mine, counted_anew(cells("aXbcd")))
-    assert [c["source"] for c in made] == ["a", "X", "b", "mine", "d"] and clashes == 0
-    again, clashes = merge_cells(counted_anew(cells("aXbcd")), made, counted_anew(cells("aXbYd")))
-    assert text_of(again) == text_of(made) and clashes == 1, "its new id is known from then on"
+    result, clashes = merge_cells(base, mine, counted_anew(cells("aXbcd")))
+    assert [c["source"] for c in result] == ["a", "X", "b", "mine", "d"] and clashes == 0
+    again, clashes = merge_cells(counted_anew(cells("aXbcd")), result, counted_anew(cells("aXbYd")))
+    assert text_of(again) == text_of(result) and clashes == 1, "its new id is known from then on"
 
 
 def test_an_own_cell_leaves_its_id_to_a_cell_of_the_release():
     base, mine, new = cells("ab"), cells("ab"), cells("ab")
     mine.append(code("mine", "cell-2"))
     new.append(code("new", "cell-2"))
-    made, _ = merge_cells(base, mine, new)
-    assert [(c["source"], c["id"]) for c in made][2:] == [("mine", "own-0"), ("new", "cell-2")]
+    result, _ = merge_cells(base, mine, new)
+    assert [(c["source"], c["id"]) for c in result][2:] == [("mine", "own-0"), ("new", "cell-2")]
 
 
 def test_an_unchanged_release_writes_the_very_bytes():

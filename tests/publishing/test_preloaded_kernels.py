@@ -103,10 +103,10 @@ def test_the_exit_code_and_the_memory_are_told(home):
     kernel.kill()
     assert kernel.wait() == -signal.SIGKILL == kernel.poll()
     assert kernel.peak is not None and kernel.peak > 10 << 20
-    kernel.send_signal(signal.SIGTERM)  # to nobody: no error
+    kernel.send_signal(signal.SIGTERM)  # nothing receives it: no error
 
 
-def test_whoever_goes_away_takes_the_kernel_along(home):
+def test_a_kernel_ends_with_the_process_that_asked_for_it(home):
     kernel = kernels.ForkedKernel(str(home / "socket"), ask(home))
     assert psutil.pid_exists(kernel.pid)
     kernel.replies.close()
@@ -202,15 +202,15 @@ with kernels.preloaded() as home:
 
 
 @pytest.mark.parametrize(
-    "where, name, value, said",
+    "where, name, value, reason",
     [
         (sys, "platform", "darwin", "macOS"),
         (kernels, "entry_points", lambda **_: (), "install the package again"),
     ],
 )
-def test_where_forking_is_not_to_be_had_kernels_start_fresh(monkeypatch, where, name, value, said):
+def test_on_systems_without_fork_kernels_start_fresh(monkeypatch, where, name, value, reason):
     monkeypatch.setattr(where, name, value)
-    assert said in kernels.obstacle()
+    assert reason in kernels.obstacle()
     with kernels.preloaded() as home:
         assert home is None
 
@@ -236,7 +236,7 @@ def test_a_provisioner_without_server_starts_a_fresh_kernel(home, tmp_path):
     folder.mkdir(parents=True)
     specification = json.loads((home / "kernels" / "python3" / "kernel.json").read_text())
     provisioner = specification["metadata"]["kernel_provisioner"]
-    provisioner["config"]["address"] = str(tmp_path / "nobody")
+    provisioner["config"]["address"] = str(tmp_path / "none")
     (folder / "kernel.json").write_text(json.dumps(specification))
     manager = KernelManager(
         kernel_name="python3",
