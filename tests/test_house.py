@@ -14,6 +14,7 @@ from course import MLP, Linear, Network, adopt
 from course.nn.model import Model
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
+FOLDERS = ("data", "nn", "optim", "interop", "training", "lessons", "errors")  # imported by it
 FACES = ("course", "course.lessons", "course.lessons.exercises", "widgets")
 
 
@@ -53,3 +54,13 @@ def test_every_kind_of_model_meets_the_protocol(model):
     assert isinstance(model.loss.name, str)
     with model.grad_mode():
         assert not torch.is_grad_enabled()
+
+
+def test_the_face_hands_out_what_it_promises():
+    import course
+    from course import face
+
+    found = {name for name in vars(face) if not name.startswith("_") and name not in FOLDERS}
+    assert found == set(course.__all__) - {"__version__"} and found <= set(dir(course))
+    with pytest.raises(AttributeError, match="'course' has no attribute 'nothing'"):
+        course.nothing  # noqa: B018

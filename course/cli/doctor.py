@@ -17,10 +17,7 @@ def report() -> int:
     """Print the findings; return 0 if the course can run, else 1."""
     print(f"Python {sys.version.split()[0]}")
     problems = package_problems()
-    if "torch" not in problems:
-        from ..training.run import available_devices  # it needs torch
-
-        print(f"Devices: {', '.join(available_devices())}")
+    problems += device_problems() if "torch" not in problems else []
     problems += kernel_problems() + notebook_problems()
     print(f"Missing or unfit: {', '.join(problems)}" if problems else "All is well.")
     return 1 if problems else 0
@@ -55,6 +52,17 @@ def install_command(what: str) -> str:
     """Return the command that installs a package, with the versions of the lock if there is one."""
     lock = ["-c", str(LOCK)] if LOCK.exists() else []
     return shlex.join(["python", "-m", "pip", "install", *lock, what])
+
+
+def device_problems() -> list[str]:
+    """Print the devices; return 'torch' if it is installed but cannot be imported."""
+    try:
+        from ..training.run import available_devices  # here, as torch may be broken
+    except (ImportError, OSError) as error:  # OSError: a shared library is missing
+        print(f"Devices: torch does not start ({error})    mend: {install_command('torch')}")
+        return ["torch"]
+    print(f"Devices: {', '.join(available_devices())}")
+    return []
 
 
 def kernel_problems() -> list[str]:

@@ -1,5 +1,7 @@
 """`course doctor` reads what the package itself says that it needs."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -84,3 +86,14 @@ def test_missing_chapters_and_a_missing_kernel_are_named(tmp_path, monkeypatch, 
     out = capsys.readouterr().out
     assert "mend: python -m ipykernel install" in out and "`course lab` brings" in out
     assert out.endswith("Missing or unfit: kernel python3, notebooks\n")
+
+
+@pytest.mark.parametrize("error", ["ImportError('no _C')", "OSError('libgomp.so.1: cannot open')"])
+def test_a_torch_that_does_not_start_is_named_and_nothing_else_fails(error, tmp_path):
+    (tmp_path / "torch.py").write_text(f"raise {error}")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+    code += "from course.cli.main import main; sys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stderr, done.stderr
+    assert "torch does not start" in done.stdout and "pip install" in done.stdout
+    assert "Notebooks: " in done.stdout and "unfit: torch" in done.stdout
