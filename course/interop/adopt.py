@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..errors import CourseError, check_choice, check_count
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..states import check_random, check_tensor, check_type, plain
-from .flat_parameters import flatten
+from .flat_parameters import Flat, flatten
 from .module_state import (
     LOSSES,
     MeanLoss,
@@ -66,6 +66,7 @@ def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0)
 class Adopted:
     """What `adopt` returns. theta, grad: (P,); `module` is the module that was handed in."""
 
+    flat: Flat
     sample_dim = 0  # samples are rows of the encoded answers
     guard = torch.no_grad  # under which the trainer runs a step: inference mode would ban autograd
 
