@@ -112,7 +112,8 @@ def imported(path: Path) -> tuple[tuple[str, str | None], ...]:
 
 def file_of(module: str, folder: Path) -> Path | None:
     """Return the file of one of our modules, seen from a folder; None for one of a library."""
-    for place in (ROOT, folder):
+    in_package = (folder / "__init__.py").exists()  # there, only a script sees its neighbours
+    for place in (ROOT,) if in_package else (ROOT, folder):
         path = place / module.replace(".", "/")
         for candidate in (path.with_suffix(".py"), path / "__init__.py"):
             if candidate.is_file():
