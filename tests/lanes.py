@@ -30,12 +30,22 @@ GROUPS = {  # fixture: what its tests share, in one process and one after anothe
     "colab": "kernels",
 }
 
-SLOW: tuple[str, ...] = ()  # the beginnings of names, as pytest prints them
+SLOW = (  # rooms, files and tests that take a second or more
+    "tests/widgets/",  # labs draw their stills
+    "test_adopt_ddp",
+    "test_a_chaotic_picture_has_more_room",
+    "test_a_picture_as_an_output_of_its_own_counts",
+    "test_a_planted_wrong_curve_is_found_in_each_picture",
+    "test_a_recipe_replays_any_run_to_the_bit",
+    "test_a_writer_that_dies_blocks_nobody_and_one_that_hangs_only_for_a_while",
+    "test_each_part_takes_what_is_possible_and_refuses_everything_else",
+    "test_writers_at_once_lose_none",
+)
 
 
 def group(item) -> str | None:
     """Return the group of a test: one JupyterLab, one server of kernels, no two at a time."""
-    return next((GROUPS[name] for name in item.fixturenames if name in GROUPS), None)
+    return next((GROUPS[name] for name in GROUPS if name in item.fixturenames), None)
 
 
 def is_fast(item) -> bool:
@@ -44,7 +54,7 @@ def is_fast(item) -> bool:
         return False
     code = item.function.__code__
     starts_process = {"subprocess", "Popen"} & {*code.co_names}
-    return not starts_process and not item.nodeid.startswith(SLOW)
+    return not starts_process and not any(name in item.nodeid for name in SLOW)
 
 
 # ---- what has changed -----------------------------------------------------------------------
@@ -179,7 +189,7 @@ def is_chosen(item) -> bool:
     _, files, turn = choice()
     notebook = notebook_of(item)
     own = {item.path} | (needed(notebook) if notebook else needed(item.path))
-    return ROOT / LOCK in files or bool(own & files) or part(item.nodeid) == turn
+    return part(item.nodeid) == turn or ROOT / LOCK in files or bool(own & files)
 
 
 def header() -> str:

@@ -124,6 +124,45 @@ def test_without_git_nothing_counts_as_changed(upstream, monkeypatch):
     assert lanes.head(upstream) is None and changes(upstream) == set()
 
 
+# ---- the fast lane ----------------------------------------------------------------------------
+
+
+def test_what_counts_as_slow_is_there():
+    tests = "".join(f"{file}\n{file.read_text()}" for file in ROOT.glob("tests/*/*.py"))
+    tests += (ROOT / "tests/test_notebooks.py").read_text()
+    assert [name for name in lanes.SLOW if name not in tests] == []
+
+
+def calls_a_process():
+    subprocess.run(["true"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "fast"),
+    [
+        ({}, True),
+        ({"fixturenames": ["tmp_path", "shared_kernels", "kernels"]}, False),
+        ({"fixturenames": ["page", "jupyter", "browser_page"]}, False),
+        ({"function": calls_a_process}, False),
+        ({"nodeid": "tests/widgets/test_lab.py::test_it"}, False),
+        ({"get_closest_marker": {"full": 1}.get}, False),
+    ],
+)
+def test_fast_is_what_starts_no_process_and_draws_nothing(changed, fast):
+    plain = {"nodeid": "tests/nn/test_layers.py::test_it", "fixturenames": [], "function": item}
+    some = SimpleNamespace(**plain | {"get_closest_marker": {}.get} | changed)
+    assert lanes.is_fast(some) == fast
+
+
+def test_browser_and_kernels_have_a_process_each():
+    def group(*names):
+        return lanes.group(SimpleNamespace(fixturenames=names))
+
+    assert group("page", "jupyter", "kernels", "browser_page") == "browser"
+    assert group("shared_kernels", "kernels") == "kernels" == group("colab")
+    assert group("tmp_path", "device") is None
+
+
 # ---- the choice -------------------------------------------------------------------------------
 
 

@@ -17,8 +17,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
-def jupyter(tmp_path_factory):
-    """Address of a JupyterLab that serves a copy of the notebooks."""
+def jupyter(tmp_path_factory, kernels):
+    """Address of a JupyterLab that serves a copy of the notebooks, on pre-loaded kernels."""
     if CHROMIUM is None:
         reason = "no Chromium here: apt-get install chromium"
         if os.environ.get("COURSE_REQUIRE_BROWSER"):
@@ -38,7 +38,8 @@ def jupyter(tmp_path_factory):
     command += [f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=test"]
     command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--expose-app-in-browser"]
     command += [f"--LabApp.user_settings_dir={home / 'settings'}"]
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home / "config")}
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(home / "config")}
+    environment |= {"JUPYTER_PATH": str(kernels)} if kernels else {}
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home)
     address = f"http://127.0.0.1:{port}"
@@ -80,5 +81,11 @@ def browser_page():
 
 @pytest.fixture
 def page(jupyter, browser_page):
-    """The same, with JupyterLab running."""
-    return browser_page
+    """The same, with JupyterLab running; what the test's kernels do ends with it."""
+    yield browser_page
+    browser_page.goto("about:blank")  # else the page starts its kernel again
+    with urllib.request.urlopen(f"{jupyter}/api/kernels?token=test", timeout=20) as answer:
+        running = json.load(answer)
+    for one in running:
+        address = f"{jupyter}/api/kernels/{one['id']}?token=test"
+        urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=20).close()
