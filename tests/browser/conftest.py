@@ -61,9 +61,9 @@ def jupyter(tmp_path_factory, kernels):
             server.kill()
 
 
-@pytest.fixture
-def browser_page():
-    """A fresh page of a headless Chromium."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium. Not for the whole session: its event loop runs as long as it does."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here: apt-get install chromium")
     from playwright.sync_api import sync_playwright
@@ -73,10 +73,17 @@ def browser_page():
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
         )
-        page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        page.set_default_timeout(60_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def browser_page(chromium):
+    """A fresh page, in a profile of its own."""
+    page = chromium.new_page(viewport={"width": 1300, "height": 1100})
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
 
 
 @pytest.fixture
