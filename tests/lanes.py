@@ -195,5 +195,5 @@ def is_chosen(item) -> bool:
 def header() -> str:
     """Return the choice in words."""
     since, files, turn = choice()
-    what = f"those of {len(files)} files changed since {since[:9]}" if since else "no history here"
+    what = f"what needs a file changed since {since[:9]} ({len(files)})" if since else "no history"
     return f"slow tests: part {turn + 1} of {PARTS}, and {what}; all of them with -m full"

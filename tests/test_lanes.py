@@ -204,6 +204,6 @@ def test_a_chapters_tests_run_when_what_it_needs_has_changed(monkeypatch, file, 
 
 def test_the_header_says_what_was_chosen(monkeypatch):
     monkeypatch.setattr(lanes, "choice", lambda: ("0123456789abc", {MOMENTUM}, 2))
-    assert "part 3 of 8" in lanes.header() and "1 files changed since 012345678;" in lanes.header()
+    assert "part 3 of 8" in lanes.header() and "since 012345678 (1);" in lanes.header()
     monkeypatch.setattr(lanes, "choice", lambda: (None, set(), 7))
-    assert "part 8 of 8, and no history" in lanes.header()
+    assert "part 8 of 8, and no history;" in lanes.header()
