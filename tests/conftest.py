@@ -1,9 +1,41 @@
-"""One thread, the devices this machine has, one server of kernels: shared by all tests."""
+"""One thread, the devices this machine has, one server of kernels; the lanes and the workers."""
 
 import contextlib
+import os
 
+import lanes
 import pytest
 import torch
+
+MOST_WORKERS = 4  # the browser's tests and the kernels' take two; more only wait for them
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Take a worker a core; none for files by name, which are done before workers are up."""
+    named = all(arg.split("::")[0].endswith(".py") for arg in config.args)
+    count = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    cores = min(len(count(0)), MOST_WORKERS)
+    return 0 if named or cores == 1 else cores
+
+
+def pytest_report_header(config):
+    return lanes.header()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark by lane and by what tests share; leave out what is slow and not its turn."""
+    for item in items:
+        if name := lanes.group(item):
+            item.add_marker(pytest.mark.xdist_group(name))
+        if lanes.is_fast(item):
+            item.add_marker("fast")
+    if "full" in config.option.markexpr or any("::" in arg for arg in config.args):
+        return
+    left = {i for i in items if i.get_closest_marker("full") and not lanes.is_chosen(i)}
+    config.hook.pytest_deselected(items=list(left))
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(autouse=True)

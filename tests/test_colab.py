@@ -39,6 +39,11 @@ print(json.dumps({
 """
 
 
+def first_on_path(folder) -> str:
+    """Return a PYTHONPATH that begins with a folder and goes on as it was."""
+    return os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+
+
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory):
     """An environment in which the kernel's packages are as old as Colab's."""
@@ -48,7 +53,7 @@ def colab(tmp_path_factory):
     spec = folder / "kernels" / "colab" / "kernel.json"
     spec.parent.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    old = {"PYTHONPATH": str(folder / "old")}
+    old = {"PYTHONPATH": first_on_path(folder / "old")}
     spec.write_text(
         json.dumps({"argv": argv, "display_name": "Colab", "language": "python", "env": old})
     )
@@ -56,7 +61,7 @@ def colab(tmp_path_factory):
 
 
 def test_the_labs_run_on_the_widgets_of_colab(colab):
-    environment = os.environ | {"PYTHONPATH": str(colab / "old")}
+    environment = os.environ | {"PYTHONPATH": first_on_path(colab / "old")}
     done = subprocess.run(
         [sys.executable, "-c", LABS], env=environment, capture_output=True, text=True, timeout=120
     )

@@ -255,7 +255,7 @@ def test_its_words_are_spelled_well(tmp_path):
 
 def nbval(path, kernels, mode):
     command = [sys.executable, "-m", "pytest", mode, "--nbval-cell-timeout=120", "-q"]
-    command += ["-p", "no:cacheprovider", "-W", "default", str(path)]
+    command += ["-n0", "-p", "no:cacheprovider", "-W", "default", str(path)]
     environment = (
         dict(os.environ) if kernels is None else os.environ | {"JUPYTER_PATH": str(kernels)}
     )

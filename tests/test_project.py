@@ -1,8 +1,10 @@
 """What the project promises about itself: layout, lock, light imports."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ TOP |= {"LICENSE", "CHANGELOG.md"}
 
 
 def tracked() -> list[str]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone, so nothing says which files belong to the project")
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
@@ -96,6 +100,29 @@ def test_every_command_of_the_guide_is_one_we_have(tmp_path):
     assert len(commands) >= 8
     for command in commands:
         parser().parse_args(join_parameters(command.split()[1:]))  # ends the process on a wrong one
+
+
+def test_every_path_and_command_of_the_page_for_contributors_exists():
+    from course.cli.main import join_parameters, parser
+
+    page = (ROOT / ".github/CONTRIBUTING.md").read_text()
+    quoted = re.findall(r"`([^`\n]+)`", page)
+    quoted += re.findall(r"^(?:pip|pre-commit) .*$", page, re.M)
+    tasks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["poe"]["tasks"]
+    paths, commands = set(), set()
+    for text in quoted:
+        program, *words = text.split()
+        if program == "course" and words:
+            parser().parse_args(join_parameters(words))  # ends the process on a wrong one
+        elif program == "poe":
+            assert words[0] in tasks, text
+        else:
+            paths |= {word for word in (program, *words) if re.search(r"\w/\w|\.(md|txt)$", word)}
+        if words:
+            commands.add(program)
+            assert "=" in program or program == "import" or shutil.which(program)
+    assert len(paths) > 30 and {"poe", "pytest", "course", "pip", "pre-commit"} <= commands
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
 
 
 def test_the_dev_container_installs_from_the_lock():

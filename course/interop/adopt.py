@@ -23,7 +23,7 @@ from ..errors import CourseError, check_choice, check_count
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
 from ..states import check_random, check_tensor, check_type, plain
-from .flat_parameters import flatten
+from .flat_parameters import Flat, flatten
 from .module_state import (
     MeanLoss,
     RandomState,
@@ -67,6 +67,7 @@ def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0)
 class Adopted:
     """What `adopt` returns. theta, grad: (P,); `module` is the module that was handed in."""
 
+    flat: Flat
     sample_dim = 0  # samples are rows of the encoded answers
 
     def __init__(self, module, loss="cross_entropy", autocast=None, stochastic=False, seed=0):

@@ -142,7 +142,7 @@ class BackpropTrace:
             layer.backward(s)
             if i % 2:
                 v["delta", n] = s.dx[:, 0].clone()
-                v["slope", n] = layer.slopes(v["z", n], v["a", n])[0]
+                v["slope", n] = ACTIVATIONS[self.activation].slopes(v["z", n], v["a", n])[0]
             elif i:
                 v["da", n - 1] = s.dx[:, 0].clone()
         following = self._descend(model.theta.clone())

@@ -245,4 +245,6 @@ class GELU(Layer):
         return nn.GELU()
 
 
-ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "gelu": GELU}
+ACTIVATIONS: dict[str, type[ReLU | Tanh | Sigmoid | GELU]] = {
+    "relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid, "gelu": GELU,
+}  # fmt: skip

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -95,7 +96,7 @@ class Client(PapermillNotebookClient):
         return self.km
 
     def papermill_execute_cells(self):
-        provisioner = self.km.provisioner
+        provisioner: Any = self.km.provisioner  # a local one: it has a process
         self.run.pid = provisioner.pid
         try:
             super().papermill_execute_cells()

@@ -17,8 +17,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
-def jupyter(tmp_path_factory):
-    """Address of a JupyterLab that serves a copy of the notebooks."""
+def jupyter(tmp_path_factory, kernels):
+    """Address of a JupyterLab that serves a copy of the notebooks, on pre-loaded kernels."""
     if CHROMIUM is None:
         reason = "no Chromium here: apt-get install chromium"
         if os.environ.get("COURSE_REQUIRE_BROWSER"):
@@ -38,7 +38,8 @@ def jupyter(tmp_path_factory):
     command += [f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=test"]
     command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--expose-app-in-browser"]
     command += [f"--LabApp.user_settings_dir={home / 'settings'}"]
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home / "config")}
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(home / "config")}
+    environment |= {"JUPYTER_PATH": str(kernels)} if kernels else {}
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home)
     address = f"http://127.0.0.1:{port}"
@@ -60,9 +61,9 @@ def jupyter(tmp_path_factory):
             server.kill()
 
 
-@pytest.fixture
-def browser_page():
-    """A fresh page of a headless Chromium."""
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium. Not for the whole session: its event loop runs as long as it does."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here: apt-get install chromium")
     from playwright.sync_api import sync_playwright
@@ -72,13 +73,26 @@ def browser_page():
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
         )
-        page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        page.set_default_timeout(60_000)
-        yield page
+        yield browser
         browser.close()
 
 
 @pytest.fixture
+def browser_page(chromium):
+    """A fresh page, in a profile of its own."""
+    page = chromium.new_page(viewport={"width": 1300, "height": 1100})
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
 def page(jupyter, browser_page):
-    """The same, with JupyterLab running."""
-    return browser_page
+    """The same, with JupyterLab running; what the test's kernels do ends with it."""
+    yield browser_page
+    browser_page.goto("about:blank")  # else the page starts its kernel again
+    with urllib.request.urlopen(f"{jupyter}/api/kernels?token=test", timeout=20) as answer:
+        running = json.load(answer)
+    for one in running:
+        address = f"{jupyter}/api/kernels/{one['id']}?token=test"
+        urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=20).close()

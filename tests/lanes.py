@@ -1,0 +1,199 @@
+"""Which tests run: the lanes `fast`, default and `full`, and the groups that share a process.
+
+fast: nothing that needs a kernel, a browser or a process of its own, and nothing in `SLOW`.
+default: all but what is marked `full`; of that, the tests of changed files and an eighth.
+full: everything that is marked so.
+
+A test marked `full` is changed when its own file, its notebook, or a file that one of them imports
+has changed since the branch left its upstream, or since the commit before. The eighth goes by the
+commit, so that each commit tries another one; without git it goes by the day.
+"""
+
+import ast
+import datetime
+import re
+import subprocess
+import zlib
+from functools import cache
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+PARTS = 8
+LOCK = "binder/constraints.txt"  # another version of a library changes everything
+GROUPS = {  # fixture: what its tests share, in one process and one after another
+    "browser_page": "browser",
+    "lab_address": "browser",
+    "kernels": "kernels",
+    "home": "kernels",
+    "colab": "kernels",
+}
+
+SLOW = (  # rooms, files and tests that take a second or more
+    "tests/widgets/",  # labs draw their stills
+    "test_adopt_ddp",
+    "test_a_chaotic_picture_has_more_room",
+    "test_a_picture_as_an_output_of_its_own_counts",
+    "test_a_planted_wrong_curve_is_found_in_each_picture",
+    "test_a_recipe_replays_any_run_to_the_bit",
+    "test_a_writer_that_dies_blocks_nobody_and_one_that_hangs_only_for_a_while",
+    "test_each_part_takes_what_is_possible_and_refuses_everything_else",
+    "test_writers_at_once_lose_none",
+)
+
+
+def group(item) -> str | None:
+    """Return the group of a test: one JupyterLab, one server of kernels, no two at a time."""
+    return next((GROUPS[name] for name in GROUPS if name in item.fixturenames), None)
+
+
+def is_fast(item) -> bool:
+    """Return whether a test belongs to the lane of a minute."""
+    if item.get_closest_marker("full") or group(item):
+        return False
+    code = item.function.__code__
+    starts_process = {"subprocess", "Popen"} & {*code.co_names}
+    return not starts_process and not any(name in item.nodeid for name in SLOW)
+
+
+# ---- what has changed -----------------------------------------------------------------------
+
+
+def git(*words: str, root: Path = ROOT) -> str | None:
+    """Return what git says; None without git, or when it fails."""
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def head(root: Path = ROOT) -> str | None:
+    """Return the commit that is checked out; None when `root` is not a repository of its own."""
+    top = git("rev-parse", "--show-toplevel", root=root)
+    own = top is not None and Path(top).resolve() == root.resolve()
+    return git("rev-parse", "--verify", "--quiet", "HEAD", root=root) if own else None
+
+
+def base(root: Path = ROOT) -> str | None:
+    """Return the commit to compare with: where the branch left its upstream, or the one before."""
+    here = head(root)
+    if here is None:
+        return None
+    for upstream in ("@{upstream}", "origin/HEAD"):
+        fork = git("merge-base", "HEAD", upstream, root=root)
+        if fork and fork != here:
+            return fork
+    return git("rev-parse", "--verify", "--quiet", "HEAD~1", root=root)
+
+
+def changed(since: str | None, root: Path = ROOT) -> set[Path]:
+    """Return the files that differ from a commit, those that are not committed included."""
+    if since is None:
+        return set()
+    names = git("diff", "--name-only", "-z", since, root=root) or ""
+    names += "\0" + (git("ls-files", "--others", "--exclude-standard", "-z", root=root) or "")
+    return {root / name for name in names.split("\0") if name}
+
+
+# ---- what a file imports --------------------------------------------------------------------
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[str, str | None], ...]:
+    """Return (module, name) for each import in a file, wherever it stands; name may be None."""
+    source = path.read_text("utf-8")
+    if path.suffix == ".ipynb":
+        cells = nbformat.reads(source, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        source = re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.M)  # magics are not Python
+    package = path.relative_to(ROOT).parts[:-1]
+    found: list[tuple[str, str | None]] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            found += [(module, alias.name) for alias in node.names]
+    return tuple(found)
+
+
+def file_of(module: str, folder: Path) -> Path | None:
+    """Return the file of one of our modules, seen from a folder; None for one of a library."""
+    in_package = (folder / "__init__.py").exists()  # there, only a script sees its neighbours
+    for place in (ROOT,) if in_package else (ROOT, folder):
+        path = place / module.replace(".", "/")
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def origin(module: str, name: str | None, folder: Path) -> Path | None:
+    """Return the file that a name comes from, not the face of the package that passes it on."""
+    if name and (path := file_of(f"{module}.{name}", folder)):
+        return path
+    path = file_of(module, folder)
+    if path is not None and path.name == "__init__.py":
+        for inner, passed in imported(path):
+            if name is not None and passed == name:
+                return origin(inner, passed, path.parent)
+    return path
+
+
+@cache
+def needed(path: Path) -> frozenset[Path]:
+    """Return a file and all of ours that it imports, with the data and scripts beside those."""
+    seen: set[Path] = set()
+    todo = [path]
+    while todo:
+        here = todo.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        found = (origin(module, name, here.parent) for module, name in imported(here))
+        todo += [file for file in found if file]
+    beside = {other for file in seen - {path} for other in file.parent.iterdir()}
+    return frozenset(seen | {file for file in beside if file.is_file() and file.suffix != ".py"})
+
+
+# ---- which of the tests marked `full` run -----------------------------------------------------
+
+
+def notebook_of(item) -> Path | None:
+    """Return the notebook that a test is about, by its parameters."""
+    callspec = getattr(item, "callspec", None)
+    for value in callspec.params.values() if callspec else ():
+        path = value if isinstance(value, Path) else ROOT / "notebooks" / f"{value}.ipynb"
+        if path.suffix == ".ipynb" and path.is_file():
+            return path
+    return None
+
+
+@cache
+def choice() -> tuple[str | None, set[Path], int]:
+    """Return the commit compared with, the files changed since, and the eighth whose turn it is."""
+    commit, since = head(), base()
+    return since, changed(since), part(commit or datetime.date.today().isoformat())
+
+
+def part(word: str) -> int:
+    """Return to which of the eighths a word belongs."""
+    return zlib.crc32(word.encode()) % PARTS
+
+
+def is_chosen(item) -> bool:
+    """Return whether a test marked `full` runs in the default lane too."""
+    _, files, turn = choice()
+    notebook = notebook_of(item)
+    own = {item.path} | (needed(notebook) if notebook else needed(item.path))
+    return part(item.nodeid) == turn or ROOT / LOCK in files or bool(own & files)
+
+
+def header() -> str:
+    """Return the choice in words."""
+    since, files, turn = choice()
+    what = f"what needs a file changed since {since[:9]} ({len(files)})" if since else "no history"
+    return f"slow tests: part {turn + 1} of {PARTS}, and {what}; all of them with -m full"
