@@ -34,7 +34,7 @@ class Dropout(Layer):
         super().__setattr__(name, value)
 
     def allocate(self, ws):
-        return torch.ones_like(ws.a)
+        return torch.empty_like(ws.a)
 
     def forward(self, ws):
         mask, keep = ws.cache, 1 - self.p
@@ -65,7 +65,7 @@ class LayerNorm(Layer):
     γ and β lie in one (n, 2) matrix and start at 1 and 0.
     """
 
-    eps, n_matrices = 1e-5, 1
+    eps, n_matrices = 1e-5, 1  # torch's ε
 
     def shapes(self, n):
         return [(n, 2)]
@@ -104,4 +104,4 @@ class LayerNorm(Layer):
         weights[0][:, 0] = 1
 
     def module(self, n):
-        return nn.LayerNorm(n, eps=self.eps)
+        return nn.LayerNorm(n)

@@ -72,10 +72,8 @@ class Curvature:
         RD = self.model.loss.curvature_times(Rz[-1], self.p, self.B)
         out = torch.empty_like(v)
         R = self.model.views(out)
-        for i in range(top, -1, -1):
+        for i in range(top, 0, -1):
             torch.mm(RD, self.A[i].t(), out=R[i])
-            if i == 0:
-                return out
             below = torch.mm(self.W[i].t(), RD)
             if exact:
                 R[i][:, :-1].addmm_(self.D[i], Ra[i - 1].t())
@@ -84,6 +82,7 @@ class Curvature:
             bend = self.bend[i - 1]
             if exact and bend is not None:
                 RD.addcmul_(bend, Rz[i - 1])
+        torch.mm(RD, self.A[0].t(), out=R[0])
         return out
 
     @torch.no_grad()
@@ -171,8 +170,7 @@ def gauss_newton_product(outputs: Tensor, loss: Callable, params: Tensors, v: Te
     u = torch.zeros_like(outputs, requires_grad=True)
     back = grad(outputs, params, u, create_graph=True, materialize_grads=True)
     Jv = grad(back, u, v, retain_graph=True, materialize_grads=True)[0]
-    z = outputs.detach().requires_grad_()
-    SJv = hessian_product(z, loss, [z], [Jv])[0]
+    SJv = hessian_product(outputs, loss, [outputs], [Jv])[0]
     return grad(outputs, params, SJv, materialize_grads=True)
 
 

@@ -228,7 +228,7 @@ class Network:
     def to_module(self) -> nn.Module:
         """Return the network as an `nn.Sequential` with a copy of these weights."""
         module = nn.Sequential(*self.stack.modules(self.features)).to(self.theta)
-        module.load_state_dict({k: v.detach() for k, v in self.named_views(self.theta).items()})
+        module.load_state_dict(self.named_views(self.theta))
         return module
 
     def describe(self) -> dict:

@@ -77,8 +77,8 @@ class Stack(Layer):
 
     def backward_through(self, spaces: list[Workspace]) -> None:
         """Run them from the last to the first, given ∂L/∂output in the last one's `da`."""
-        for i in range(len(spaces) - 1, -1, -1):
-            self.layers[i].backward(spaces[i])
+        for layer, ws in zip(reversed(self.layers), reversed(spaces), strict=True):
+            layer.backward(ws)
 
     def modules(self, n: int) -> list[nn.Module]:
         """Return the layers as `torch.nn` modules, for inputs of width n."""
@@ -149,21 +149,22 @@ def arrange(layers: list[Layer], below: Workspace, with_dx: bool = False) -> lis
     A pointwise layer works in place where the layer under it does not need its output any more.
     """
     spaces: list[Workspace] = []
-    x1, dx = below.x1, below.x1[:0]  # dx: ∂L/∂ the present x, nothing under the first layer
+    x1 = below.x1
     for i, layer in enumerate(layers):
         ws = Workspace()
         ws.training = below.training
         n, B = x1.shape[0] - 1, x1.shape[1]
         ws.x, ws.x1, ws.x1T = x1[:-1], x1, x1.t()
-        if layer.in_place and i and not layers[i - 1].keeps_output:
-            ws.a, ws.da, ws.dx = ws.x, dx, dx
+        if i:
+            ws.dx = spaces[-1].da
+        else:  # the gradient by the data: a Linear need not compute it
+            needless = isinstance(layer, Linear) and not with_dx
+            ws.dx = None if needless else torch.empty_like(ws.x)
+        if i and layer.in_place and not layers[i - 1].keeps_output:
+            ws.a, ws.da = ws.x, ws.dx
         else:
             x1 = x1.new_ones(layer.width_out(n) + 1, B)
-            ws.a, ws.da = x1[:-1], torch.zeros_like(x1[:-1])
-            ws.dx = dx if i else torch.zeros_like(ws.x)
-            if not i and not with_dx and isinstance(layer, Linear):
-                ws.dx = None  # nobody asks for the gradient by the data
-            dx = ws.da
+            ws.a, ws.da = x1[:-1], torch.empty_like(x1[:-1])
         ws.cache = layer.allocate(ws)
         spaces.append(ws)
     return spaces

@@ -156,9 +156,8 @@ class Chain:
 
     def arrange(self, transforms: list[Transform]) -> None:
         """Use these from now on. Those that were there before keep their buffers."""
-        at = [i for i, t in enumerate(transforms) if t.descends]
-        last = next((i for i, t in enumerate(transforms) if t.after_descend), len(transforms))
-        if len(at) != 1 or at[0] != last - 1 or not all(t.after_descend for t in transforms[last:]):
+        places = [2 * t.after_descend + t.descends for t in transforms]  # Descend 1, after it 2
+        if places.count(1) != 1 or places != sorted(places):
             listed = ", ".join(map(repr, transforms))
             raise CourseError(
                 f"chain({listed}): exactly one Descend(lr) must stand last, or only L1 after it"
@@ -168,7 +167,7 @@ class Chain:
                 if not any(t is old for old in self.transforms):
                     t.init(self.context.theta)
         self.transforms = transforms
-        self.descend: Any = transforms[at[0]]
+        self.descend: Any = transforms[places.index(1)]
         self.clip: Any = next((t for t in transforms if t.clips), None)
 
     def init(self, theta: Tensor, named_views: Callable | None = None, curvature=None) -> None:
@@ -225,7 +224,7 @@ class Chain:
         """Go on from what `state` gave. One that does not fit raises; nothing changes."""
         count, *buffers = check_list("transforms", state, len(self.transforms) + 1)
         step = check_names("the chain's count", count, ("step",))["step"]
-        check_tensor("the chain's step", step, torch.tensor(0))
+        check_tensor("the chain's step", step, torch.tensor(self.step))
         check_whole("the chain's step", int(step), 0, MOST)
         pairs = list(zip(self.transforms, buffers, strict=True))
         for t, saved in pairs:

@@ -28,7 +28,7 @@ class Schedule:
         """{'kind': 'Cosine', …}: enough for `SCHEDULES.build` to make it again."""
         return describe(self)
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value: object = getattr(self, name)
             label = f"{type(self).__name__}.{name}"
@@ -41,11 +41,6 @@ class Schedule:
             else:
                 value = check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
             object.__setattr__(self, name, value)  # a plain number, whatever kind was given
-        if getattr(self, "warmup", 0) > getattr(self, "steps", math.inf):
-            raise CourseError(f"{self!r}: warmup must not be longer than all steps")
-
-    def __post_init__(self):
-        self._check()
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,11 @@ class Cosine(Schedule):
     steps: int
     warmup: int = 0
     end: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.warmup > self.steps:
+            raise CourseError(f"{self!r}: warmup must not be longer than all steps")
 
     def value(self, t):
         if t < self.warmup:

@@ -6,6 +6,7 @@ with λ > -λ_min(H) the step d = -(H + λI)⁻¹ g goes downhill at first (the 
 climb). The document calls λ a regularisation parameter; it regularises the step, not the weights.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -35,19 +36,21 @@ def conjugate_gradients(
     """
     x, r, d = torch.zeros_like(b), b.clone(), b.clone()
     rr = start = float(torch.dot(r, r))
-    for i in range(iterations):
-        if rr <= tolerance**2 * start:
-            return Solution(x, i, (rr / start) ** 0.5 if start else 0.0, False)
+    i = 0
+    while True:
+        residual = math.sqrt(rr / start) if start else 0.0
+        if i == iterations or residual <= tolerance:
+            return Solution(x, i, residual, False)
         Ad = product(d)
         curvature = float(torch.dot(d, Ad))
         if not curvature > 0:
-            return Solution(x if i else b.clone(), i + 1, (rr / start) ** 0.5, True)
+            return Solution(x if i else b.clone(), i + 1, residual, True)
         alpha = rr / curvature
         x.add_(d, alpha=alpha)
         r.sub_(Ad, alpha=alpha)
         before, rr = rr, float(torch.dot(r, r))
         d.mul_(rr / before).add_(r)
-    return Solution(x, iterations, (rr / start) ** 0.5 if start else 0.0, False)
+        i += 1
 
 
 def sharpness(
@@ -61,20 +64,21 @@ def sharpness(
     n = min(iterations, start.numel())
     Q = start.new_zeros(n, start.numel())
     T = torch.zeros(n, n, dtype=torch.float64)
-    q, size = start / start.norm(), 0
+    q = start / start.norm()
     for i in range(n):
-        Q[i], size = q, i + 1
+        Q[i], basis = q, Q[: i + 1]
         w = product(q)
         T[i, i] = float(torch.dot(q, w))
         for _ in range(2):  # twice is enough (Parlett 1980)
-            w = w - Q[:size].t() @ (Q[:size] @ w)
+            w = w - basis.t() @ (basis @ w)
         length = float(w.norm())
         if i + 1 == n or not length > 1e-7 * float(T.abs().max()):
             break
         T[i, i + 1] = T[i + 1, i] = length
         q = w / length
+    size = len(basis)
     values, vectors = torch.linalg.eigh(T[:size, :size])
-    return float(values[-1]), Q[:size].t() @ vectors[:, -1].to(Q)
+    return float(values[-1]), basis.t() @ vectors[:, -1].to(Q)
 
 
 @dataclass

@@ -6,11 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from nn_problems import batch
+from torch import nn
 
 from course import (
     MLP,
     CourseError,
     Dropout,
+    LayerNorm,
     Linear,
     Network,
     compare,
@@ -22,7 +24,7 @@ def test_dropout_keeps_its_mask_for_the_way_back():
     x, y = batch(model, 20, 1)
     model.loss_and_grad(*model.encode(x, y))
     mask = model.workspace(20)[1].cache.t()
-    (W0, W1), theta = (0, 1), model.theta.clone().requires_grad_()
+    theta = model.theta.clone().requires_grad_()
     W0, W1 = model.views(theta)
     hidden = F.linear(x, W0[:, :-1], W0[:, -1]) * mask
     F.cross_entropy(F.linear(hidden, W1[:, :-1], W1[:, -1]), y).backward()
@@ -55,3 +57,45 @@ def test_p_moves_between_two_steps_and_out_of_range_is_refused():
         with pytest.raises(CourseError, match="Dropout.p"):
             layer.p = bad
     assert layer.p == 0.5
+
+
+def masks(model, steps=3):
+    """The masks of the first dropout in so many steps."""
+    X, Y = model.encode(torch.ones(8, model.features), torch.zeros(8, dtype=torch.long))
+    at, drawn = model.layers.index(model.dropouts()[0]), []
+    for _ in range(steps):
+        model.loss_and_grad(X, Y)
+        drawn.append(model.workspace(8)[at].cache.clone())
+    return torch.stack(drawn)
+
+
+def test_masks_come_from_the_networks_seed_and_never_repeat():
+    first = masks(MLP([4, 30, 2], dropout=0.5))
+    torch.manual_seed(99)
+    assert torch.equal(masks(MLP([4, 30, 2], dropout=0.5)), first)
+    assert not torch.equal(masks(MLP([4, 30, 2], dropout=0.5, seed=1)), first)
+    assert not torch.equal(first[0], first[1])
+
+
+def test_a_dropout_of_0_draws_nothing():
+    model = MLP([4, 30, 2], dropout=0)
+    before = model.state()["generator"]
+    assert (masks(model) == 1).all()
+    assert torch.equal(model.state()["generator"], before)
+
+
+def test_dropouts_rate_is_torchs_when_none_is_named():
+    assert Dropout().p == nn.Dropout().p
+
+
+def test_layer_norm_starts_as_torchs_and_divides_by_the_same():
+    model = Network([LayerNorm(), Linear(2)], 5, dtype=torch.float64)
+    start = {k: v for k, v in model.named_views(model.theta).items() if k.startswith("0.")}
+    theirs = nn.LayerNorm(5)
+    for name, values in theirs.state_dict().items():
+        assert compare(start[f"0.{name}"], values).exact
+    x = 1e-3 * torch.randn(7, 5, dtype=torch.float64)  # as small as √ε
+    X, _ = model.encode(x, torch.zeros(7, dtype=torch.long))
+    spaces = model.workspace(7)
+    model.forward(spaces, X)
+    assert compare(spaces[0].a.t(), theirs.double()(x), rtol=1e-10, atol=1e-13)
