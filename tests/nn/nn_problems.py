@@ -1,15 +1,17 @@
 """Random networks and batches, and what torch makes of them: shared by the tests of `course.nn`."""
 
+from itertools import cycle
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course import (
     GELU,
-    MLP,
     Dropout,
     LayerNorm,
     Linear,
+    Network,
     ReLU,
     Residual,
     Sigmoid,
@@ -59,15 +61,17 @@ def autograd(model, x, y):
     return loss.detach(), torch.autograd.grad(loss, theta)[0]
 
 
-def problem(sizes, activation, loss, seed, B=5, dropout=None):
-    """(model, encoded batch, L(θ) by torch, outputs(θ) by torch, answers)."""
-    model = MLP(sizes, activation, dtype=torch.float64, loss=loss, dropout=dropout)
-    generator = torch.Generator().manual_seed(seed)
-    model.theta.normal_(generator=generator)
-    x = torch.randn(B, sizes[0], dtype=torch.float64, generator=generator)
-    y = torch.randint(0, sizes[-1], (B,), generator=generator)
-    if not isinstance(loss, CrossEntropy):
-        y = torch.rand(B, sizes[-1], dtype=torch.float64, generator=generator)
+def problem(sizes, activations, loss, seed, B=5, dropout=None):
+    """(model, encoded batch, L(θ) by torch, outputs(θ) by torch, answers).
+
+    `activations` follow the hidden layers in turn, None for none.
+    """
+    layers = []
+    for width, activation in zip(sizes[1:-1], cycle(activations)):
+        layers += [Linear(width)] + [ACTIVATIONS[a]() for a in [activation] if a]
+        layers += [] if dropout is None else [Dropout(dropout)]
+    model = Network([*layers, Linear(sizes[-1])], sizes[0], loss, dtype=torch.float64)
+    x, y = batch(model, B, seed)
     module = model.to_module().eval()
 
     def outputs(theta):
@@ -77,8 +81,8 @@ def problem(sizes, activation, loss, seed, B=5, dropout=None):
 
 
 problems = given(
-    st.lists(st.integers(1, 4), min_size=2, max_size=4),
-    st.sampled_from(sorted(ACTIVATIONS)),
+    st.lists(st.integers(1, 4), min_size=2, max_size=5),
+    st.lists(st.sampled_from([None, *sorted(ACTIVATIONS)]), min_size=2, max_size=2),
     st.sampled_from(LOSSES),
     st.sampled_from([None, 0.5]),
     st.integers(0, 1000),
