@@ -9,7 +9,7 @@ rates = st.floats(1e-4, 1.0)
 seeds = st.integers(0, 10_000)
 
 
-def gradients(steps=60, size=7, seed=0):
+def gradients(steps=20, size=7, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(steps, size, dtype=torch.float64, generator=generator)
 

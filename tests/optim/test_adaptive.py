@@ -1,5 +1,8 @@
 """RMSProp, Adam and AdamW against torch.optim, Muon against its recurrence."""
 
+import math
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +22,7 @@ from course.optim.adaptive import orthogonalise
 from course.optim.chain import Context
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(betas, betas, small, rates, st.floats(0, 0.1), seeds)
 def test_adaptive_steps_are_torchs(beta1, beta2, eps, lr, lam, seed):
     grads = gradients(seed=seed)
@@ -58,12 +61,31 @@ def test_orthogonalise_brings_every_singular_value_near_one(n, m, seed):
     assert ((0.6 < after[large]) & (after[large] < 1.3)).all()
 
 
-def test_muon_is_its_recurrence_on_matrices_and_normalises_biases():
-    grads, theta = gradients(size=10), torch.ones(10, dtype=torch.float64)
-    names = {"weight": slice(0, 8), "bias": slice(8, 10)}
+def by_the_paper(M):
+    """Five Newton-Schulz steps with the coefficients of Jordan et al. (2024)."""
+    X = M / M.norm()
+    for _ in range(5):
+        G = X @ X.t()
+        X = 3.4445 * X - 4.7750 * G @ X + 2.0315 * G @ G @ X
+    return X
+
+
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 3), (1, 5)])
+def test_orthogonalise_takes_five_steps_of_the_paper(shape):
+    M = torch.randn(shape, dtype=torch.float64)
+    assert compare(orthogonalise(M), by_the_paper(M), rtol=1e-9)
+    assert (orthogonalise(0 * M) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "shape, scale", [((4, 2), 2**0.5), ((2, 4), 1), ((2, 2, 2), 1), ((4, 1, 2), 2**0.5)]
+)
+def test_muon_is_its_recurrence_on_matrices_and_normalises_biases(shape, scale):
+    size = math.prod(shape)
+    grads, theta = gradients(size=size + 2), torch.ones(size + 2, dtype=torch.float64)
 
     def named_views(flat):
-        return {"weight": flat[names["weight"]].view(4, 2), "bias": flat[names["bias"]]}
+        return {"weight": flat[:size].view(shape), "bias": flat[size:]}
 
     c = chain(Muon(0.9), Descend(0.1))
     c.init(theta, named_views)
@@ -72,10 +94,14 @@ def test_muon_is_its_recurrence_on_matrices_and_normalises_biases():
         c(g, theta)
         v = 0.9 * v + g
         ahead = named_views(g + 0.9 * v)
-        X = ahead["weight"] / ahead["weight"].norm()
-        for _ in range(5):
-            G = X @ X.t()
-            X = 3.4445 * X - 4.7750 * G @ X + 2.0315 * G @ G @ X
-        step = torch.cat([(2**0.5 * X).flatten(), ahead["bias"] / ahead["bias"].norm()])
+        step = scale * by_the_paper(ahead["weight"].reshape(shape[0], -1))
+        step = torch.cat([step.flatten(), ahead["bias"] / ahead["bias"].norm()])
         expected = expected - 0.1 * step
     assert compare(theta, expected, rtol=1e-9)
+
+
+def test_muon_stands_still_where_the_gradient_is_0():
+    muon, zero = Muon(), torch.zeros(6)
+    muon.init(zero)
+    views = Context(zero, lambda flat: {"weight": flat[:4].view(2, 2), "bias": flat[4:]})
+    assert (muon(zero, views) == 0).all()
