@@ -16,7 +16,14 @@ from .layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh, Workspace
 
 
 class Stack(Layer):
-    """Several layers as one, run one after the other."""
+    """Several layers as one, run one after the other.
+
+    Args:
+        layers: at least one.
+
+    Raises:
+        CourseError: for no layer, or what is not a layer.
+    """
 
     def __init__(self, *layers: Layer):
         self.layers = list(layers)
@@ -41,7 +48,7 @@ class Stack(Layer):
         return found
 
     def share(self, weights: list[Tensor]) -> list[tuple[Layer, list[Tensor]]]:
-        """Weights in a row → (layer, its weights) pairs."""
+        """Return (layer, its weights) pairs, given all weights in the order of `shapes`."""
         rest = iter(weights)
         return [(layer, [next(rest) for _ in range(layer.n_matrices)]) for layer in self.layers]
 
@@ -102,10 +109,12 @@ class Stack(Layer):
 
 
 class Residual(Stack):
-    """a = x + f(x), f a stack of layers that keeps the width (He et al. 2016).
+    """a = x + f(x), f a stack of layers that keeps the width.
 
     Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
     deep the network: that is why residual networks train.
+
+    Source: He et al. (2016).
     """
 
     def shapes(self, n):
@@ -144,9 +153,14 @@ class ResidualModule(nn.Sequential):
 
 
 def arrange(layers: list[Layer], below: Workspace, with_dx: bool = False) -> list[Workspace]:
-    """The arrays of a stack of layers whose input is `below.x1`: one's a is the next one's x.
+    """Return a workspace for each layer of a stack: the output of one is the input of the next.
 
-    A pointwise layer works in place where the layer under it does not need its output any more.
+    A pointwise layer works in place if the layer below it does not read its output again.
+
+    Args:
+        layers: from the first to the last.
+        below: its x1 (n_in + 1, B) is the input of the first layer.
+        with_dx: whether ∂L/∂x of the first layer is computed; a first `Linear` can do without.
     """
     spaces: list[Workspace] = []
     x1 = below.x1
@@ -176,7 +190,11 @@ for _kind in (Linear, ReLU, Tanh, Sigmoid, GELU, Dropout, LayerNorm):
 
 
 def build_layers(layers: object) -> list[Layer]:
-    """The inverse of `[layer.describe() for layer in layers]`. Raises `CourseError`."""
+    """Return the layers that `[layer.describe() for layer in layers]` described.
+
+    Raises:
+        CourseError: for what `describe` cannot have written.
+    """
     if not isinstance(layers, list):
         raise CourseError(f"layers = {shown(layers)}; allowed: a list of objects {{'kind': …}}")
     return [LAYERS.build(layer) for layer in layers]

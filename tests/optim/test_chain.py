@@ -56,10 +56,33 @@ DEFAULTS = {  # torch's where torch has the transform, else the source's
 }
 
 
-def test_every_knob_has_the_documented_default():
-    assert {name: kind().describe() for name, kind in OURS.items()} == {
-        name: {"kind": name} | knobs for name, knobs in DEFAULTS.items()
-    }
+def chain_with(t):
+    """A chain of this transform and, unless it is one, a Descend."""
+    if t.descends:
+        return chain(t)
+    return chain(Descend(0.1), t) if t.after_descend else chain(t, Descend(0.1))
+
+
+class Bowl:
+    """½‖θ‖² as a curvature: H = I."""
+
+    hvp = gauss_newton = staticmethod(torch.clone)
+
+    def hessian(self):
+        return torch.eye(7, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_knob_has_the_documented_default(name):
+    ends = []
+    for t in (OURS[name](), OURS[name](**DEFAULTS[name])):
+        assert t.describe() == {"kind": name} | DEFAULTS[name]
+        c, theta = chain_with(t), torch.ones(7, dtype=torch.float64)
+        c.init(theta, curvature=Bowl)
+        for g in gradients(3):
+            c(g, theta)
+        ends.append(theta)
+    assert torch.equal(*ends) and len(OURS) == len(DEFAULTS) == 16
 
 
 LIMITS = [  # kind, field, values that are allowed, values that are not
@@ -200,7 +223,6 @@ def test_a_chain_can_be_described_and_built_again():
     others = [kind() for name, kind in OURS.items() if name not in ("Descend", "L1")]
     c = chain(*others, Descend(0.2), L1(0.1))
     assert repr(build_chain(c.describe())) == repr(c)
-    assert len(OURS) == 16
     with pytest.raises(CourseError, match="'Adagrad' is unknown"):
         build_chain([{"kind": "Adagrad"}])
     with pytest.raises(CourseError, match="allowed: a list"):
@@ -214,12 +236,7 @@ FIRST_ORDER = [kind for kind in OURS.values() if kind not in (Newton, NewtonCG, 
 
 @pytest.mark.parametrize("kind", FIRST_ORDER, ids=lambda kind: kind.__name__)
 def test_a_chains_state_continues_to_the_bit_and_never_hides_a_nan(kind):
-    def build():
-        if kind is Descend:
-            return chain(Descend(0.1))
-        return chain(Descend(0.1), L1()) if kind is L1 else chain(kind(), Descend(0.1))
-
-    first, second, grads = build(), build(), gradients(20)
+    first, second, grads = chain_with(kind()), chain_with(kind()), gradients(20)
     theta = run(first, grads[:10])
     other = theta.clone()
     second.init(other)
