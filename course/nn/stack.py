@@ -83,7 +83,7 @@ class Stack(Layer):
             layer.forward(ws)
 
     def backward_through(self, spaces: list[Workspace]) -> None:
-        """Run them from the last to the first, given ∂L/∂output in the last one's `da`."""
+        """Run the layers from the last to the first, given ∂L/∂output in the `da` of the last."""
         for layer, ws in zip(reversed(self.layers), reversed(spaces), strict=True):
             layer.backward(ws)
 

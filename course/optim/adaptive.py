@@ -49,9 +49,15 @@ class Adam(Transform):
 
     The averages start at 0, so m̂ = m / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ). In place of βᵗ stands the
     product of all β so far: the same for a constant β, and still right when β moves while training.
-    Equals `torch.optim.Adam(betas=(β₁, β₂), eps=ε)`. Source: Kingma & Ba (2015).
+    Equals `torch.optim.Adam(betas=(β₁, β₂), eps=ε)`.
 
     The code's form: m̂ / (√ŝ + ε) = (r / (1 - β₁ᵗ)) · m / (√s + rε) with r = √(1 - β₂ᵗ).
+
+    Args:
+        beta1, beta2: β₁ and β₂, in [0, 1).
+        eps: ε, at least 0.
+
+    Source: Kingma & Ba (2015).
     """
 
     beta1: float = 0.9
