@@ -84,8 +84,8 @@ class Stack(Layer):
 
     def backward_through(self, spaces: list[Workspace]) -> None:
         """Run the layers from the last to the first, given ∂L/∂output in the `da` of the last."""
-        for layer, ws in zip(reversed(self.layers), reversed(spaces), strict=True):
-            layer.backward(ws)
+        for i in reversed(range(len(spaces))):
+            self.layers[i].backward(spaces[i])
 
     def modules(self, n: int) -> list[nn.Module]:
         """Return the layers as `torch.nn` modules, for inputs of width n."""
