@@ -18,8 +18,16 @@ def check_rate(p: object) -> float:
 class Dropout(Layer):
     """a = x ⊙ m / (1 - p), m = 0 with probability p, else 1; the identity when evaluating.
 
-    Inverted: the division keeps the mean, so evaluating needs no factor (Srivastava et al. 2014;
-    D2 3). p may change between any two steps. The masks come from the model's own generator.
+    Inverted: the division keeps the mean, so evaluating needs no factor. The masks come from the
+    model's own generator.
+
+    Args:
+        p: the probability, in [0, 1); it may change between any two steps.
+
+    Raises:
+        CourseError: for any other p; the old one stays.
+
+    Source: Srivastava et al. (2014); D2 3.
     """
 
     in_place = True
@@ -34,7 +42,7 @@ class Dropout(Layer):
         super().__setattr__(name, value)
 
     def allocate(self, ws):
-        return torch.ones_like(ws.a)
+        return torch.empty_like(ws.a)
 
     def forward(self, ws):
         mask, keep = ws.cache, 1 - self.p
@@ -55,14 +63,14 @@ class Dropout(Layer):
 
 
 class LayerNorm(Layer):
-    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column (Ba et al. 2016).
+    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column.
 
     Backward: x̂ depends on μ and σ, so what moves a whole column or stretches it has no effect:
 
         dx = (u - mean(u) - x̂ mean(u ⊙ x̂)) / √(σ² + ε),   u = γ ⊙ da
         dγ = Σ_batch da ⊙ x̂,   dβ = Σ_batch da
 
-    γ and β lie in one (n, 2) matrix and start at 1 and 0.
+    γ and β lie in one (n, 2) matrix and start at 1 and 0. Source: Ba, Kiros & Hinton (2016).
     """
 
     eps, n_matrices = 1e-5, 1
@@ -104,4 +112,4 @@ class LayerNorm(Layer):
         weights[0][:, 0] = 1
 
     def module(self, n):
-        return nn.LayerNorm(n, eps=self.eps)
+        return nn.LayerNorm(n)

@@ -28,9 +28,13 @@ from .layers import Layer, Linear
 class Curvature:
     """The curvature of a network's loss on one batch, dropout switched off.
 
-    X: (B, n_0 + 1) and Y: (C, B) as `model.encode` gives them. hvp, gauss_newton: (P,) → (P,);
-    hessian: (P, P). Raises `CourseError` for layers other than Linear, activations and Dropout,
-    and for a Hessian beyond the limits of `course.effort`, unless `anyway`.
+    Args:
+        model: a `Network` of Linear layers, activations and Dropout.
+        X: (B, n_0 + 1), as `model.encode` gives it; it is copied.
+        Y: (C, B), as `model.encode` gives it.
+
+    Raises:
+        CourseError: for other layers.
     """
 
     @torch.no_grad()
@@ -55,11 +59,11 @@ class Curvature:
             self.bend.insert(0, None if second is None else da * second)
 
     def hvp(self, v: Tensor) -> Tensor:
-        """H v: (P,)."""
+        """Return H v: (P,), for v: (P,)."""
         return self._product(v, exact=True)
 
     def gauss_newton(self, v: Tensor) -> Tensor:
-        """Jᵀ S J v: (P,), J the derivative of the outputs by the weights."""
+        """Return Jᵀ S J v: (P,), J the derivative of the outputs by the weights."""
         return self._product(v, exact=False)
 
     @torch.no_grad()
@@ -72,10 +76,8 @@ class Curvature:
         RD = self.model.loss.curvature_times(Rz[-1], self.p, self.B)
         out = torch.empty_like(v)
         R = self.model.views(out)
-        for i in range(top, -1, -1):
+        for i in range(top, 0, -1):
             torch.mm(RD, self.A[i].t(), out=R[i])
-            if i == 0:
-                return out
             below = torch.mm(self.W[i].t(), RD)
             if exact:
                 R[i][:, :-1].addmm_(self.D[i], Ra[i - 1].t())
@@ -84,14 +86,20 @@ class Curvature:
             bend = self.bend[i - 1]
             if exact and bend is not None:
                 RD.addcmul_(bend, Rz[i - 1])
+        torch.mm(RD, self.A[0].t(), out=R[0])
         return out
 
     @torch.no_grad()
     def hessian(self, anyway: bool = False) -> Tensor:
-        """H itself: (P, P), exactly and in closed form (Bishop 1992).
+        """Return H itself: (P, P), exactly and in closed form.
 
         Per sample, with K_ml = ∂δ_m/∂z_l and P_ml = ∂a_m/∂z_l for l ≤ m:
         ∂²L/∂W_m∂W_l = (K_ml ⊗ a_{m-1} + δ_m ⊗ P_{m-1,l}) ⊗ a_{l-1}; then the sum over the batch.
+
+        Raises:
+            CourseError: for one beyond the limits of `course.effort`, unless `anyway`.
+
+        Source: Bishop (1992).
         """
         n = self.model.theta.numel()
         sizes = [(rows, rows * columns) for rows, columns in self.model.shapes]
@@ -110,7 +118,7 @@ class Curvature:
         return H
 
     def _blocks(self, low: int):
-        """(m, ∂²L/∂W_m∂W_low as (n_m, n_{m-1} + 1, n_low, …)) for m from the top down to `low`."""
+        """Yield (m, ∂²L/∂W_m∂W_low as (n_m, n_{m-1} + 1, n_low, …)) for m from the top to `low`."""
         top, B = len(self.W) - 1, self.B
         eye = torch.eye(len(self.D[low]), dtype=self.p.dtype, device=self.p.device)
         dz = {low: eye[:, :, None].expand(-1, -1, B)}  # ∂z_m/∂z_low: (n_m, n_low, B)
@@ -136,18 +144,26 @@ class Curvature:
 
 
 class AutogradCurvature:
-    """The same for an adopted module: products by differentiating autograd's gradient again."""
+    """The same for an adopted module: products by differentiating autograd's gradient again.
+
+    Args:
+        model: an `Adopted` module.
+        X, Y: the batch as `model.encode` gives it; both are copied.
+    """
 
     def __init__(self, model, X: Tensor, Y: Tensor):
         self.model, self.X, self.Y = model, X.clone(), Y.clone()
 
     def hvp(self, v: Tensor) -> Tensor:
+        """Return H v: (P,), for v: (P,)."""
         return self.model.hvp(v, self.X, self.Y)
 
     def gauss_newton(self, v: Tensor) -> Tensor:
+        """Return Jᵀ S J v: (P,), for v: (P,)."""
         return self.model.gauss_newton(v, self.X, self.Y)
 
     def hessian(self, anyway: bool = False) -> Tensor:
+        """Return H itself: (P, P), column by column; raise and `anyway` as in `Curvature`."""
         n = self.model.theta.numel()
         effort.begin(effort.of_products(n, len(self.X), self.model.theta.dtype), anyway)
         eye = torch.eye(n, dtype=self.model.theta.dtype, device=self.model.theta.device)
@@ -158,7 +174,14 @@ Tensors = Sequence[Tensor]  # one a parameter
 
 
 def hessian_product(outputs: Tensor, loss: Callable, params: Tensors, v: Tensors) -> Tensors:
-    """H v: the gradient of gᵀv, with g = ∂L/∂θ."""
+    """Return H v, one tensor a parameter: the gradient of gᵀv, with g = ∂L/∂θ.
+
+    Args:
+        outputs: computed from the parameters under autograd, any shape.
+        loss: called as loss(outputs); returns a 0-d tensor.
+        params: the parameters.
+        v: the direction, of the parameters' shapes.
+    """
     g = grad(loss(outputs), params, create_graph=True, materialize_grads=True)
     slope = torch.stack([(a * b).sum() for a, b in zip(g, v, strict=True)]).sum()
     if not slope.requires_grad:  # g is constant
@@ -167,17 +190,19 @@ def hessian_product(outputs: Tensor, loss: Callable, params: Tensors, v: Tensors
 
 
 def gauss_newton_product(outputs: Tensor, loss: Callable, params: Tensors, v: Tensors) -> Tensors:
-    """Jᵀ S J v. J v is the derivative of Jᵀu by u along v, for any u: Jᵀu is linear in u."""
+    """Return Jᵀ S J v; the arguments are those of `hessian_product`.
+
+    J v is the derivative of Jᵀu by u along v, for any u: Jᵀu is linear in u.
+    """
     u = torch.zeros_like(outputs, requires_grad=True)
     back = grad(outputs, params, u, create_graph=True, materialize_grads=True)
     Jv = grad(back, u, v, retain_graph=True, materialize_grads=True)[0]
-    z = outputs.detach().requires_grad_()
-    SJv = hessian_product(z, loss, [z], [Jv])[0]
+    SJv = hessian_product(outputs, loss, [outputs], [Jv])[0]
     return grad(outputs, params, SJv, materialize_grads=True)
 
 
 def _activations(layers: list[Layer]) -> list[Layer | None]:
-    """The activation after each Linear but the last; None where there is none."""
+    """Return the activation after each Linear but the last; None for none."""
     found: list[Layer | None] = []
     for layer in layers:
         if isinstance(layer, Linear):
@@ -195,6 +220,7 @@ def _activations(layers: list[Layer]) -> list[Layer | None]:
 
 
 def _through(f: Layer | None, z: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor | None]]:
+    """Return a = f(z) and (f'(z), f''(z)), f'' None if it is 0."""
     if f is None:
         return z, (torch.ones_like(z), None)
     a = f.module(len(z))(z)

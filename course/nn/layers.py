@@ -34,11 +34,17 @@ _times_a_one_minus_a = torch.ops.aten.sigmoid_backward.grad_input
 
 
 class Workspace:
-    """What one layer reads and writes, for one batch size. Columns are samples.
+    """What one layer reads and writes, for one batch size B. Columns are samples.
 
-    x: (n_in, B) input, x1: (n_in + 1, B) the same memory with its row of ones, x1T its transpose;
-    a: (n_out, B) output; da, dx: ∂L/∂a and ∂L/∂x (dx None: nobody asks for it);
-    cache: what the layer keeps from forward to backward; training: False when evaluating.
+    Attributes:
+        x: the input, (n_in, B).
+        x1: the same memory with its row of ones, (n_in + 1, B).
+        x1T: its transpose, (B, n_in + 1).
+        a: the output, (n_out, B); it may lie in the memory of x.
+        da: ∂L/∂a, (n_out, B).
+        dx: ∂L/∂x, (n_in, B); None if no layer reads it.
+        cache: what `Layer.allocate` returned, for use between forward and backward.
+        training: False when evaluating.
     """
 
     __slots__ = ("x", "x1", "x1T", "a", "da", "dx", "cache", "training")
@@ -53,52 +59,65 @@ class Workspace:
 
 
 class Layer:
-    """Base: a layer without weights that keeps the width.
+    """Base of all layers: one without weights that keeps the width.
 
-    n_matrices: how many it has weights in (see `shapes`).
-    in_place: the output may overwrite the input, because backward does not need it.
-    keeps_output: backward reads `ws.a`, so the next layer must not overwrite it.
+    Attributes:
+        n_matrices: the number of its weight matrices (see `shapes`).
+        in_place: whether the output may overwrite the input, which backward does not need then.
+        keeps_output: whether backward reads `ws.a`, so that the next layer must not overwrite it.
     """
 
     in_place = keeps_output = False
     n_matrices: Any = 0
 
     def width_out(self, n: int) -> int:
+        """Return the width of the output for inputs of width n."""
         return n
 
     def shapes(self, n: int) -> list[tuple[int, int]]:
-        """Shapes of the weights for inputs of width n."""
+        """Return the shapes of the weight matrices for inputs of width n."""
         return []
 
     def bind(self, weights: list[Tensor], grads: list[Tensor]) -> None:
         """Take the views of `theta` and `grad`, in the order of `shapes`."""
 
     def named_parameters(self, weights: list[Tensor]) -> dict[str, Tensor]:
-        """Weights as `torch.nn` names and shapes them."""
+        """Return views of the weights as `torch.nn` names and shapes them."""
         return {}
 
-    def init_weights(self, weights: list[Tensor], generator, init: str, gain: float) -> None:
-        """Set the first weights."""
+    def init_weights(
+        self, weights: list[Tensor], generator: torch.Generator, init: str, gain: float
+    ) -> None:
+        """Set the first weights, which are 0 before.
+
+        Args:
+            weights: the matrices, in the order of `shapes`.
+            generator, gain: see `course.nn.initialisation`.
+            init: the network's initialisation; a layer may have one of its own.
+        """
 
     def allocate(self, ws: Workspace) -> object:
-        """What `ws.cache` shall be; `s` has its x, a, da and dx already."""
+        """Return what `ws.cache` shall be; `ws` has its x, a, da and dx already."""
         return None
 
     def forward(self, ws: Workspace) -> None:
+        """Write `ws.a`, given `ws.x`."""
         raise TypeError(f"{type(self).__name__} does not say what to do with an input")
 
     def backward(self, ws: Workspace) -> None:
+        """Write `ws.dx` and the gradients of the weights, given `ws.da`. Call after `forward`."""
         raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
     def module(self, n: int) -> nn.Module:
-        """The same layer in `torch.nn`, for inputs of width n."""
+        """Return the same layer in `torch.nn`, for inputs of width n."""
         raise TypeError(f"{type(self).__name__} has no torch.nn counterpart")
 
     def clone(self) -> "Layer":
-        """A layer of the same kind that can be bound to other weights."""
+        """Return a layer of the same kind that can be bound to other weights."""
         return copy.copy(self)
 
     def describe(self) -> dict:
+        """Return the kind and the options as plain JSON values: `build_layers` reads them."""
         return {"kind": type(self).__name__}
 
     def __repr__(self):
@@ -109,7 +128,12 @@ class Layer:
 class Linear(Layer):
     """z = W x + b. W: (width, n_in), b: (width,); both lie in one matrix [W b].
 
-    init: how the weights start (a name of `course.nn.initialisation`); None: what the network says.
+    Args:
+        width: the number of outputs, from 1 to 10⁶.
+        init: how the weights start, a name of `course.nn.initialisation`; default: the network's.
+
+    Raises:
+        CourseError: for a width out of range and an unknown name.
     """
 
     n_matrices = 1
@@ -165,6 +189,7 @@ class ReLU(Layer):
 
     @staticmethod
     def slopes(x: Tensor, a: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return f'(x) and f''(x), given a = f(x): like x, or None if f'' is 0."""
         return (a > 0).to(a.dtype), None
 
     def module(self, n):
@@ -214,9 +239,11 @@ class Sigmoid(Layer):
 
 
 class GELU(Layer):
-    """a = x Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016), not its tanh form.
+    """a = x Φ(x), Φ the normal distribution function; exact, not the tanh form.
 
     With the density φ(x) = e^(-x²/2) / √(2π):  f' = Φ + xφ,  f'' = φ(2 - x²).
+
+    Source: Hendrycks & Gimpel (2016).
     """
 
     gain, init = 2.0, "he"

@@ -23,61 +23,94 @@ from ..descriptions import Registry
 from ..errors import CourseError, check_number
 
 
-def one_hot(y: Tensor, outputs: int, dtype) -> Tensor:
-    """Class numbers (N,) → (outputs, N) zeros and ones."""
+def one_hot(y: Tensor, outputs: int, dtype: torch.dtype) -> Tensor:
+    """Return class numbers (N,) as columns of zeros with a single one: (outputs, N)."""
     Y = torch.zeros(outputs, len(y), dtype=dtype, device=y.device)
     return Y.scatter_(0, y[None, :], 1)
 
 
 class Loss:
-    """Base. `name` is what `MLP(loss=…)` takes; `torch_function(outputs, y)` is torch's equal."""
+    """Base of all losses.
+
+    Attributes:
+        name: what `MLP(loss=…)` takes.
+        torch_function: the same loss in torch, called as f(outputs, y).
+    """
 
     name = ""
     torch_function: Callable
 
     def encode(self, y: Tensor, outputs: int, denominator: int, dtype=torch.float32) -> Tensor:
-        """y: (N,) class numbers or (N, K) values → Y: (outputs, N), for means over B samples."""
+        """Return the answers of N samples in the form that `__call__` takes: (outputs, N).
+
+        Args:
+            y: (N,) class numbers or (N, outputs) values.
+            outputs: the number of outputs of the network, C.
+            denominator: the number of samples that the mean runs over.
+            dtype: that of the outputs.
+
+        Raises:
+            CourseError: for answers that this loss does not take.
+        """
         if y.ndim == 1:
             return one_hot(y, outputs, dtype)
         return y.to(dtype).t().contiguous()
 
     def __call__(self, Z: Tensor, Y: Tensor, out: Tensor, denominator: int) -> Tensor:
-        """The loss, 0-d; ∂L/∂Z goes into `out`: (C, B'). Y: (C, B') columns of `encode`."""
+        """Return the loss, 0-d, and write ∂L/∂Z into `out`.
+
+        Args:
+            Z: (C, B) outputs, one column a sample.
+            Y: (C, B) columns of what `encode` returned.
+            out: (C, B), overwritten.
+            denominator: as for `encode`; more than B when these samples are a part of the batch.
+        """
         raise TypeError(f"{type(self).__name__} does not say how to measure an error")
 
     def probabilities(self, Z: Tensor) -> Tensor:
-        """What the outputs predict: (C, B') → (C, B')."""
+        """Return what outputs Z: (C, B) predict, of the same shape."""
         return Z
 
     def curvature_times(self, V: Tensor, p: Tensor, denominator: int) -> Tensor:
-        """S · v: V: (C, …, B') → the same, p as `probabilities` gives it, shaped to go with V."""
+        """Return S v for every sample: (C, …, B).
+
+        Args:
+            V: (C, …, B) vectors v.
+            p: what `probabilities` returned, with axes of length 1 where V has more.
+            denominator: as for `encode`.
+        """
         raise TypeError(f"{type(self).__name__} does not say how it curves")
 
     def referee(self, outputs: Tensor, y: Tensor) -> Tensor:
-        """Return the mean loss of outputs (B, C) as torch has it, 0-d; autograd passes through.
+        """Return the mean loss as torch computes it, 0-d; autograd passes through.
 
         Args:
-            y: (B,) class numbers, or yes or no for one output; or (B, K) values.
+            outputs: (B, C) rows.
+            y: (B,) class numbers, or yes or no for one output; or (B, C) values.
         """
         if y.ndim == 1:
             y = y[:, None] if outputs.shape[1] == 1 else F.one_hot(y, outputs.shape[1])
         return self.torch_function(outputs, y.to(outputs.dtype))
 
     def value(self, outputs: Tensor, y: Tensor) -> Tensor:
-        """Mean loss of output rows (N, C) against y, without touching anything."""
+        """Return the mean loss of output rows (N, C) for answers y, 0-d; nothing changes."""
         Z = outputs.t().contiguous()
         Y = self.encode(y, len(Z), len(y), Z.dtype)
         return self(Z, Y, torch.empty_like(Z), len(y))
 
     def describe(self) -> dict:
+        """Return the name and the options as plain JSON values: `build_loss` reads them."""
         return {"kind": self.name}
 
 
 class CrossEntropy(Loss):
-    """L = Σ Y ⊙ log softmax(Z), with Y = -target / B; through log-softmax, which subtracts the
-    largest logit first and so cannot overflow.
+    """L = Σ Y ⊙ log softmax(Z), with Y = -target / B.
 
-    smoothing: share s of the target spread evenly, (1 - s)·onehot + s/C (Szegedy et al. 2016).
+    Log-softmax subtracts the largest logit first and so cannot overflow.
+
+    Args:
+        smoothing: the share s of the target that is spread evenly, in [0, 1]:
+            (1 - s)·onehot + s/C (Szegedy et al. 2016).
     """
 
     name = "cross_entropy"
@@ -118,7 +151,7 @@ class CrossEntropy(Loss):
 
 
 class MeanSquaredError(Loss):
-    """L = (1/BC) Σ (Z - Y)², ∂L/∂Z = 2(Z - Y)/(BC), the mean over outputs too, as in PyTorch."""
+    """L = (1/BC) Σ (Z - Y)², ∂L/∂Z = 2(Z - Y)/(BC): the mean over outputs too, as in PyTorch."""
 
     name = "mse"
     torch_function = staticmethod(F.mse_loss)
@@ -134,7 +167,7 @@ class MeanSquaredError(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """L = -(1/BC) Σ y log σ(z) + (1 - y) log(1 - σ(z)), each output a yes-or-no of its own.
+    """L = -(1/BC) Σ [y log σ(z) + (1 - y) log(1 - σ(z))], each output a yes-or-no of its own.
 
     Since log(1 - σ(z)) = log σ(z) - z, with Y = 1 - y:  L = (1/BC) Σ (Y z - log σ(z)), which does
     not overflow, and ∂L/∂z = (σ(z) - y)/(BC) = (σ(z) + Y - 1)/(BC).
@@ -170,8 +203,12 @@ for _kind in (CrossEntropy, MeanSquaredError, BinaryCrossEntropy):
     LOSSES.add(_kind, _kind.name)
 
 
-def build_loss(loss) -> Loss:
-    """A loss from its name, its description, or itself."""
+def build_loss(loss: object) -> Loss:
+    """Return a loss, given its name, its description, or itself.
+
+    Raises:
+        CourseError: for anything else.
+    """
     if isinstance(loss, Loss):
         return loss
     return LOSSES.build(loss if isinstance(loss, dict) else {"kind": loss})

@@ -14,13 +14,7 @@ from torch import Tensor, nn
 from .. import effort
 from ..data.dataset import Dataset
 from ..descriptions import Registry
-from ..errors import (
-    CourseError,
-    check_choice,
-    check_count,
-    check_seed,
-    shown,
-)
+from ..errors import CourseError, check_choice, check_count, check_seed, shown
 from ..states import check_names, check_random
 from .blocks import Dropout
 from .curvature import Curvature
@@ -36,10 +30,15 @@ MOST_LAYERS = 3000  # far more than trains, few enough to build at once
 class Network:
     """A stack of layers: forward from the first to the last, backward from the last to the first.
 
-    layers: as [Linear(64), ReLU(), Linear(10)]; features: width of the input, n_0.
-    theta, grad: (P,). `init` names how weight matrices start (see `initialisation`); biases at 0.
-    Raises `CourseError` for what does not fit, an unknown name, no layer with weights, or more of
-    them than memory and time allow (`course.effort`), unless `anyway`.
+    Args:
+        layers: as [Linear(64), ReLU(), Linear(10)]; they are copied.
+        features: the width of the input, n_0.
+        init: how weight matrices start (see `initialisation`); biases start at 0.
+        seed: of the first weights, and of the masks of dropout.
+        anyway: whether to build more weights than memory and time allow (`course.effort`).
+
+    Raises:
+        CourseError: for what does not fit, an unknown name, no layer with weights, or too many.
     """
 
     sample_dim = 1  # samples are columns of the encoded answers
@@ -84,7 +83,7 @@ class Network:
         return [p.view(shape) for p, shape in zip(parts, self.shapes, strict=True)]
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
-        """{'0.weight': (64, 64), '0.bias': (64,), …}: a flat (P,) vector as `torch.nn` names it."""
+        """Cut a flat (P,) vector into views as `torch.nn` names them: {'0.weight': …, …}."""
         return self.stack.named_parameters(self.views(flat))
 
     def _bind(self, theta: Tensor) -> None:
@@ -98,6 +97,7 @@ class Network:
 
     @property
     def layers(self) -> list[Layer]:
+        """The layers, from the first to the last."""
         return self.stack.layers
 
     def dropouts(self) -> list[Dropout]:
@@ -105,7 +105,7 @@ class Network:
         return self.stack.dropouts()
 
     def to(self, device: str) -> Self:
-        """Move weights to `device`; values are kept, gradients start again at 0."""
+        """Move the weights to a device; their values stay, the gradient starts again at 0."""
         check_device(device)
         self._bind(self.theta.to(device, copy=True))
         return self
@@ -114,7 +114,7 @@ class Network:
 
     @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
     def workspace(self, B: int, training: bool = True) -> list[Workspace]:
-        """The arrays for batches of B rows; those for training are made once and kept."""
+        """Return the arrays for batches of B rows; those for training are made once and kept."""
         if training and B in self._workspaces:
             return self._workspaces[B]
         below = Workspace()
@@ -140,10 +140,7 @@ class Network:
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         """Return the loss of a batch, 0-d, and leave its gradient in `grad`.
 
-        Args:
-            X: (B, n_0 + 1) and Y: (C, B), as `encode` gives them.
-            denominator: the number of rows that the mean runs over, when these rows are only a
-                part of the batch; default: B.
+        X: (B, n_0 + 1) and Y: (C, B), as `encode` gives them. denominator: see `Model`.
         """
         n = X.shape[0]
         spaces = self._workspaces.get(n) or self.workspace(n)
@@ -154,16 +151,16 @@ class Network:
 
     @torch.no_grad()
     def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
-        """Outputs (B, C) of rows x: (B, n_0), evaluating (no dropout), of weights `theta` (P,).
+        """Return the outputs (B, C) of rows x: (B, n_0), evaluating: without dropout.
 
-        In memory of its own: safe to call while training runs.
+        theta: other weights (P,). In memory of its own: safe to call while training runs.
         """
         net = self if theta is None else self.at(theta)
         X = with_ones(x.to(net.theta))
         return net.forward(net.workspace(len(X), training=False), X).t()
 
     def at(self, theta: Tensor) -> Self:
-        """The same network with other weights (P,), which it does not copy."""
+        """Return the same network with other weights (P,), which are not copied."""
         twin = copy.copy(self)
         twin.stack = self.stack.clone()
         twin._bind(theta)
@@ -192,11 +189,9 @@ class Network:
             )
 
     def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
-        """Return rows x: (N, …) and answers y as `loss_and_grad` takes them, on this device.
+        """Return rows x: (N, …) and answers y as X: (N, n_0 + 1) and Y: (C, N), on this device.
 
-        Args:
-            denominator: the number of rows that a mean runs over, when a step takes only some of
-                these rows; default: all N.
+        denominator: see `Model.encode`.
         """
         dtype, device = self.theta.dtype, self.theta.device
         X = with_ones(x.reshape(len(x), -1).to(dtype)).to(device)
@@ -204,15 +199,15 @@ class Network:
 
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
-        """The data's own columns of encoded rows X."""
+        """Return the data's own columns of encoded rows X, as a view."""
         return X[:, :-1]
 
     def curvature(self, X: Tensor, Y: Tensor) -> Curvature:
-        """The curvature of the loss on this batch (encoded): see `course.nn.curvature`."""
+        """Return the curvature of the loss on this batch (encoded)."""
         return Curvature(self, X, Y)
 
     def state(self) -> dict[str, Tensor]:
-        """What a bit-identical continuation needs besides theta."""
+        """Return what a bit-identical continuation needs besides theta."""
         return {"generator": self.generator.get_state()}
 
     def check_state(self, state: dict[str, Tensor]) -> None:
@@ -228,11 +223,11 @@ class Network:
     def to_module(self) -> nn.Module:
         """Return the network as an `nn.Sequential` with a copy of these weights."""
         module = nn.Sequential(*self.stack.modules(self.features)).to(self.theta)
-        module.load_state_dict({k: v.detach() for k, v in self.named_views(self.theta).items()})
+        module.load_state_dict(self.named_views(self.theta))
         return module
 
     def describe(self) -> dict:
-        """Plain JSON values from which `build_network` makes the same network with its start."""
+        """Return plain JSON values from which `build_network` makes the same network again."""
         return {
             "kind": "Network", "layers": [layer.describe() for layer in self.layers],
             "features": self.features, "loss": self.loss.describe(), "init": self.init,
@@ -245,11 +240,15 @@ class Network:
 
 
 class MLP(Network):
-    """Fully connected network: sizes [n_0, …, n_L], `activation` after each hidden layer.
+    """A fully connected network with an activation after each hidden layer.
 
-    init: None takes what suits the activation (He for ReLU and GELU, Xavier for tanh and sigmoid).
-    dropout: probability after each hidden activation; None builds no dropout at all, 0 a knob.
-    Raises `CourseError` for fewer than two sizes, a size below 1, or an unknown name.
+    Args:
+        sizes: [n_0, …, n_L], from the input to the output.
+        init: default: He for ReLU and GELU, Xavier for tanh and sigmoid.
+        dropout: the probability after each hidden activation; None builds no dropout, 0 a knob.
+
+    Raises:
+        CourseError: for fewer than two sizes, a size below 1, or an unknown name.
     """
 
     def __init__(
@@ -296,7 +295,8 @@ NETWORKS.add(Network)
 def build_network(description: dict, anyway: bool = False) -> Network:
     """Return the network that `describe` described, with the weights it started from.
 
-    Raises `CourseError` for what `describe` cannot have written. anyway: see `Network`.
+    Raises:
+        CourseError: for what `describe` cannot have written.
     """
     if isinstance(description, dict) and ("device" in description or "anyway" in description):
         raise CourseError("the model has a field 'device' or 'anyway'; leave it to the caller")
@@ -304,7 +304,7 @@ def build_network(description: dict, anyway: bool = False) -> Network:
 
 
 def check_device(device) -> None:
-    """Raise `CourseError` for a device that this machine has not, or that holds no numbers."""
+    """Raise `CourseError` for a device that is not in this machine, or that holds no numbers."""
     try:
         torch.empty(0, device=device)
         known = torch.device(device).type in ("cpu", "cuda", "mps")
@@ -315,5 +315,5 @@ def check_device(device) -> None:
 
 
 def with_ones(x: Tensor) -> Tensor:
-    """Rows (B, n) → (B, n + 1): the column of ones that multiplies the biases."""
+    """Return rows (B, n) with the column of ones that multiplies the biases: (B, n + 1)."""
     return torch.cat([x, x.new_ones(len(x), 1)], 1)

@@ -16,7 +16,14 @@ from .layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh, Workspace
 
 
 class Stack(Layer):
-    """Several layers as one, run one after the other."""
+    """Several layers as one, run one after the other.
+
+    Args:
+        layers: at least one.
+
+    Raises:
+        CourseError: for no layer, or what is not a layer.
+    """
 
     def __init__(self, *layers: Layer):
         self.layers = list(layers)
@@ -41,7 +48,7 @@ class Stack(Layer):
         return found
 
     def share(self, weights: list[Tensor]) -> list[tuple[Layer, list[Tensor]]]:
-        """Weights in a row → (layer, its weights) pairs."""
+        """Return (layer, its weights) pairs, given all weights in the order of `shapes`."""
         rest = iter(weights)
         return [(layer, [next(rest) for _ in range(layer.n_matrices)]) for layer in self.layers]
 
@@ -76,8 +83,8 @@ class Stack(Layer):
             layer.forward(ws)
 
     def backward_through(self, spaces: list[Workspace]) -> None:
-        """Run them from the last to the first, given ∂L/∂output in the last one's `da`."""
-        for i in range(len(spaces) - 1, -1, -1):
+        """Run the layers from the last to the first, given ∂L/∂output in the `da` of the last."""
+        for i in reversed(range(len(spaces))):
             self.layers[i].backward(spaces[i])
 
     def modules(self, n: int) -> list[nn.Module]:
@@ -102,10 +109,12 @@ class Stack(Layer):
 
 
 class Residual(Stack):
-    """a = x + f(x), f a stack of layers that keeps the width (He et al. 2016).
+    """a = x + f(x), f a stack of layers that keeps the width.
 
     Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
     deep the network: that is why residual networks train.
+
+    Source: He et al. (2016).
     """
 
     def shapes(self, n):
@@ -144,26 +153,32 @@ class ResidualModule(nn.Sequential):
 
 
 def arrange(layers: list[Layer], below: Workspace, with_dx: bool = False) -> list[Workspace]:
-    """The arrays of a stack of layers whose input is `below.x1`: one's a is the next one's x.
+    """Return a workspace for each layer of a stack: the output of one is the input of the next.
 
-    A pointwise layer works in place where the layer under it does not need its output any more.
+    A pointwise layer works in place if the layer below it does not read its output again.
+
+    Args:
+        layers: from the first to the last.
+        below: its x1 (n_in + 1, B) is the input of the first layer.
+        with_dx: whether ∂L/∂x of the first layer is computed; a first `Linear` can do without.
     """
     spaces: list[Workspace] = []
-    x1, dx = below.x1, below.x1[:0]  # dx: ∂L/∂ the present x, nothing under the first layer
+    x1 = below.x1
     for i, layer in enumerate(layers):
         ws = Workspace()
         ws.training = below.training
         n, B = x1.shape[0] - 1, x1.shape[1]
         ws.x, ws.x1, ws.x1T = x1[:-1], x1, x1.t()
-        if layer.in_place and i and not layers[i - 1].keeps_output:
-            ws.a, ws.da, ws.dx = ws.x, dx, dx
+        if i:
+            ws.dx = spaces[-1].da
+        else:  # the gradient by the data: a Linear need not compute it
+            needless = isinstance(layer, Linear) and not with_dx
+            ws.dx = None if needless else torch.empty_like(ws.x)
+        if i and layer.in_place and not layers[i - 1].keeps_output:
+            ws.a, ws.da = ws.x, ws.dx
         else:
             x1 = x1.new_ones(layer.width_out(n) + 1, B)
-            ws.a, ws.da = x1[:-1], torch.zeros_like(x1[:-1])
-            ws.dx = dx if i else torch.zeros_like(ws.x)
-            if not i and not with_dx and isinstance(layer, Linear):
-                ws.dx = None  # nobody asks for the gradient by the data
-            dx = ws.da
+            ws.a, ws.da = x1[:-1], torch.empty_like(x1[:-1])
         ws.cache = layer.allocate(ws)
         spaces.append(ws)
     return spaces
@@ -175,7 +190,11 @@ for _kind in (Linear, ReLU, Tanh, Sigmoid, GELU, Dropout, LayerNorm):
 
 
 def build_layers(layers: object) -> list[Layer]:
-    """The inverse of `[layer.describe() for layer in layers]`. Raises `CourseError`."""
+    """Return the layers that `[layer.describe() for layer in layers]` described.
+
+    Raises:
+        CourseError: for what `describe` cannot have written.
+    """
     if not isinstance(layers, list):
         raise CourseError(f"layers = {shown(layers)}; allowed: a list of objects {{'kind': …}}")
     return [LAYERS.build(layer) for layer in layers]

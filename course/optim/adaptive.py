@@ -1,8 +1,8 @@
 """Adaptive transforms: each weight, or each matrix, gets a step size of its own.
 
-The documents' own programs use Adam (D1 4, D2 4, D3 4), their section 3 does not explain it.
+The documents' own programs use Adam (D1 4, D2 4, D3 4); their section 3 does not explain it.
 Squares of gradients are averaged; dividing by their root makes a step's length nearly independent
-of the gradient's scale. It is no curvature: rotate the axes and the path changes.
+of the gradient's scale. That root is not a curvature: rotate the axes and the path changes.
 """
 
 import math
@@ -17,9 +17,15 @@ from .chain import Transform
 
 @dataclass
 class RMSProp(Transform):
-    """s ← βs + (1 - β)g², then g / (√s + ε) (Tieleman & Hinton 2012).
+    """s ← βs + (1 - β)g², then g / (√s + ε), without bias correction.
 
-    No bias correction. Equals `torch.optim.RMSprop(alpha=β, eps=ε)`.
+    Equals `torch.optim.RMSprop(alpha=β, eps=ε)`.
+
+    Args:
+        beta: β, in [0, 1).
+        eps: ε, at least 0.
+
+    Source: Tieleman & Hinton (2012).
     """
 
     beta: float = 0.99
@@ -39,13 +45,19 @@ class RMSProp(Transform):
 
 @dataclass
 class Adam(Transform):
-    """m ← β₁m + (1 - β₁)g,  s ← β₂s + (1 - β₂)g²,  then m̂ / (√ŝ + ε) (Kingma & Ba 2015).
+    """m ← β₁m + (1 - β₁)g,  s ← β₂s + (1 - β₂)g²,  then m̂ / (√ŝ + ε).
 
     The averages start at 0, so m̂ = m / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ). In place of βᵗ stands the
     product of all β so far: the same for a constant β, and still right when β moves while training.
     Equals `torch.optim.Adam(betas=(β₁, β₂), eps=ε)`.
 
     The code's form: m̂ / (√ŝ + ε) = (r / (1 - β₁ᵗ)) · m / (√s + rε) with r = √(1 - β₂ᵗ).
+
+    Args:
+        beta1, beta2: β₁ and β₂, in [0, 1).
+        eps: ε, at least 0.
+
+    Source: Kingma & Ba (2015).
     """
 
     beta1: float = 0.9
@@ -82,10 +94,16 @@ class Adam(Transform):
 
 @dataclass
 class AdamW(Adam):
-    """Adam's step plus λθ: the decay is not divided by √ŝ (Loshchilov & Hutter 2019).
+    """Adam's step plus λθ: the decay is not divided by √ŝ.
 
     `Descend` multiplies both by α, so θ ← (1 - αλ)θ - α m̂/(√ŝ + ε).
     Equals `torch.optim.AdamW(weight_decay=λ)`; the same as `Adam` followed by `L2(λ)`.
+
+    Args:
+        beta1, beta2, eps: see `Adam`.
+        weight_decay: λ, at least 0.
+
+    Source: Loshchilov & Hutter (2019).
     """
 
     weight_decay: float = 0.01
@@ -98,10 +116,15 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steep at 0, nea
 
 
 def orthogonalise(M: Tensor, iterations: int = 5) -> Tensor:
-    """Nearly the orthogonal factor UVᵀ of M = UΣVᵀ: (n, m) → (n, m), without an SVD.
+    """Return nearly the orthogonal factor UVᵀ of M = UΣVᵀ: (n, m), without an SVD.
 
     X ← aX + b(XXᵀ)X + c(XXᵀ)²X drives every singular value towards 1, roughly: into about
     [0.7, 1.2] after 5 iterations. M = 0 gives 0.
+
+    Args:
+        M: (n, m).
+
+    Source: Jordan et al. (2024), for a, b and c.
     """
     a, b, c = NEWTON_SCHULZ
     X = M / torch.linalg.matrix_norm(M).clamp(min=torch.finfo(M.dtype).tiny)
@@ -114,10 +137,16 @@ def orthogonalise(M: Tensor, iterations: int = 5) -> Tensor:
 
 @dataclass
 class Muon(Transform):
-    """v ← βv + g, then UVᵀ of g + βv for every weight matrix (Jordan et al. 2024).
+    """v ← βv + g, then UVᵀ of g + βv for every weight matrix.
 
     All directions of a matrix get steps of one length, scaled by √max(1, n_out/n_in). A bias (n,)
-    counts as one column: v/‖v‖. No float64 referee: `torch.optim.Muon` rounds to bfloat16.
+    counts as one column: v/‖v‖. `torch.optim.Muon` rounds to bfloat16, this does not.
+
+    Args:
+        beta: β, in [0, 1).
+        iterations: of `orthogonalise`.
+
+    Source: Jordan et al. (2024).
     """
 
     beta: float = 0.95

@@ -55,8 +55,12 @@ def check_field(label: str, value: object, limits: tuple) -> float:
 class Context:
     """What a transform may ask for besides the gradient it is handed.
 
-    theta: (P,) the weights; grad: (P,) the raw gradient; lr: the rate of the chain's `Descend`;
-    named_views(flat): any flat (P,) vector by name and shape; curvature(): that of this batch.
+    Attributes:
+        theta: the weights, (P,).
+        grad: the raw gradient, (P,).
+        lr: the rate of the chain's `Descend` in this step.
+        named_views: called with any flat (P,) vector; returns its views by name.
+        curvature: called without arguments; returns that of the loss on this batch.
     """
 
     lr: float
@@ -68,7 +72,7 @@ class Context:
         self._norm: Tensor | None = None
 
     def norm_of(self, g: Tensor) -> Tensor:
-        """‖g‖₂, a 0-d tensor; that of the raw gradient is computed once a step."""
+        """Return ‖g‖₂, 0-d; that of the raw gradient is computed once a step."""
         if g is not self.grad:
             return torch.linalg.vector_norm(g)
         if self._norm is None:
@@ -81,12 +85,20 @@ def _no_curvature():
 
 
 class Transform:
-    """Base: validates each field whenever it is set, so a bad value never gets in."""
+    """Base of all transforms: it validates each field when it is set, so a bad value never gets in.
 
-    schedules: dict[str, Schedule] = {}  # by field; replaced by an own dict when one is set
-    descends = False  # moves the weights: `Descend`
-    clips = False  # bounds the gradient, and tells the `norm` it left
-    after_descend = False  # acts on the weights that `Descend` has moved
+    Attributes:
+        schedules: the schedules of fields that have one, by field.
+        descends: whether it moves the weights: `Descend`.
+        clips: whether it bounds the gradient, and returns as `norm()` what it left.
+        after_descend: whether it acts on the weights that `Descend` has moved.
+
+    Raises:
+        CourseError: when a field is set to a value out of its range; the old value stays.
+    """
+
+    schedules: dict[str, Schedule] = {}  # replaced by a dict of its own when one is set
+    descends = clips = after_descend = False
 
     def __init_subclass__(cls):
         TRANSFORMS.add(cls)
@@ -110,10 +122,10 @@ class Transform:
             object.__setattr__(self, name, schedule.value(step))
 
     def init(self, theta: Tensor) -> None:
-        """Make the buffers for parameters `theta`: (P,)."""
+        """Make the buffers for weights `theta`: (P,)."""
 
     def state(self) -> dict[str, Tensor]:
-        """The vectors that must survive a save."""
+        """Return the vectors that must survive a save, not copied."""
         return {}
 
     def check_state(self, state: dict[str, Tensor]) -> None:
@@ -124,26 +136,37 @@ class Transform:
             check_tensor(f"{kind}.{name}", state[name], vector)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state` gave; `check_state` must have passed it."""
         for name, vector in self.state().items():
             vector.copy_(state[name])
 
     def __call__(self, g: Tensor, context: Context) -> Tensor:
+        """Return the transformed gradient (P,), in memory of its own; g: (P,) stays as it is."""
         raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
     def code(self) -> str:
-        """'Momentum(beta=0.9)', with the schedule where a field has one."""
+        """Return 'Momentum(beta=0.9)', with the schedule if a field has one."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         values |= self.schedules
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
 
     def describe(self) -> dict:
-        """{'kind': 'Momentum', 'beta': 0.9}; a scheduled field as the schedule's description."""
+        """Return {'kind': 'Momentum', 'beta': 0.9}; a schedule as its own description."""
         return describe(self) | {name: s.describe() for name, s in self.schedules.items()}
 
 
 class Chain:
-    """Transforms applied from left to right. One of them is `Descend`; only L1's proximal step
-    may stand after it."""
+    """Transforms applied from left to right.
+
+    Args:
+        transforms: one of them is `Descend`; only L1's proximal step may stand after it.
+
+    Attributes:
+        step: the number of steps made.
+
+    Raises:
+        CourseError: for what is not a transform, or an order that is not allowed.
+    """
 
     def __init__(self, *transforms: Transform):
         for t in transforms:
@@ -155,10 +178,13 @@ class Chain:
         self.arrange(list(transforms))
 
     def arrange(self, transforms: list[Transform]) -> None:
-        """Use these from now on. Those that were there before keep their buffers."""
-        at = [i for i, t in enumerate(transforms) if t.descends]
-        last = next((i for i, t in enumerate(transforms) if t.after_descend), len(transforms))
-        if len(at) != 1 or at[0] != last - 1 or not all(t.after_descend for t in transforms[last:]):
+        """Use these transforms from now on; those that were there before keep their buffers.
+
+        Raises:
+            CourseError: for an order that is not allowed; nothing changes.
+        """
+        places = [2 * t.after_descend + t.descends for t in transforms]  # Descend 1, after it 2
+        if places.count(1) != 1 or places != sorted(places):
             listed = ", ".join(map(repr, transforms))
             raise CourseError(
                 f"chain({listed}): exactly one Descend(lr) must stand last, or only L1 after it"
@@ -168,13 +194,15 @@ class Chain:
                 if not any(t is old for old in self.transforms):
                     t.init(self.context.theta)
         self.transforms = transforms
-        self.descend: Any = transforms[at[0]]
+        self.descend: Any = transforms[places.index(1)]
         self.clip: Any = next((t for t in transforms if t.clips), None)
 
     def init(self, theta: Tensor, named_views: Callable | None = None, curvature=None) -> None:
-        """Make the buffers for weights `theta`: (P,), and start counting steps at 0.
+        """Make the buffers and start counting steps at 0.
 
-        named_views, curvature: see `Context`; a `Trainer` hands over its model's.
+        Args:
+            theta: the weights, (P,).
+            named_views, curvature: see `Context`; a `Trainer` hands over its model's.
         """
         self.context = Context(theta, named_views, curvature)
         self.step = 0
@@ -182,7 +210,7 @@ class Chain:
             t.init(theta)
 
     def __call__(self, grad: Tensor, theta: Tensor) -> None:
-        """One step: `theta` (P,) moves in place, `grad` (P,) stays as it is."""
+        """Make one step: `theta` (P,) moves in place, `grad` (P,) stays as it is."""
         context = self.context
         if context is None:
             raise CourseError("the chain has no buffers yet; call chain.init(theta) first")
@@ -197,17 +225,17 @@ class Chain:
         self.step += 1
 
     def norms(self, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """‖gradient‖ before and after clipping in the step just made, 0-d tensors."""
+        """Return the gradient's norm before and after clipping in the last step, each 0-d."""
         assert self.context is not None
         before = self.context.norm_of(grad)
         return before, before if self.clip is None else self.clip.norm()
 
     def find(self, *kinds: type) -> Any:
-        """The first transform of one of these kinds, or None."""
+        """Return the first transform of one of these kinds, or None."""
         return next((t for t in self.transforms if isinstance(t, kinds)), None)
 
     def replace(self, old: Transform, new: Transform | None) -> None:
-        """Put `new` where `old` is, or just remove `old`. The others keep their buffers."""
+        """Put `new` in place of `old`; None removes `old`. The others keep their buffers."""
         at = self.transforms.index(old)
         middle = [] if new is None else [new]
         self.arrange(self.transforms[:at] + middle + self.transforms[at + 1 :])
@@ -217,15 +245,19 @@ class Chain:
         self.arrange([*self.transforms[:at], new, *self.transforms[at:]])
 
     def state(self) -> list[dict[str, Tensor]]:
-        """Copies of all buffers, and the step count first."""
+        """Return the step count and a copy of each transform's buffers, in this order."""
         buffers = [{k: v.clone() for k, v in t.state().items()} for t in self.transforms]
         return [{"step": torch.tensor(self.step)}, *buffers]
 
     def load_state(self, state: list[dict[str, Tensor]]) -> None:
-        """Go on from what `state` gave. One that does not fit raises; nothing changes."""
+        """Go on from what `state` gave.
+
+        Raises:
+            CourseError: for a state that does not fit; nothing changes.
+        """
         count, *buffers = check_list("transforms", state, len(self.transforms) + 1)
         step = check_names("the chain's count", count, ("step",))["step"]
-        check_tensor("the chain's step", step, torch.tensor(0))
+        check_tensor("the chain's step", step, torch.tensor(self.step))
         check_whole("the chain's step", int(step), 0, MOST)
         pairs = list(zip(self.transforms, buffers, strict=True))
         for t, saved in pairs:
@@ -236,7 +268,7 @@ class Chain:
         self.step = int(step)
 
     def describe(self) -> list[dict]:
-        """[{'kind': 'Momentum', 'beta': 0.9}, …]: enough to build the chain again."""
+        """Return [{'kind': 'Momentum', 'beta': 0.9}, …]: enough to build the chain again."""
         return [t.describe() for t in self.transforms]
 
     def __repr__(self):
@@ -247,7 +279,11 @@ chain = Chain
 
 
 def build_chain(description: list[dict]) -> Chain:
-    """The inverse of `Chain.describe`. Raises `CourseError` for what it cannot have written."""
+    """Return the chain that `Chain.describe` described.
+
+    Raises:
+        CourseError: for what `describe` cannot have written.
+    """
     if not isinstance(description, list):
         raise CourseError(f"chain = {shown(description)}; allowed: a list, as Chain.describe()")
     return Chain(*map(TRANSFORMS.build, description))

@@ -28,12 +28,17 @@ class Descend(Transform):
 
 @dataclass
 class ClipByValue(Transform):
-    """g' = clip(g, -ε, ε), entry by entry (D4 3.5). It turns the direction.
+    """g' = clip(g, -ε, ε), entry by entry. It turns the direction.
 
     A NaN stays NaN, an infinity becomes ±ε. Equals `torch.nn.utils.clip_grad_value_`.
+
+    Args:
+        threshold: ε, above 0.
+
+    Source: D4 3.5.
     """
 
-    threshold: float = 1.0  # ε
+    threshold: float = 1.0
     clips = True
 
     def init(self, theta):
@@ -49,13 +54,18 @@ class ClipByValue(Transform):
 
 @dataclass
 class ClipByNorm(Transform):
-    """g' = g · min(1, c / ‖g‖₂): shorter, same direction (Pascanu et al. 2013).
+    """g' = g · min(1, c / ‖g‖₂): shorter, in the same direction.
 
-    A NaN or infinite norm stays visible: it makes every entry NaN (or 0), never hides. Equals
+    A NaN or infinite norm stays visible: it makes every entry NaN (or 0). Equals
     `torch.nn.utils.clip_grad_norm_` but for the 1e-6 that is added to the norm there.
+
+    Args:
+        threshold: c, above 0.
+
+    Source: Pascanu et al. (2013).
     """
 
-    threshold: float = 1.0  # c
+    threshold: float = 1.0
     clips = True
 
     def init(self, theta):
@@ -102,7 +112,13 @@ class Momentum(Transform):
 
 @dataclass
 class HeavyBall(Transform):
-    """v ← βv + g, v₀ = 0 (Polyak 1964). Equals `torch.optim.SGD(momentum=β)`."""
+    """v ← βv + g, v₀ = 0. Equals `torch.optim.SGD(momentum=β)`.
+
+    Args:
+        beta: β, in [0, 1).
+
+    Source: Polyak (1964).
+    """
 
     beta: float = 0.9
 
@@ -118,9 +134,14 @@ class HeavyBall(Transform):
 
 @dataclass
 class Nesterov(Transform):
-    """v ← βv + g, then g + βv: the average looked at one step ahead (Nesterov 1983).
+    """v ← βv + g, then g + βv: the average looked at one step ahead.
 
-    In Sutskever et al.'s (2013) form. Equals `torch.optim.SGD(momentum=β, nesterov=True)`.
+    Equals `torch.optim.SGD(momentum=β, nesterov=True)`.
+
+    Args:
+        beta: β, in [0, 1).
+
+    Source: Nesterov (1983), in the form of Sutskever et al. (2013).
     """
 
     beta: float = 0.9
@@ -138,10 +159,12 @@ class Nesterov(Transform):
 
 @dataclass
 class SignDescent(Transform):
-    """sign(g): every weight moves by α, whatever the slope (Bernstein et al. 2018: signSGD).
+    """sign(g): every weight moves by α, whatever the slope: signSGD.
 
     After `Momentum` it is Signum. `ClipByValue` with a tiny ε tends to it, times ε. A NaN or
     infinite entry gives NaN: torch.sign(NaN) is 0, which would hide it.
+
+    Source: Bernstein et al. (2018).
     """
 
     def init(self, theta):
@@ -156,13 +179,18 @@ class SignDescent(Transform):
 
 @dataclass
 class L2(Transform):
-    """g + λθ: the gradient of L + (λ/2)‖θ‖² (D2 3), of all weights, biases included.
+    """g + λθ: the gradient of L + (λ/2)‖θ‖², of all weights, biases included.
 
     Equals `torch.optim.SGD(weight_decay=λ)`. Before `Adam` it is rescaled with the gradient;
     after it, every weight shrinks alike: that is `AdamW` (Loshchilov & Hutter 2019).
+
+    Args:
+        weight_decay: λ, at least 0.
+
+    Source: D2 3.
     """
 
-    weight_decay: float = 1e-4  # λ
+    weight_decay: float = 1e-4
 
     def init(self, theta):
         self.out = torch.empty_like(theta)
@@ -173,13 +201,18 @@ class L2(Transform):
 
 @dataclass
 class L1(Transform):
-    """θ ← sign(θ) max(|θ| - αλ, 0), after `Descend`: the proximal step of λ‖θ‖₁ (D2 3).
+    """θ ← sign(θ) max(|θ| - αλ, 0), after `Descend`: the proximal step of λ‖θ‖₁.
 
-    Soft-thresholding gives exact zeros; the gradient of λ|θ| would only jitter around them
-    (Daubechies et al. 2004). Stands after `Descend`; biases included. Not in `torch.optim`.
+    Soft-thresholding gives exact zeros; the gradient of λ|θ| would only jitter around them. All
+    weights, biases included. `torch.optim` has no such step.
+
+    Args:
+        strength: λ, at least 0.
+
+    Source: D2 3; Daubechies et al. (2004).
     """
 
-    strength: float = 1e-4  # λ
+    strength: float = 1e-4
     after_descend = True
 
     def init(self, theta):

@@ -1,9 +1,11 @@
-"""Schedules: values for a knob that change with the step. Not a second mechanism: wherever a knob
-takes a number, it takes a schedule, and `trainer.set("lr", 0.1)` puts a plain number back.
+"""Schedules: values for a knob that change with the step.
+
+They are not a second mechanism: wherever a knob takes a number, it takes a schedule, and
+`trainer.set("lr", 0.1)` puts a plain number back.
 
     trainer.set("lr", Cosine(0.3, steps=1000, warmup=100))
 
-Before each step t = 0, 1, 2, …, counted from the start of the run, it is asked for its value.
+Before each step t = 0, 1, 2, …, counted from the start of the run, the chain asks it for its value.
 """
 
 import math
@@ -15,20 +17,25 @@ from ..errors import CourseError, check_count, check_number
 
 @dataclass(frozen=True)
 class Schedule:
-    """Base: `value(t)` is the knob's value in step t."""
+    """Base of all schedules. Each checks its fields when it is made.
+
+    Raises:
+        CourseError: for a field out of its range.
+    """
 
     def value(self, t: int) -> float:
+        """Return the knob's value in step t = 0, 1, 2, …."""
         raise TypeError(f"{type(self).__name__} does not say its value")
 
     def levels(self) -> tuple[float, ...]:
-        """Values it starts from, goes to or turns at: the knob's range must hold them all."""
+        """Return the values it starts from, goes to or turns at: the knob must allow them all."""
         raise TypeError(f"{type(self).__name__} does not say its levels")
 
     def describe(self) -> dict:
-        """{'kind': 'Cosine', …}: enough for `SCHEDULES.build` to make it again."""
+        """Return {'kind': 'Cosine', …}: enough for `SCHEDULES.build` to make it again."""
         return describe(self)
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
             value: object = getattr(self, name)
             label = f"{type(self).__name__}.{name}"
@@ -41,16 +48,18 @@ class Schedule:
             else:
                 value = check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
             object.__setattr__(self, name, value)  # a plain number, whatever kind was given
-        if getattr(self, "warmup", 0) > getattr(self, "steps", math.inf):
-            raise CourseError(f"{self!r}: warmup must not be longer than all steps")
-
-    def __post_init__(self):
-        self._check()
 
 
 @dataclass(frozen=True)
 class Warmup(Schedule):
-    """Linear from peak/steps to `peak` over `steps` steps, then constant (Goyal et al. 2017)."""
+    """A straight line from peak/steps to `peak` over `steps` steps, then constant.
+
+    Args:
+        peak: at least 0.
+        steps: at least 1.
+
+    Source: Goyal et al. (2017).
+    """
 
     peak: float
     steps: int
@@ -64,7 +73,12 @@ class Warmup(Schedule):
 
 @dataclass(frozen=True)
 class LinearRamp(Schedule):
-    """A straight line from `start` to `end` over `steps` steps, then constant."""
+    """A straight line from `start` to `end` over `steps` steps, then constant.
+
+    Args:
+        start, end: at least 0.
+        steps: at least 1.
+    """
 
     start: float
     end: float
@@ -81,13 +95,25 @@ class LinearRamp(Schedule):
 class Cosine(Schedule):
     """Warm-up over `warmup` steps, then half a cosine from `peak` to `end` at step `steps`.
 
-    With warmup = 0 it is `torch.optim.lr_scheduler.CosineAnnealingLR` (Loshchilov & Hutter 2017).
+    With warmup = 0 it is `torch.optim.lr_scheduler.CosineAnnealingLR`.
+
+    Args:
+        peak, end: at least 0.
+        steps: at least 1, warm-up included.
+        warmup: from 0 to `steps`.
+
+    Source: Loshchilov & Hutter (2017).
     """
 
     peak: float
     steps: int
     warmup: int = 0
     end: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.warmup > self.steps:
+            raise CourseError(f"{self!r}: warmup must not be longer than all steps")
 
     def value(self, t):
         if t < self.warmup:
@@ -101,7 +127,13 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
-    """`start` times `factor` to the number of times `every` steps have passed: `StepLR`."""
+    """`start`, multiplied by `factor` after every `every` steps: torch's `StepLR`.
+
+    Args:
+        start: at least 0.
+        every: a number of steps, at least 1.
+        factor: in (0, 1].
+    """
 
     start: float
     every: int

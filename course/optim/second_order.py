@@ -6,6 +6,7 @@ with λ > -λ_min(H) the step d = -(H + λI)⁻¹ g goes downhill at first (the 
 climb). The document calls λ a regularisation parameter; it regularises the step, not the weights.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,7 +18,14 @@ from .chain import Transform
 
 
 class Solution(NamedTuple):
-    """x: (P,); the products it took; ‖b - Ax‖/‖b‖; whether curvature ≤ 0 stopped it."""
+    """What `conjugate_gradients` found.
+
+    Attributes:
+        x: (P,).
+        iterations: the number of products that it took.
+        residual: ‖b - Ax‖/‖b‖ of the x that its steps had reached.
+        negative_curvature: whether a direction with curvature ≤ 0 stopped it.
+    """
 
     x: Tensor
     iterations: int
@@ -28,60 +36,83 @@ class Solution(NamedTuple):
 def conjugate_gradients(
     product: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tolerance: float = 1e-6
 ) -> Solution:
-    """Solve A x = b for symmetric A, given only products A v (Hestenes & Stiefel 1952).
+    """Solve A x = b for symmetric A, given only products A v.
 
-    Stops at the first direction d with dᵀAd ≤ 0, where the quadratic has no bottom, and returns x
-    as it stands; before any step that is b itself (Steihaug 1983). Waits for the device each time.
+    It stops at the first direction d with dᵀAd ≤ 0, along which the quadratic has no bottom, and
+    returns x as it stands; before any step, b itself. It waits for the device in each iteration.
+
+    Args:
+        product: called with v: (P,); returns A v.
+        b: (P,).
+        iterations: the most products to take.
+        tolerance: of ‖b - Ax‖/‖b‖, at which it stops earlier.
+
+    Source: Hestenes & Stiefel (1952); Steihaug (1983) for the stop.
     """
     x, r, d = torch.zeros_like(b), b.clone(), b.clone()
     rr = start = float(torch.dot(r, r))
-    for i in range(iterations):
-        if rr <= tolerance**2 * start:
-            return Solution(x, i, (rr / start) ** 0.5 if start else 0.0, False)
+    i = 0
+    while True:
+        residual = math.sqrt(rr / start) if start else 0.0
+        if i == iterations or residual <= tolerance:
+            return Solution(x, i, residual, False)
         Ad = product(d)
         curvature = float(torch.dot(d, Ad))
         if not curvature > 0:
-            return Solution(x if i else b.clone(), i + 1, (rr / start) ** 0.5, True)
+            return Solution(x if i else b.clone(), i + 1, residual, True)
         alpha = rr / curvature
         x.add_(d, alpha=alpha)
         r.sub_(Ad, alpha=alpha)
         before, rr = rr, float(torch.dot(r, r))
         d.mul_(rr / before).add_(r)
-    return Solution(x, iterations, (rr / start) ** 0.5 if start else 0.0, False)
+        i += 1
 
 
 def sharpness(
     product: Callable[[Tensor], Tensor], start: Tensor, iterations: int = 20
 ) -> tuple[float, Tensor]:
-    """The largest eigenvalue of a symmetric matrix and its vector (P,), from products alone.
+    """Return the largest eigenvalue of a symmetric matrix and its unit vector (P,).
 
-    Lanczos (1950) with full reorthogonalisation. `start`: (P,), not zero; the vector of an earlier
-    call is a good one, then a few iterations do. For the edge of stability compare with 2/α.
+    Lanczos's method with full reorthogonalisation, from products alone. For the edge of stability
+    compare the eigenvalue with 2/α.
+
+    Args:
+        product: called with v: (P,); returns A v.
+        start: (P,), not zero; with the vector of an earlier call a few iterations do.
+        iterations: the most products to take.
+
+    Source: Lanczos (1950).
     """
     n = min(iterations, start.numel())
     Q = start.new_zeros(n, start.numel())
     T = torch.zeros(n, n, dtype=torch.float64)
-    q, size = start / start.norm(), 0
+    q = start / start.norm()
     for i in range(n):
-        Q[i], size = q, i + 1
+        Q[i], basis = q, Q[: i + 1]
         w = product(q)
         T[i, i] = float(torch.dot(q, w))
         for _ in range(2):  # twice is enough (Parlett 1980)
-            w = w - Q[:size].t() @ (Q[:size] @ w)
+            w = w - basis.t() @ (basis @ w)
         length = float(w.norm())
         if i + 1 == n or not length > 1e-7 * float(T.abs().max()):
             break
         T[i, i + 1] = T[i + 1, i] = length
         q = w / length
+    size = len(basis)
     values, vectors = torch.linalg.eigh(T[:size, :size])
-    return float(values[-1]), Q[:size].t() @ vectors[:, -1].to(Q)
+    return float(values[-1]), basis.t() @ vectors[:, -1].to(Q)
 
 
 @dataclass
 class Newton(Transform):
-    """(H + λI)⁻¹ g, H written down whole: O(P²) memory, O(P³) time (D4 3.7).
+    """(H + λI)⁻¹ g, H written down whole: O(P²) memory, O(P³) time.
 
-    λ = `damping`. With λ = 0 it is drawn to saddles; a singular H + λI gives infinities or NaN.
+    With λ = 0 saddles attract it; a singular H + λI gives infinities or NaN.
+
+    Args:
+        damping: λ, at least 0.
+
+    Source: D4 3.7.
     """
 
     damping: float = 1e-3
@@ -96,7 +127,13 @@ class Newton(Transform):
 class NewtonCG(Transform):
     """(H + λI)⁻¹ g to within a few conjugate-gradient iterations, from products H v alone.
 
-    Stops where the curvature is not positive (Martens 2010), so it still goes downhill.
+    It stops at the first direction without positive curvature, so it still goes downhill.
+
+    Args:
+        damping: λ, at least 0.
+        iterations: the most products a step.
+
+    Source: Martens (2010).
     """
 
     damping: float = 1e-3
@@ -110,6 +147,7 @@ class NewtonCG(Transform):
         return damped.x
 
     def product(self, curvature):
+        """Return the function v → H v of this batch's curvature."""
         return curvature.hvp
 
 
@@ -117,8 +155,11 @@ class NewtonCG(Transform):
 class GaussNewton(NewtonCG):
     """(JᵀSJ + λI)⁻¹ g: the part of H that is never negative, so no saddle attracts it.
 
-    For cross-entropy it is the Fisher matrix, and this is natural gradient (Amari 1998).
+    For cross-entropy it is the Fisher matrix, and this is natural gradient.
+
+    Source: Amari (1998).
     """
 
     def product(self, curvature):
+        """Return the function v → JᵀSJ v of this batch's curvature."""
         return curvature.gauss_newton
