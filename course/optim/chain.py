@@ -236,7 +236,7 @@ class Chain:
 
     def replace(self, old: Transform, new: Transform | None) -> None:
         """Put `new` in place of `old`; None removes `old`. The others keep their buffers."""
-        at = self.transforms.index(old)
+        at = [t is old for t in self.transforms].index(True)  # two of them may be equal
         middle = [] if new is None else [new]
         self.arrange(self.transforms[:at] + middle + self.transforms[at + 1 :])
 

@@ -219,6 +219,13 @@ def test_transforms_come_and_go_while_the_others_keep_their_buffers():
     assert c.transforms == [momentum, decay, descend] and c.clip is None
 
 
+def test_of_two_equal_transforms_the_one_that_is_named_is_replaced():
+    first, second, descend = L2(0.1), L2(0.1), Descend(0.1)
+    c = chain(first, Momentum(0.5), second, descend)
+    c.replace(second, None)
+    assert c.transforms[0] is first and len(c.transforms) == 3
+
+
 def test_a_chain_can_be_described_and_built_again():
     others = [kind() for name, kind in OURS.items() if name not in ("Descend", "L1")]
     c = chain(*others, Descend(0.2), L1(0.1))
