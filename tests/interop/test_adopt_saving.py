@@ -96,3 +96,13 @@ def test_saved_weights_take_the_room_of_the_weights_once():
 def test_pickling_says_what_to_do_instead():
     with pytest.raises(CourseError, match="state_dict"):
         torch.save(adopt(mlp()), io.BytesIO())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here the state goes to the CUDA generator")
+def test_the_random_state_of_a_cuda_device_is_kept_where_there_is_none():
+    model, _ = make(transformer)
+    state = model.state() | {"random.cuda": torch.arange(16, dtype=torch.uint8)}
+    model.load_state(state)
+    assert torch.equal(model.state()["random.cuda"], state["random.cuda"])
+    with pytest.raises(CourseError, match=r"'random.cuda' of the state.*\(17,\).*\(16,\)"):
+        model.load_state(state | {"random.cuda": torch.zeros(17, dtype=torch.uint8)})

@@ -89,13 +89,16 @@ def test_a_foreign_state_is_refused_and_changes_nothing():
     broken["chains"][0]["state"][1]["v"] = torch.zeros(1).double()  # would broadcast
     lacking = copy.deepcopy(before)
     del lacking["chains"][0]["state"][1]["v"]
+    more = copy.deepcopy(before)
+    more["chains"] *= 2
     regrouped = copy.deepcopy(before)
     regrouped["param_groups"][0]["params"] = [0]
     foreign = [
         torch.optim.SGD(net().parameters(), momentum=0.9).state_dict(),
         as_optimizer(chain(Descend(0.1)), net().parameters()).state_dict(),
         as_optimizer(steps, other.parameters()).state_dict(),
-        broken, lacking, regrouped, {"chains": 3}, {"chains": []}, None,
+        broken, lacking, more, regrouped, before | {"chains": []},
+        {"chains": 3}, {"chains": []}, None,
     ]  # fmt: skip
     for state in foreign:
         with pytest.raises(CourseError, match="the state"):

@@ -142,3 +142,21 @@ def test_neither_a_kill_nor_a_full_disk_while_saving_loses_the_earlier_state(pro
     command = [sys.executable, "-c", BIG + program, str(tmp_path / "run.pt")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+RAN = []
+
+
+class Program:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self):
+        return RAN.append, ("ran",)
+
+
+def test_a_file_that_holds_a_program_is_refused_and_the_program_does_not_run(tmp_path):
+    trainer, file = make(), tmp_path / "run.pt"
+    torch.save({"digest": "0" * 64, "state": Program()}, file)
+    with pytest.raises(CourseError, match="not a readable state file"):
+        trainer.load(file)
+    assert RAN == []

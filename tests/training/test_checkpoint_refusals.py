@@ -272,3 +272,25 @@ def test_an_error_while_the_draft_is_built_changes_nothing(monkeypatch):
         patch.setattr(type(refused.trainer.model), "encode", no_room)
         assert refused(state)
     assert not refused(state)
+
+
+@pytest.mark.parametrize(
+    "name, value, allowed",
+    [("batch_size", 0, r"\[1, 96\]"), ("accumulate", 17, r"\[1, 16\]"),
+     ("label_noise", 1.5, r"\[0, 1\]"), ("threshold", 0, r"\(0, inf\]")],
+)  # fmt: skip
+def test_a_setting_that_is_out_of_range_is_named_with_the_range(name, value, allowed):
+    refused = Refused(started(make))
+    state = put(refused.state, ["run", "settings", name], value)
+    with pytest.raises(CourseError, match=f"{name} of the state .*{value}.*{allowed}.*load what"):
+        refused.trainer.load_state_dict(state)
+
+
+def test_a_regression_takes_the_state_of_another_seed():
+    """No labels are put in place again: values to predict have none that could be wrong."""
+    first, second = (
+        make(model=MLP([1, 4, 1], loss="mse"), data=load_data("sine"), seed=seed) for seed in (0, 1)
+    )
+    train(first, 3)
+    second.load_state_dict(first.state_dict())
+    assert bits(second) == bits(first) and bits(train(second, 3)) == bits(train(first, 3))

@@ -1,12 +1,14 @@
 """Knobs: each turn is recorded, keeps momentum, and is refused whole when its value is bad."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from recipe_runs import small_digits
 from training_runs import on_digits, train
 
-from course import Adam, CourseError, Momentum, load_data
+from course import L1, L2, Adam, CourseError, Momentum, load_data
 
 
 def test_knobs_are_recorded_and_keep_momentum():
@@ -79,3 +81,63 @@ def test_label_noise_is_nested_wrong_and_undone():
     assert trainer.evaluate("train") != clean and trainer.data.source == small_digits().data.source
     trainer.set("label_noise", 0)
     assert trainer.evaluate("train") == clean
+
+
+@pytest.mark.parametrize("knob, kind, field", [("l2", L2, "weight_decay"), ("l1", L1, "strength")])
+def test_a_penalty_is_put_in_once_and_then_changed(knob, kind, field):
+    trainer = on_digits()
+    assert trainer.knobs()[knob] == 0
+    for value in (0.1, 0.3, 0):
+        trainer.set(knob, value)
+        (found,) = [t for t in trainer.chain.transforms if isinstance(t, kind)]
+        assert getattr(found, field) == trainer.knobs()[knob] == value
+
+
+def test_the_threshold_is_the_clips_and_outlives_it():
+    trainer = on_digits()
+    trainer.set("threshold", 0.25)
+    assert trainer.chain.clip.threshold == 0.25
+    trainer.set("clip", "off")
+    trainer.set("threshold", 0.5)
+    trainer.set("clip", "value")
+    assert trainer.chain.clip.threshold == 0.5
+
+
+def test_a_batch_has_as_many_rows_as_parts_at_least():
+    trainer = on_digits(accumulate=8)
+    trainer.set("batch_size", 8)
+    assert train(trainer, 2).batch_size == 8
+    with pytest.raises(CourseError, match="batch_size = 7 cannot be cut into 8"):
+        trainer.set("batch_size", 7)
+
+
+# Recipes of earlier releases name an augmentation by its steps.
+@pytest.mark.parametrize(
+    "name, steps",
+    [
+        ("off", []),
+        ("shift", [{"kind": "Shift", "pixels": 1}]),
+        ("rotate", [{"kind": "Rotate", "degrees": 15.0}]),
+        ("noise", [{"kind": "Noise", "sigma": 0.1}]),
+        ("all", [{"kind": "Shift", "pixels": 1}, {"kind": "Rotate", "degrees": 15.0},
+                 {"kind": "Noise", "sigma": 0.1}]),
+        ("own", [{"kind": "Shift", "pixels": 2}]),
+    ],
+)  # fmt: skip
+def test_an_augmentation_is_recorded_by_its_steps_and_shown_by_its_name(name, steps):
+    trainer = on_digits()
+    for value in [steps] if name == "own" else [steps, name]:
+        trainer.set("augment", value)
+        assert trainer.knobs()["augment"] == name
+        assert trainer.history.knobs[-1] == (0, "augment", steps or "off")
+    assert trainer.settings()["augment"] == steps
+
+
+def test_training_with_label_noise_is_training_on_those_labels():
+    data = load_data("digits")
+    wrong = replace(data, y_train=data.noisy_labels(0.4, seed=0))
+    noisy = on_digits(data)
+    noisy.set("label_noise", 0.4)
+    assert torch.equal(train(noisy, 20).model.theta, train(on_digits(wrong), 20).model.theta)
+    noisy.set("label_noise", 0)
+    assert not torch.equal(train(noisy, 5).model.theta, train(on_digits(wrong), 25).model.theta)

@@ -86,3 +86,34 @@ def test_a_text_that_is_no_recipe_is_refused_in_words(text, words):
     with pytest.raises(CourseError, match=words) as error:
         load_recipe(text)
     assert len(str(error.value)) < 1000
+
+
+def test_the_first_release_and_this_one_write_schema_1():
+    assert GOOD["schema"] == 1
+    with pytest.raises(CourseError, match="schema 2, this release knows up to 1; update"):
+        load_recipe(GOOD | {"schema": 2})
+
+
+def test_a_recipe_is_written_in_the_letters_of_its_names(tmp_path):
+    recipe = load_recipe(GOOD | {"data": {"own": "Bäume"}})
+    assert "Bäume" in recipe.json()
+    recipe.save(tmp_path / "run.json")
+    assert load_recipe(tmp_path / "run.json") == recipe
+
+
+def test_threads_are_limited_where_the_cores_are_not_known(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert load_recipe(GOOD | {"threads": 64}).threads == 64
+    with pytest.raises(CourseError, match=r"threads = 65.*\[1, 64\].*fewer"):
+        load_recipe(GOOD | {"threads": 65})
+
+
+def test_a_recipe_may_be_as_large_as_the_limit_says(monkeypatch, tmp_path):
+    text, path = json.dumps(GOOD), tmp_path / "run.json"
+    path.write_text(text)
+    monkeypatch.setattr("course.training.recipe.LARGEST", len(text))
+    assert load_recipe(text) == load_recipe(path) == Recipe(**GOOD)
+    path.write_text(text + " ")
+    for source in (text + " ", path):
+        with pytest.raises(CourseError, match=f"larger than {len(text)} bytes"):
+            load_recipe(source)

@@ -86,3 +86,21 @@ def test_replay_goes_on_with_the_threads_of_the_recipe_and_gives_them_back():
     recipe = small_digits().recipe().describe() | {"threads": 2, "steps": 3}
     run_recipe(recipe)
     assert torch.get_num_threads() == 1
+
+
+def test_no_steps_are_a_replay_too():
+    recipe = small_digits().recipe().describe() | {"steps": 3}
+    trainer = run_recipe(recipe, steps=0)
+    assert trainer.step_count == 0 and torch.equal(trainer.model.theta, small_digits().model.theta)
+
+
+def test_the_steps_of_a_replay_use_the_threads_of_the_recipe(monkeypatch):
+    seen, step = set(), Trainer.step
+
+    def watched(trainer):
+        seen.add(torch.get_num_threads())
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    run_recipe(small_digits().recipe().describe() | {"threads": 2, "steps": 3})
+    assert seen == {2} and torch.get_num_threads() == 1

@@ -75,3 +75,21 @@ def test_divergence_is_found_at_its_first_step():
     numbers = trainer.history.numbers()
     assert first is not None and np.isfinite(numbers[:first]).all()
     assert not np.isfinite(numbers[first]).all()
+
+
+def test_patience_counts_anew_in_each_run():
+    trainer = on_moons(data=load_data("moons").with_validation())
+    train(trainer, 20, evaluate_every=5, patience=3)
+    trainer.set("lr", 0)  # from here on no evaluation is lower than the best
+    start = trainer.step_count
+    train(trainer, 100, evaluate_every=2, patience=3)
+    assert trainer.step_count == start + 2 * 3
+
+
+@pytest.mark.parametrize("option", ["steps", "evaluate_every", "patience"])
+def test_a_run_has_at_most_a_thousand_million_steps(option):
+    largest = {"steps": 10**9, "evaluate_every": 10**9, "patience": 10**9}
+    trainer = on_moons(data=load_data("moons").with_validation())
+    assert next(trainer.run(**largest)) == 1
+    with pytest.raises(CourseError, match=f"{option} = 1000000001 is out of range"):
+        next(trainer.run(**largest | {option: 10**9 + 1}))
