@@ -5,7 +5,21 @@ import pytest
 import torch
 from checkpoint_runs import IMAGES, bits, make, module, net, train
 
-from course import Adam, ClipByNorm, Cosine, CourseError, Descend, Momentum, Muon, NewtonCG, chain
+from course import (
+    Adam,
+    ClipByNorm,
+    Cosine,
+    CourseError,
+    Descend,
+    Dropout,
+    Linear,
+    Momentum,
+    Muon,
+    Network,
+    NewtonCG,
+    Residual,
+    chain,
+)
 from course.states import digest, plain
 
 RUNS = {
@@ -101,3 +115,23 @@ def test_a_snapshot_of_a_step_that_the_history_does_not_know_is_refused():
         trainer.restore(snapshot)
     assert bits(trainer) == kept
     train(trainer, 1).restore(snapshot)
+
+
+def test_a_state_fits_a_model_that_differs_only_in_first_weights_and_dropout():
+    def build(p, seed):
+        layers = [Linear(8), Residual(Linear(8), Dropout(p)), Linear(10)]
+        return make(model=Network(layers, 64, seed=seed))
+
+    first, second = train(build(0.3, 0), 5), build(0.1, 9)
+    second.load_state_dict(first.state_dict())
+    assert bits(second) == bits(first) and second.knobs()["dropout"] == 0.3
+    assert bits(train(second, 5)) == bits(train(first, 5))
+
+
+def test_a_restored_run_forgets_what_came_after_the_snapshot():
+    trainer = train(make(), 4, evaluate_every=2)
+    kept, snapshot = bits(trainer), trainer.snapshot()
+    trainer.set("lr", 0.5)
+    train(trainer, 5, evaluate_every=2)
+    trainer.restore(snapshot)
+    assert bits(trainer) == kept and len(trainer.history.loss) == trainer.step_count == 4

@@ -8,7 +8,20 @@ import torch
 from recipe_runs import small_digits
 from training_runs import on_digits, train
 
-from course import L1, L2, Adam, CourseError, Momentum, load_data
+from course import (
+    L1,
+    L2,
+    MLP,
+    Adam,
+    ClipByNorm,
+    CourseError,
+    Descend,
+    Momentum,
+    Muon,
+    Trainer,
+    chain,
+    load_data,
+)
 
 
 def test_knobs_are_recorded_and_keep_momentum():
@@ -141,3 +154,27 @@ def test_training_with_label_noise_is_training_on_those_labels():
     assert torch.equal(train(noisy, 20).model.theta, train(on_digits(wrong), 20).model.theta)
     noisy.set("label_noise", 0)
     assert not torch.equal(train(noisy, 5).model.theta, train(on_digits(wrong), 25).model.theta)
+
+
+@pytest.mark.parametrize("clip", [[], [ClipByNorm(1.0)]])
+def test_momentum_is_put_in_before_the_step_when_there_is_none(clip):
+    turned = on_digits(chain=chain(*clip, Descend(0.2)))
+    built = on_digits(chain=chain(*clip, Momentum(0.7), Descend(0.2)))
+    assert turned.knobs()["momentum"] == 0
+    turned.set("momentum", 0.7)
+    assert torch.equal(train(turned, 10).model.theta, train(built, 10).model.theta)
+
+
+def test_every_number_of_a_transform_or_dropout_is_a_knob_with_its_own_range():
+    model = MLP([64, 8, 8, 10], dropout=0.1)
+    trainer = Trainer(model, load_data("digits"), chain(Muon(0.9, 5), Descend(0.01)))
+    for knob, good, bad in [("Muon.iterations", 7, 0), ("Muon.beta", 0.5, 1.0),
+                            ("dropout", 0.4, 1.0), ("dropout2", 0, -0.1)]:  # fmt: skip
+        trainer.set(knob, good)
+        with pytest.raises(CourseError, match=f"{bad}"):
+            trainer.set(knob, bad)
+        assert trainer.knobs()[knob] == good
+    assert [layer.p for layer in model.dropouts()] == [0.4, 0]
+    for bad in ("a", None, True, float("nan")):
+        with pytest.raises(CourseError):
+            trainer.set("dropout", bad)
