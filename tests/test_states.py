@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from course.states import digest, plain
+from course.states import digest, plain_state
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 
@@ -26,7 +26,7 @@ states = st.recursive(
 @given(a=states, b=states)
 def test_equal_digests_are_of_equal_states(a, b):
     assert (digest(a) == digest(b)) == same(a, b)
-    assert digest(plain(a)) == digest(a)
+    assert digest(plain_state(a)) == digest(a)
 
 
 def test_states_that_read_alike_have_digests_of_their_own():

@@ -22,7 +22,7 @@ from ..data.dataset import Dataset
 from ..errors import CourseError, check_choice, check_count
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
-from ..states import check_random, check_tensor, check_type, plain
+from ..states import check_random, check_tensor, check_type, plain_state
 from .flat_parameters import flatten
 from .module_state import (
     MeanLoss,
@@ -276,7 +276,7 @@ class Adopted:
     def check_state(self, state: dict[str, Tensor]) -> None:
         """Raise `CourseError` for what `load_state` cannot take."""
         wanted = self.state()
-        state = check_type("the module's part", plain(state), dict, "a dict of tensors")
+        state = check_type("the module's part", plain_state(state), dict, "a dict of tensors")
         for k in sorted((wanted.keys() ^ state.keys()) - {"random.cuda"}):
             raise CourseError(
                 f"the state {'lacks' if k in wanted else 'has an unknown'} {k!r}; allowed: "

@@ -32,7 +32,7 @@ from course import (
     chain,
     load_data,
 )
-from course.states import digest, plain
+from course.states import digest, plain_state
 
 DIGITS = load_data("digits").subset(120).with_validation()
 
@@ -62,7 +62,7 @@ def train(trainer, steps, **options):
 
 
 def bits(trainer):
-    return digest(plain(trainer.state_dict()))
+    return digest(plain_state(trainer.state_dict()))
 
 
 def is_tensor(value, like):
@@ -153,7 +153,9 @@ class Refused:
             assert all(a is b for a, b in zip(parts, now, strict=True))
             assert bits(t) == self.bits
             return True
-        assert digest(as_floats(plain(t.state_dict()))) == digest(as_floats(plain(state)))
+        assert digest(as_floats(plain_state(t.state_dict()))) == digest(
+            as_floats(plain_state(state))
+        )
         if t.batch_size >= 2 * t.accumulate:  # a batch norm takes no single rows
             with contextlib.suppress(CourseError):  # as of a shift that is wider than the image
                 train(t, 2)

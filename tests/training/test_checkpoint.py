@@ -20,7 +20,7 @@ from course import (
     Residual,
     chain,
 )
-from course.states import digest, plain
+from course.states import digest, plain_state
 
 RUNS = {
     "momentum": make,
@@ -78,9 +78,9 @@ def test_what_happened_and_the_best_weights_come_back(tmp_path):
 def test_a_state_shares_no_memory_with_the_run():
     trainer = train(make(), 30, evaluate_every=5, patience=100)
     state = trainer.state_dict()
-    before, kept = digest(plain(state)), bits(trainer)
+    before, kept = digest(plain_state(state)), bits(trainer)
     train(trainer, 10, evaluate_every=5, patience=100)
-    assert digest(plain(state)) == before
+    assert digest(plain_state(state)) == before
     trainer.load_state_dict(state)
     assert bits(trainer) == kept
     for tensor in (state["run"]["theta"], state["best"][2], state["history"]["numbers"]):

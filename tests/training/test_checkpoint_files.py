@@ -90,20 +90,20 @@ BIG = """
 import os, random, resource, signal, sys, time
 import torch
 from course import MLP, CourseError, Descend, Momentum, Trainer, chain, load_data
-from course.states import digest, plain
+from course.states import digest, plain_state
 
 torch.set_num_threads(1)
 model = MLP([64, 2000, 100, 10])
 trainer = Trainer(model, load_data("digits").subset(50), chain(Momentum(), Descend(0.1)), 16)
 file = sys.argv[1]
 trainer.save(file)
-first = digest(plain(trainer.state_dict()))
+first = digest(plain_state(trainer.state_dict()))
 trainer.step()
 """
 
 
 KILLED = """
-second = digest(plain(trainer.state_dict()))
+second = digest(plain_state(trainer.state_dict()))
 trainer.save(file)
 begun = time.perf_counter()
 trainer.save(file)
@@ -117,7 +117,7 @@ for trial in range(6):
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     trainer.load(file)
-    assert digest(plain(trainer.state_dict())) == second, trial
+    assert digest(plain_state(trainer.state_dict())) == second, trial
 """
 
 
@@ -131,7 +131,7 @@ except CourseError as error:
 else:
     sys.exit("no error")
 trainer.load(file)
-assert digest(plain(trainer.state_dict())) == first
+assert digest(plain_state(trainer.state_dict())) == first
 assert os.listdir(os.path.dirname(file)) == ["run.pt"]
 """
 
