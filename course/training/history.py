@@ -175,7 +175,7 @@ class History:
         }
 
     def revived(self, state: dict, steps: int, device) -> "History":
-        """Return a new history of `steps` steps from what `state_dict` gave; this one stays as it is.
+        """Return a new history of `steps` steps from what `state_dict` gave; this one stays.
 
         Raises:
             CourseError: for a state that is not of this form.

@@ -62,7 +62,8 @@ def test_knobs_that_do_not_fit_change_nothing():
     before = trainer.settings()
     for knob, value, words in [
         ("optimiser", "sgd", "'sgd'"), ("optimiser", [{"kind": "Momentum"}], "Descend"),
-        ("augment", "shift", "no images"), ("augment", "flip", "'flip'"), ("l1", -1, "L1.strength"),
+        ("augment", "shift", "not images"), ("augment", "flip", "'flip'"),
+        ("l1", -1, "L1.strength"),
         ("label_noise", 1.5, "label_noise"), ("lr", {"kind": "LinearRamp"}, "LinearRamp"),
         ("lr", {"kind": "Zigzag"}, "Zigzag"), ("momentum", 1.0, "Momentum.beta"),
     ]:  # fmt: skip
