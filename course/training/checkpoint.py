@@ -143,9 +143,10 @@ def _draft(run: Run, saved) -> Run:
     return draft
 
 
-def _check_fits(run: Run, given) -> None:
+def _check_fits(run: Run, kind) -> None:
+    """Raise `CourseError` when a state is for other data or another kind of model."""
     mine = plain_state(_fitting(run))
-    pairs = zip(("data", "a model"), check_list("its kind", given, 2), mine, strict=True)
+    pairs = zip(("data", "a model"), check_list("its kind", kind, 2), mine, strict=True)
     for word, theirs, own in pairs:
         if digest(theirs) != digest(own):
             raise CourseError(

@@ -57,7 +57,7 @@ class History:
         self.knobs: list[tuple[int, str, object]] = []
         self.evaluated: list[tuple[int, str, Tensor, Tensor]] = []
         self.table = np.empty((CHUNK, len(COLUMNS)))  # steps that have been read, then room
-        self.kept = 0  # steps of full chunks that are in the table
+        self.in_table = 0  # steps of full chunks that are in the table
         self.full: list[Tensor] = []  # full chunks that are still to be read
         self._finite, self._bad = 0, None  # steps looked through, and the first bad one
         self._blocks = np.empty((0, len(COLUMNS)))  # the means of each `BLOCK` steps
@@ -81,23 +81,23 @@ class History:
 
     def move(self, device) -> None:
         """Go on recording on `device`."""
-        self.kept = len(self.numbers())
+        self.in_table = len(self.numbers())
         self._open(device, self.chunk.dtype)
 
     def numbers(self) -> np.ndarray:
         """Return all steps so far, (steps, 3); only what is new since the last call is copied."""
         with self._lock:
             fresh = [*self.full, self.chunk[: self.filled]]
-            end = self.kept + sum(map(len, fresh))
+            end = self.in_table + sum(map(len, fresh))
             if end > len(self.table):
                 table = np.empty((2 * end, len(COLUMNS)))
-                table[: self.kept] = self.table[: self.kept]
+                table[: self.in_table] = self.table[: self.in_table]
                 self.table = table
-            at = self.kept
+            at = self.in_table
             for part in fresh:
                 self.table[at : at + len(part)] = part.cpu().numpy()
                 at += len(part)
-            self.kept += sum(map(len, self.full))
+            self.in_table += sum(map(len, self.full))
             self.full.clear()
             return self.table[:end]
 
@@ -112,8 +112,8 @@ class History:
             steps, fewer than `BLOCK`, are still to come.
         """
         numbers, width = self.numbers(), 1
-        asked, last = (len(numbers), points), self._means
-        if last and last[0] == asked:
+        key, last = (len(numbers), points), self._means
+        if last and last[0] == key:
             return last[1]
         if len(numbers) >= 4 * BLOCK * points:
             with self._lock:
@@ -123,7 +123,7 @@ class History:
             numbers, width = self._blocks, BLOCK
         (first, distance), rows = thin(numbers, points)
         means = [(first - 0.5) * width + 0.5, distance * width], rows
-        self._means = asked, means
+        self._means = key, means
         return means
 
     @property
@@ -161,7 +161,7 @@ class History:
         """Put these steps (steps, 3) and knob changes in place of the recorded ones."""
         with self._lock:
             self.table, self.knobs = numbers.copy(), list(knobs)
-            self.kept, self.filled = len(self.table), 0
+            self.in_table, self.filled = len(self.table), 0
             self.full.clear()
             self._finite, self._bad = 0, None
             self._blocks, self._means = self._blocks[:0], None

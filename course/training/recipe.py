@@ -199,12 +199,12 @@ def read_json(source) -> object:
 
 
 def _once(pairs: list[tuple]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise CourseError(f"the recipe has the field {shown(twice)} twice; keep one")
-    return found
+    return values
 
 
 def _check_plain(source: dict) -> None:

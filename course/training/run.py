@@ -46,9 +46,9 @@ class Best(NamedTuple):
 
 def available_devices() -> list[str]:
     """Return 'cpu', and 'cuda' or 'mps' when this machine has them."""
-    found = {"cpu": True, "cuda": torch.cuda.is_available()}
-    found["mps"] = torch.backends.mps.is_available()
-    return [name for name, present in found.items() if present]
+    devices = {"cpu": True, "cuda": torch.cuda.is_available()}
+    devices["mps"] = torch.backends.mps.is_available()
+    return [name for name, present in devices.items() if present]
 
 
 class Run:

@@ -53,7 +53,7 @@ def test_gradients_that_a_hook_replaced_are_collected(halve):
         assert compare(model.grad, expected, rtol=1e-12)
 
 
-def test_a_backward_pass_of_ones_own_is_seen_in_grad():
+def test_a_backward_pass_of_your_own_is_seen_in_grad():
     model, (x, y) = make(mlp)
     model.loss_and_grad(x, y)
     model.module.zero_grad()

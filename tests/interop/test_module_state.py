@@ -26,7 +26,7 @@ pytestmark = NO_CHUNK
         (lambda outputs, y: (outputs * y).mean(), torch.randn(12, 4)),
     ],
 )
-def test_losses_by_name_and_of_ones_own(loss, y):
+def test_losses_by_name_and_of_your_own(loss, y):
     model = adopt(mlp().double(), loss=loss)
     x, encoded = model.encode(torch.randn(12, 6), y)
     referee = {"mse": nn.MSELoss(), "bce": nn.BCEWithLogitsLoss()}.get(loss, loss)
@@ -127,7 +127,7 @@ def test_two_models_that_take_turns_draw_what_each_would_draw_alone():
     a, b, alone = (copy.deepcopy(start) for _ in range(3))
     world = torch.get_rng_state()
     expected = losses([alone], batch)[0]
-    torch.rand(5)  # somebody else draws
+    torch.rand(5)  # another program draws
     assert losses([a, b], batch) == [expected, expected]
     assert len(set(expected)) == 6
     torch.set_rng_state(world)

@@ -67,7 +67,7 @@ def test_networks_regression_and_standardised_data_have_recipes_too():
     assert torch.equal(again.data.x_val, data.x_val)
 
 
-def test_own_data_and_models_are_replayed_on_a_trainer_of_ones_own():
+def test_own_data_and_models_are_replayed_on_your_own_trainer():
     def own():
         torch.manual_seed(1)
         x, y = torch.randn(50, 3), torch.randint(0, 2, (50,))
