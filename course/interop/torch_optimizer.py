@@ -209,8 +209,6 @@ class ChainOptimizer(torch.optim.Optimizer):
             if {k: v.shape for k, v in fresh.items()} != {k: v.shape for k, v in vectors.items()}:
                 raise CourseError(f"its buffers {sorted(vectors)} are not {sorted(fresh)} in shape")
         revived.load_state(saved["state"])
-        for t in revived.transforms:  # a schedule stands where the group's saved number does
-            t.advance(max(revived.step - 1, 0))
         return revived
 
     def __getstate__(self):

@@ -22,6 +22,7 @@ from course import (
     chain,
     load_data,
 )
+from course.data.preprocess import build_augment
 
 
 def test_knobs_are_recorded_and_keep_momentum():
@@ -145,6 +146,8 @@ def test_an_augmentation_is_recorded_by_its_steps_and_shown_by_its_name(name, st
         assert trainer.knobs()["augment"] == name
         assert trainer.history.knobs[-1] == (0, "augment", steps or "off")
     assert trainer.settings()["augment"] == steps
+    built = on_digits(augment=build_augment(steps) if steps else None)
+    assert torch.equal(train(trainer, 5).model.theta, train(built, 5).model.theta)
 
 
 def test_training_with_label_noise_is_training_on_those_labels():

@@ -117,3 +117,10 @@ def test_a_recipe_may_be_as_large_as_the_limit_says(monkeypatch, tmp_path):
     for source in (text + " ", path):
         with pytest.raises(CourseError, match=f"larger than {len(text)} bytes"):
             load_recipe(source)
+
+
+def test_any_share_of_the_labels_may_be_wrong():
+    for share in (0, 0.2, 1):
+        assert load_recipe(GOOD | {"label_noise": share}).label_noise == share
+    with pytest.raises(CourseError, match=r"label_noise = 1.01 is out of range.*\[0, 1\]"):
+        load_recipe(GOOD | {"label_noise": 1.01})
