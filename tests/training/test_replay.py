@@ -29,7 +29,7 @@ from course import (
     standardise,
 )
 from course.training.recipe import Recipe, load_recipe
-from course.training.replay import history_digest, run_recipe
+from course.training.replay import build_recipe, history_digest, run_recipe
 
 TURNS = [
     ("lr", 0.05), ("lr", 0.5), ("lr", Cosine(0.3, steps=60)), ("momentum", 0.5),
@@ -104,3 +104,17 @@ def test_the_steps_of_a_replay_use_the_threads_of_the_recipe(monkeypatch):
     monkeypatch.setattr(Trainer, "step", watched)
     run_recipe(small_digits().recipe().describe() | {"threads": 2, "steps": 3})
     assert seen == {2} and torch.get_num_threads() == 1
+
+
+def test_a_recipe_starts_with_all_its_settings():
+    changes = {
+        "label_noise": 0.2, "threshold": 0.3, "batch_size": 12, "accumulate": 4,
+        "augment": [{"kind": "Shift", "pixels": 1}], "chain": [{"kind": "Descend", "lr": 0.2}],
+    }  # fmt: skip
+    recipe = load_recipe(small_digits().recipe().describe() | changes)
+    trainer = build_recipe(recipe)
+    assert trainer.settings() == changes | {"dropouts": [0.0]}
+    assert trainer.recipe() == recipe
+    by_hand = small_digits()
+    wrong = by_hand.data.noisy_labels(0.2, by_hand.seed)
+    assert torch.equal(trainer.batches.answers, wrong)
