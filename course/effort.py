@@ -1,4 +1,4 @@
-"""What a piece of work will take: said before it starts, refused beyond a limit.
+"""What a piece of work will take: announced before it starts, refused beyond a limit.
 
 A step of P weights on B samples multiplies and adds once a weight and sample in the forward pass,
 and twice in the backward pass, for the gradients by the weights and by the inputs:
@@ -33,20 +33,33 @@ HISTORY = 72  # bytes a step: three numbers, and the room for as many again whil
 
 @dataclass(frozen=True)
 class Effort:
-    """work: in words; seconds and bytes it will take; remedy: how it takes less."""
+    """What one piece of work will take."""
 
     work: str
+    """In words, as '100 steps of 4.2 MFLOP'."""
     seconds: float
+    """Time on one core, right to a factor of about 4."""
     bytes: float
+    """Memory at its largest."""
     remedy: str
-    steps: int = 0  # of training, in all
+    """How it takes less, an imperative."""
+    steps: int = 0
+    """Of training, in all runs together; 0 for other work."""
 
     def __str__(self):
         return f"{self.work}: about {in_time(self.seconds)}, {in_bytes(self.bytes)}"
 
 
 def begin(effort: Effort, anyway: bool = False) -> None:
-    """Announce large work on stderr; raise `CourseError` beyond the limit, unless `anyway`."""
+    """Announce large work in one line on stderr.
+
+    Args:
+        effort: what the work will take.
+        anyway: announce it also beyond the limit.
+
+    Raises:
+        CourseError: for more than 1 hour or half the memory, unless `anyway`.
+    """
     memory = memory_limit()
     if not anyway and (effort.seconds > LONGEST or effort.bytes > memory):
         raise CourseError(
@@ -58,20 +71,26 @@ def begin(effort: Effort, anyway: bool = False) -> None:
 
 
 def memory_limit() -> float:
-    """Half the bytes of this machine's memory, or of its container's."""
-    found = [16e9]  # where nothing says: Windows
+    """Return half the bytes of this machine's memory, or of its container's."""
+    sizes = [16e9]  # Windows does not say
     if sys.platform != "win32":
-        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            found.append(float(Path("/sys/fs/cgroup", name).read_text()))
+            sizes.append(float(Path("/sys/fs/cgroup", name).read_text()))
         except (OSError, ValueError):  # no such file; "max"
             continue
-    return min(found) / 2
+    return min(sizes) / 2
 
 
 def of_network(shapes: list[tuple[int, int]], init: str, dtype: torch.dtype) -> Effort:
-    """Building a network with weights of these shapes: theta, grad, and the first numbers."""
+    """Return the effort of building a network: theta, grad, and the first numbers.
+
+    Args:
+        shapes: of the weight matrices, (rows, columns) each.
+        init: the scheme of the first numbers; 'orthogonal' takes longer.
+        dtype: of the weights.
+    """
     P = sum(n * m for n, m in shapes)
     work = f"a network of {P:,} weights"
     seconds, extra = 1e-8 * P, 0  # a normal number takes 10 ns
@@ -82,7 +101,13 @@ def of_network(shapes: list[tuple[int, int]], init: str, dtype: torch.dtype) -> 
 
 
 def step_flops(P: int, B: int, chain) -> float:
-    """FLOPs of one step: of forward and backward, and of the transforms that take most."""
+    """Return the FLOPs of one step: of both passes, and of the transforms that take most.
+
+    Args:
+        P: the number of weights.
+        B: rows of a batch.
+        chain: the optimiser.
+    """
     flops = 6.0 * P * B
     for t in chain.transforms:
         kind = type(t).__name__
@@ -96,7 +121,7 @@ def step_flops(P: int, B: int, chain) -> float:
 
 
 def of_training(trainer, steps: int, runs: int = 1) -> Effort:
-    """`runs` runs of `steps` steps of `trainer` as it stands, by the formula."""
+    """Return the effort of `runs` runs of `steps` steps of a trainer as it stands, by formula."""
     theta, B = trainer.model.theta, trainer.batch_size
     shapes = getattr(trainer.model, "shapes", [])  # an adopted module's are not known
     flops = step_flops(len(theta), B, trainer.chain)
@@ -109,7 +134,7 @@ def of_training(trainer, steps: int, runs: int = 1) -> Effort:
 
 
 def training_bytes(trainer) -> float:
-    """Of the weights and all vectors like them, of one batch's activations, and of the data."""
+    """Return the bytes of weights, vectors like them, one batch's activations, and data."""
     theta, B = trainer.model.theta, trainer.batch_size
     P, N, kinds = len(theta), len(trainer.data.y_train), [type(t) for t in trainer.chain.transforms]
     vectors = 3 + 2 * len(kinds)  # weights, gradient, first weights, and buffers
@@ -120,7 +145,13 @@ def training_bytes(trainer) -> float:
 
 
 def of_hessian(P: int, B: int, dtype: torch.dtype, block: int = 0) -> Effort:
-    """H of P weights on B samples; block: numbers that are in memory beside it."""
+    """Return the effort of the Hessian (P, P) of a loss on B samples.
+
+    Args:
+        P, B: the numbers of weights and samples.
+        dtype: of the weights.
+        block: numbers that are in memory beside it.
+    """
     return Effort(
         f"a Hessian of {P:,} x {P:,} numbers", 2.0 * P * P * B / SPEED,
         (P * P + block) * dtype.itemsize, "use hvp(v), which never writes it down",
@@ -128,13 +159,18 @@ def of_hessian(P: int, B: int, dtype: torch.dtype, block: int = 0) -> Effort:
 
 
 def of_products(P: int, B: int, dtype: torch.dtype) -> Effort:
-    """H column by column, from P products by autograd, a millisecond each at least."""
+    """Return the effort of the same Hessian by P products of autograd, at least 1 ms each."""
     seconds = P * (1e-3 + 12.0 * P * B / SPEED)
     return replace(of_hessian(P, B, dtype), seconds=seconds)
 
 
 def measured(effort: Effort, step: Callable[[], None]) -> Effort:
-    """The same work, its time from the median of three steps after a first one."""
+    """Return the same work, its time from the median of three steps after a first one.
+
+    Args:
+        effort: the work, with its number of steps.
+        step: called four times.
+    """
     times = []
     for _ in range(4):
         start = time.perf_counter()
@@ -147,17 +183,18 @@ def measured(effort: Effort, step: Callable[[], None]) -> Effort:
 
 
 def in_units(number: float, unit: str) -> str:
-    """4_200_000, 'FLOP' → '4.2 MFLOP'."""
+    """Return a number with its unit: 4_200_000, 'FLOP' → '4.2 MFLOP'."""
     power = min(6, max(0, math.floor(math.log10(max(number, 1)) / 3)))
     return f"{_short(number / 1000**power)} {['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}{unit}"
 
 
 def in_bytes(number: float) -> str:
+    """Return a number of bytes in words: 1.2e8 → '120 MB'."""
     return in_units(number, "B")
 
 
 def in_time(seconds: float) -> str:
-    """190 → '3 minutes': to two digits."""
+    """Return a time in words, to two digits: 190 → '3.2 minutes'."""
     for unit, size in (("year", 31_557_600), ("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:
             number = _short(seconds / size)

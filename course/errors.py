@@ -1,4 +1,8 @@
-"""One kind of error: it names the value, the allowed range and the remedy."""
+"""One kind of error: it names the value, the allowed range and the remedy.
+
+Each check returns what it allows, as a plain Python value. Parts of saved states have stricter
+checks of their own, which take no other type for a number: `course.states`.
+"""
 
 import inspect
 import math
@@ -27,7 +31,7 @@ _SHORT.maxlong = 60
 
 
 def shown(value: object) -> str:
-    """`repr(value)`, cut to a length that a message can hold; a repr that fails is named."""
+    """Return `repr(value)`, cut to 200 characters; of a repr that fails, the type's name."""
     try:
         text = _SHORT.repr(value)
     except Exception:  # an object's own repr may raise anything
@@ -35,10 +39,10 @@ def shown(value: object) -> str:
     return text if len(text) <= 200 else f"{text[:120]} … {text[-40:]}"
 
 
-def plain_number(value: object) -> Any:
-    """`value` as a real number, NumPy's and 0-d tensors' as Python's; None if it is not one.
+def real_number(value: object) -> Any:
+    """Return the real number that `value` is, or None: a bool, a text and 1j are not real numbers.
 
-    A bool, a text and a complex number are not real numbers.
+    Of a NumPy number or a 0-d tensor, the Python number.
     """
     try:
         value = value.item() if getattr(value, "ndim", None) == 0 else value  # type: ignore[attr-defined]
@@ -58,17 +62,25 @@ def check_number(
     open_low=False,
     open_high=False,
 ) -> float:
-    """Return `value` as a float inside the range, or raise `CourseError`.
+    """Return `value` as a float.
 
-    `open_low` and `open_high` exclude the end itself: β lies in [0, 1), a threshold in (0, ∞].
+    Args:
+        name: what the message calls the value.
+        value: a real number of any kind, see `real_number`.
+        low, high: the range.
+        remedy: the end of the message, an imperative or an example.
+        open_low, open_high: exclude the end itself: β lies in [0, 1), a threshold in (0, ∞].
+
+    Raises:
+        CourseError: for another type, NaN, and a number outside the range.
     """
     left, right = "(" if open_low else "[", ")" if open_high else "]"
     allowed = f"{name} must be a number in {left}{low:g}, {high:g}{right}; {remedy}"
-    plain = plain_number(value)
-    if plain is None:
+    real = real_number(value)
+    if real is None:
         raise CourseError(f"{name} = {shown(value)} is not a number. {allowed}")
     try:
-        number = float(plain)
+        number = float(real)
     except (OverflowError, ValueError):  # 10**400, a signalling NaN
         number = math.nan
     below = number <= low if open_low else number < low
@@ -79,10 +91,18 @@ def check_number(
 
 
 def check_count(name: str, value: object, low: int, high: float, remedy: str) -> int:
-    """Return `value` as an int in [low, high], or raise `CourseError`; 3.0 is fine, 3.5 is not."""
-    plain = plain_number(value)
-    if isinstance(plain, numbers.Integral):  # not through a float: it loses digits above 2**53
-        whole = int(plain)
+    """Return `value` as an int.
+
+    Args:
+        name, value, remedy: as in `check_number`; 3.0 is a whole number, 3.5 is not.
+        low, high: the range, both ends included.
+
+    Raises:
+        CourseError: for what is not a whole number in the range.
+    """
+    real = real_number(value)
+    if isinstance(real, numbers.Integral):  # not through a float: it loses digits above 2**53
+        whole = int(real)
         if low <= whole <= high:
             return whole
         raise CourseError(
@@ -101,7 +121,11 @@ def check_seed(seed: object) -> int:
 
 
 def check_choice(name: str, value: object, choices, remedy: str = "choose one of these"):
-    """Return `value` if it is one of `choices`, or raise `CourseError`."""
+    """Return the one of `choices` that equals `value` and has its type.
+
+    Raises:
+        CourseError: when there is none; the message lists them.
+    """
     for choice in choices:
         if value is choice or (isinstance(value, type(choice)) and value == choice):
             return choice
@@ -110,7 +134,17 @@ def check_choice(name: str, value: object, choices, remedy: str = "choose one of
 
 
 def check_fields(what: str, fields: object, function, *args) -> dict:
-    """Return `fields` if `function(*args, **fields)` is a possible call, or raise `CourseError`."""
+    """Return `fields` when `function(*args, **fields)` is a possible call.
+
+    Args:
+        what: what the message calls the fields.
+        fields: a dict of keyword arguments.
+        function: what takes them; nothing is called.
+        args: its leading arguments.
+
+    Raises:
+        CourseError: naming the field that is missing or unknown, and the allowed ones.
+    """
     signature = inspect.signature(function)
     try:
         signature.bind(*args, **fields)  # type: ignore[arg-type]

@@ -2,10 +2,12 @@
 
 A state is nested dicts and lists of plain numbers, strings, None and tensors: what
 `torch.load(weights_only=True)` reads back. `digest` tells two states apart by a single bit.
+
+The checks are stricter than those of `course.errors`, on which they stand: True and a 0-d tensor
+are not numbers here, for a state must come back as exactly what it was.
 """
 
 import hashlib
-import math
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import CourseError
-from .errors import shown as brief
+from .errors import CourseError, check_count, check_number, shown
 
 MOST = 10**12  # steps, epochs
 DEPTH = 20  # a state of ours is some 8 deep,
@@ -31,21 +32,31 @@ KINDS: dict[type, Any] = {  # and what becomes one, as numpy's numbers do; True 
 }  # fmt: skip
 
 
-def shown(value: object) -> str:
-    """`value` in a few words, however large it is."""
+def shown_part(value: object) -> str:
+    """Return a part of a state in a few words: of a tensor its shape and type, not its numbers."""
     if isinstance(value, Tensor):
         sparse = "" if value.layout == torch.strided else f", {value.layout}"
         return f"a tensor {tuple(value.shape)} of {value.dtype}{sparse}"
-    return brief(value)
+    return shown(value)
 
 
 def refusal(name: str, value: object, allowed: str) -> CourseError:
-    return CourseError(f"{name} of the state is {shown(value)}; allowed: {allowed}; {REMEDY}")
+    """Return the error that says why a part of a state cannot be loaded.
+
+    Args:
+        name: of the part, as 'theta'.
+        value: what the state has there.
+        allowed: what may be there, in words.
+    """
+    return CourseError(f"{name} of the state is {shown_part(value)}; allowed: {allowed}; {REMEDY}")
 
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Inside, whatever goes wrong is the state's fault and becomes a `CourseError`."""
+    """Turn every error inside the block into a `CourseError` of a few hundred characters.
+
+    Whatever goes wrong there is the fault of the state that is being checked.
+    """
     try:
         yield
     except Exception as error:
@@ -60,15 +71,16 @@ def refusing() -> Iterator[None]:
 # ---- plain values and their digest --------------------------------------------------------------
 
 
-def plain(value) -> Any:
-    """`value` in plain Python types, lists for tuples; tensors are detached, not copied.
+def plain_state(value) -> Any:
+    """Return a state in plain Python types, lists for tuples; tensors are detached, not copied.
 
-    Raises `CourseError` for anything that a file could not bring back, or that is too much.
+    Raises:
+        CourseError: for a part that a file could not bring back, and for too many of them.
     """
-    return _plain(value, 0, count())
+    return _plain_part(value, 0, count())
 
 
-def _plain(value, depth: int, parts: Iterator[int]) -> Any:
+def _plain_part(value, depth: int, parts: Iterator[int]) -> Any:
     if next(parts) > PARTS or depth > DEPTH:  # a few nested lists may hold each other many times
         raise CourseError(
             f"the state has more than {PARTS} parts or {DEPTH} levels; allowed: fewer; {REMEDY}"
@@ -78,9 +90,9 @@ def _plain(value, depth: int, parts: Iterator[int]) -> Any:
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise refusal("a dict", value, "names as keys")
-        return {str(key): _plain(item, depth + 1, parts) for key, item in value.items()}
+        return {str(key): _plain_part(item, depth + 1, parts) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, depth + 1, parts) for item in value]
+        return [_plain_part(item, depth + 1, parts) for item in value]
     if isinstance(value, Tensor):
         if value.is_meta or value.is_quantized or value.layout not in LAYOUTS:
             raise refusal("a part", value, "tensors that hold their numbers")
@@ -92,30 +104,34 @@ def _plain(value, depth: int, parts: Iterator[int]) -> Any:
 
 
 def digest(state) -> str:
-    """SHA-256 of a plain state's types, names and bits; a dict's order does not count."""
-    made = hashlib.sha256()
-    _feed(made, state)
-    return made.hexdigest()
+    """Return the SHA-256 of a plain state's types, names and bits; a dict's order does not count.
+
+    Args:
+        state: as `plain_state` gives it.
+    """
+    sha = hashlib.sha256()
+    _feed(sha, state)
+    return sha.hexdigest()
 
 
-def _feed(made, value) -> None:
+def _feed(sha, value) -> None:
     # every part says its kind and length first, so that no two states read alike
     if isinstance(value, dict):
-        made.update(b"dict %d;" % len(value))
+        sha.update(b"dict %d;" % len(value))
         for name in sorted(value):
-            _feed(made, name)
-            _feed(made, value[name])
+            _feed(sha, name)
+            _feed(sha, value[name])
     elif isinstance(value, list):
-        made.update(b"list %d;" % len(value))
+        sha.update(b"list %d;" % len(value))
         for item in value:
-            _feed(made, item)
+            _feed(sha, item)
     elif isinstance(value, Tensor):
-        made.update(f"{value.dtype} {list(value.shape)} {value.layout};".encode())
+        sha.update(f"{value.dtype} {list(value.shape)} {value.layout};".encode())
         dense = value.cpu().to_dense().resolve_conj().resolve_neg().contiguous()
-        made.update(dense.reshape(-1).view(torch.uint8).numpy())
+        sha.update(dense.reshape(-1).view(torch.uint8).numpy())
     else:
         content = struct.pack("<d", value) if isinstance(value, float) else _text(value)
-        made.update(b"%s %d;" % (type(value).__name__.encode(), len(content)) + content)
+        sha.update(b"%s %d;" % (type(value).__name__.encode(), len(content)) + content)
 
 
 def _text(value) -> bytes:
@@ -124,63 +140,65 @@ def _text(value) -> bytes:
     return str(value).encode("utf-8", "surrogatepass")
 
 
-# ---- checks; each returns what it allows --------------------------------------------------------
+# ---- checks: each returns what it allows, or raises a refusal -----------------------------------
 
 
 def check_names(name: str, value, names) -> dict:
-    """A dict with exactly these names."""
+    """Return a dict with exactly these names."""
     if not isinstance(value, dict) or set(value) != set(names):
         raise refusal(name, value, f"a dict of exactly {sorted(names)}")
     return value
 
 
 def check_list(name: str, value, length: int | None = None) -> list:
+    """Return a list, of this length if one is given."""
     if not isinstance(value, list) or length not in (None, len(value)):
         raise refusal(name, value, "a list" if length is None else f"a list of {length}")
     return value
 
 
 def check_type(name: str, value, kind: type, words: str) -> Any:
-    """Exactly this type: True is not taken for a number."""
+    """Return a value of exactly this type: True is not taken for a number."""
     if type(value) is not kind:
         raise refusal(name, value, words)
     return value
 
 
 def check_whole(name: str, value, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise refusal(name, value, f"a whole number in [{low}, {high}]")
-    return value
+    """Return an int in [low, high]."""
+    check_type(name, value, int, f"a whole number in [{low}, {high}]")
+    return check_count(f"{name} of the state", value, low, high, REMEDY)
 
 
 def check_in(name: str, value, low: float, high: float, *, open_low=False, open_high=False):
-    """A number in the range, as a float; `open_low` and `open_high` exclude the end itself."""
-    left, right = "(" if open_low else "[", ")" if open_high else "]"
-    try:
-        number = float(value) if type(value) in (int, float) else math.nan
-    except OverflowError:
-        number = math.nan
-    at_the_end = (open_low and number == low) or (open_high and number == high)
-    if at_the_end or not low <= number <= high:
-        raise refusal(name, value, f"a number in {left}{low:g}, {high:g}{right}")
-    return number
+    """Return an int or float in the range, as a float; see `course.errors.check_number`."""
+    if type(value) not in (int, float):
+        raise refusal(name, value, f"a number from {low:g} to {high:g}")
+    ends = {"open_low": open_low, "open_high": open_high}
+    return check_number(f"{name} of the state", value, low, high, REMEDY, **ends)
 
 
 def check_tensor(name: str, value, like: Tensor) -> Tensor:
-    """A tensor of the shape and type of `like`, on any device, with any numbers."""
-    if not isinstance(value, Tensor) or shown(value) != shown(like):
-        raise refusal(name, value, shown(like))
+    """Return a tensor of the shape and type of `like`, on any device, with any numbers."""
+    if not isinstance(value, Tensor) or shown_part(value) != shown_part(like):
+        raise refusal(name, value, shown_part(like))
     return value
 
 
-def check_same(name: str, value, made) -> None:
-    """What was built from `value` describes itself by exactly the same value."""
-    if digest(value) != digest(made):
-        raise refusal(name, value, shown(made))
+def check_same(name: str, value, description) -> None:
+    """Raise `CourseError` unless what was built from `value` describes itself by the same value."""
+    if digest(value) != digest(description):
+        raise refusal(name, value, shown_part(description))
 
 
 def check_random(name: str, value, device: torch.device | str = "cpu") -> torch.Generator:
-    """A new generator with this state: uint8, as `torch.Generator.get_state` gives it there."""
+    """Return a new generator on `device` with this state.
+
+    Args:
+        name: of the part.
+        value: (bytes,) uint8, as `torch.Generator.get_state` gives it on that device.
+        device: where the generator is to draw.
+    """
     generator = torch.Generator(device)
     allowed = f"the state of a random generator on {str(device)!r}"
     check_tensor(name, value, generator.get_state())

@@ -22,14 +22,16 @@ from ..data.dataset import Dataset
 from ..errors import CourseError, check_choice, check_count
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
-from ..states import check_random, check_tensor, check_type, plain
 from .flat_parameters import Flat, flatten
 from .module_state import (
     MeanLoss,
     RandomState,
+    check_saved_state,
     draws_numbers,
+    load_saved_state,
     one_process,
     outputs_of,
+    saved_state,
     training_outputs,
     twice_differentiable,
     unchanged,
@@ -41,31 +43,41 @@ LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts 
 
 
 def adopters() -> "list[Adopted]":
-    """All that own parameters at present."""
+    """Return all that own parameters at present."""
     with LOCK:
         return list(ALIVE)
 
 
 def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0) -> "Adopted":
-    """Make the trainable parameters of `module` views of one vector, in place.
+    """Make the trainable parameters of a module views of one vector, in place.
 
     Tied parameters are one view; frozen ones and buffers stay where they are.
     `adopt(DistributedDataParallel(net))` trains on all processes: each hands in its own rows, the
     loss is theirs, the gradient is the mean over processes. Not the other way round: an adopted
-    module runs itself, not what was wrapped around it later.
-    loss: 'cross_entropy', 'mse', 'bce' (of logits), or a function (outputs, y) → 0-d mean.
-    autocast: None or torch.bfloat16, in which forward and loss then run; weights stay float32.
-    stochastic: the forward draws random numbers, from a state of its own started by `seed`;
-    dropout is noticed without it.
-    Raises `CourseError` naming the parameter that cannot join; nothing has changed then.
+    module runs itself, not what was wrapped around it later. On CUDA, cuDNN's RNNs warn that their
+    weights do not lie in a chunk of their own: correct, slower.
 
-    On CUDA, cuDNN's RNNs warn that their weights lie in no chunk of their own: correct, slower.
+    Args:
+        module: a `torch.nn.Module`; it stays usable as before.
+        loss: 'cross_entropy', 'mse', 'bce' (of logits), or a function (outputs, y) → 0-d mean.
+        autocast: None or torch.bfloat16, in which forward and loss then run; weights stay float32.
+        stochastic: the forward draws random numbers, from a state of its own; dropout is noticed
+            without it.
+        seed: starts that state.
+
+    Raises:
+        CourseError: naming the parameter that cannot join; nothing has changed then.
     """
     return Adopted(module, loss, autocast, stochastic, seed)
 
 
 class Adopted:
-    """What `adopt` returns. theta, grad: (P,); `module` is the module that was handed in."""
+    """A module on one flat vector, as `adopt` returns it.
+
+    Attributes:
+        module: the module that was handed in.
+        theta, grad: (P,), the values and gradients of its trainable parameters.
+    """
 
     flat: Flat
     sample_dim = 0  # samples are rows of the encoded answers
@@ -104,24 +116,32 @@ class Adopted:
         return self.flat.grad
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
-        """{parameter name: view of any flat (P,) vector}; a tied parameter has its first name."""
+        """Return {parameter name: view of `flat` (P,)}; a tied parameter has its first name."""
         return self.flat.named_views(flat)
 
     # ---- training -------------------------------------------------------------------------
 
     def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
-        """Rows x and answers y as `loss_and_grad` wants them; x keeps a type that is no float.
+        """Return rows and answers as `loss_and_grad` takes them.
 
-        denominator is what the hand-written network needs here; each step takes its own mean.
+        Args:
+            x: (N, …); whole numbers, as tokens, keep their type.
+            y: (N, …), answers as the data has them.
+            denominator: for the hand-written network; here each step takes its own mean.
         """
         return self._inputs(x), self.loss.encode(y, self.theta)
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
-        """Mean loss of rows X in train mode, 0-d; its gradient is left in `grad`.
+        """Return the mean loss of some rows in train mode, 0-d; leave its gradient in `grad`.
 
-        denominator: how many rows the mean runs over, when these are only a part of the batch.
-        A parameter that the loss does not depend on has gradient 0. Raises `CourseError` when
-        parameters have left theta, as after `module.half()`.
+        A parameter that the loss does not depend on has gradient 0.
+
+        Args:
+            X, Y: encoded rows (N, …) and answers.
+            denominator: how many rows the mean runs over, when these are a part of a batch.
+
+        Raises:
+            CourseError: when parameters have left theta, as after `module.half()`.
         """
         self._check_home()
         self.flat.attach_grads()
@@ -137,18 +157,20 @@ class Adopted:
         return loss.detach()
 
     def hvp(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
-        """Hessian of the mean loss times v: (P,) → (P,), by double backward (Pearlmutter 1994).
+        """Return the Hessian of the mean loss times v (P,), by double backward.
 
-        At the random numbers of the next step; changes neither grad nor buffers nor random state.
+        It is taken at the random numbers of the next step; grad, buffers and random state stay.
+
+        Source: Pearlmutter (1994).
         """
         return self._product(v, X, Y, hessian_product)
 
     def gauss_newton(self, v: Tensor, X: Tensor, Y: Tensor) -> Tensor:
-        """Jᵀ S J v: (P,) → (P,), J and S as in `course.nn.curvature`; else as `hvp`."""
+        """Return Jᵀ S J v (P,), J and S as in `course.nn.curvature`; else as `hvp`."""
         return self._product(v, X, Y, gauss_newton_product)
 
     def curvature(self, X: Tensor, Y: Tensor) -> AutogradCurvature:
-        """The curvature of the loss on this batch (encoded), for transforms and instruments."""
+        """Return the curvature of the loss on an encoded batch, for transforms and instruments."""
         return AutogradCurvature(self, X, Y)
 
     def _product(self, v: Tensor, X: Tensor, Y: Tensor, product) -> Tensor:
@@ -194,20 +216,20 @@ class Adopted:
                 )
 
     def dropouts(self) -> list[Any]:
-        """Every dropout layer; its `p` may change between any two steps."""
+        """Return every dropout layer; its `p` may change between any two steps."""
         modules = self.module.modules()
         return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
 
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
-        """The data's own part of encoded rows X: all of it."""
+        """Return the data's own part of encoded rows X: all of it."""
         return X
 
     # ---- looking --------------------------------------------------------------------------
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """Outputs of rows x in eval mode, in theta's type; leaves the module as it was."""
+        """Return the outputs of rows x (N, …) in eval mode; the module stays as it was."""
         drawing = self.random.used(self.theta.device, keep=False)
         with unchanged(self.module), drawing, self._precision():
             self.module.eval()
@@ -225,7 +247,7 @@ class Adopted:
             )
         try:
             outputs = self.predict(x)
-        except Exception as error:  # whatever a stranger's forward raises
+        except Exception as error:  # whatever another's forward raises
             raise CourseError(
                 f"the module cannot take rows {tuple(x.shape[1:])} of {data.name!r} ({error}); "
                 "match its first layer to the data, or reshape the data's rows"
@@ -257,7 +279,7 @@ class Adopted:
         return self
 
     def describe(self) -> dict:
-        """Plain JSON values for a recipe. They name the module; only its code can build it."""
+        """Return plain JSON values for a recipe. They name the module; only its code builds it."""
         kind = type(self.module)
         return {
             "kind": "adopted", "module": f"{kind.__module__}.{kind.__qualname__}",
@@ -265,43 +287,20 @@ class Adopted:
         }  # fmt: skip
 
     def state(self) -> dict[str, Tensor]:
-        """What a bit-identical continuation needs besides theta: buffers and random state.
+        """Return what a bit-identical continuation needs besides theta, see `saved_state`."""
+        return saved_state(self.module, self.random)
 
-        Copies. Frozen parameters do not change in training: the module brings them along.
-        """
-        buffers = {f"buffer.{name}": b for name, b in self.module.named_buffers()}
-        random = {f"random.{kind}": s for kind, s in self.random.states.items()}
-        return {k: t.detach().clone() for k, t in (buffers | random).items()}
-
-    @torch.no_grad()
     def check_state(self, state: dict[str, Tensor]) -> None:
         """Raise `CourseError` for what `load_state` cannot take."""
-        wanted = self.state()
-        state = check_type("the module's part", plain(state), dict, "a dict of tensors")
-        for k in sorted((wanted.keys() ^ state.keys()) - {"random.cuda"}):
-            raise CourseError(
-                f"the state {'lacks' if k in wanted else 'has an unknown'} {k!r}; allowed: "
-                f"{sorted(wanted)}; load one saved from the same module"
-            )
-        for k, t in state.items():
-            if k == "random.cuda" and not torch.cuda.is_available():
-                check_tensor(repr(k), t, torch.empty(16, dtype=torch.uint8))  # kept for later
-            elif k.startswith("random."):
-                check_random(repr(k), t, k.removeprefix("random."))
-            else:
-                check_tensor(repr(k), t, wanted[k])
+        check_saved_state(self.module, self.random, state)
 
-    @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        """Go back to what `state` gave; one that does not fit raises and changes nothing."""
         self.check_state(state)
-        for name, b in self.module.named_buffers():
-            b.copy_(state[f"buffer.{name}"])
-        random = {k: t for k, t in state.items() if k.startswith("random.")}
-        self.random.states = {k.removeprefix("random."): t.cpu().clone() for k, t in random.items()}
+        load_saved_state(self.module, self.random, state)
 
     def __deepcopy__(self, memo) -> "Adopted":
-        """A copy of the module, adopted anew, with gradients and random state of its own."""
+        """Return a copy of the module, adopted anew, with gradients and random state of its own."""
         module, loss = copy.deepcopy((self.module, self.loss.given), memo)
         twin = Adopted(module, loss, self.autocast, self.stochastic, self.random.seed)
         twin.grad.copy_(self.grad)

@@ -21,13 +21,22 @@ FSDP = ("_is_flat_param", "_fsdp_flattened")  # what FullyShardedDataParallel ma
 
 
 class Flat:
-    """theta, grad: (P,). Every parameter of `named` becomes a view of both; values are kept.
+    """Parameters as views of one vector, and their gradients as views of another.
 
-    named: {name: parameter}, no parameter twice; others: tensors that stay where they are.
-    Raises `CourseError` naming the parameter that cannot join; nothing has changed then.
+    Args:
+        named: {name: parameter}, no parameter twice; values and gradients stay the same.
+        others: {name: tensor} that stay where they are, and must not share memory with `named`.
+
+    Attributes:
+        theta, grad: (P,), values and gradients.
+        names, params: of the parameters, in the order of theta.
+        home: {id of a parameter: address of its values in theta}.
+
+    Raises:
+        CourseError: naming the parameter that cannot join; nothing has changed then.
     """
 
-    # Made inside inference mode, the vectors could not serve autograd outside it.
+    # Vectors from inside inference mode could not serve autograd outside it.
     @torch.inference_mode(False)
     @torch.no_grad()
     def __init__(self, named: Mapping[str, Tensor], others: Mapping[str, Tensor] | None = None):
@@ -51,7 +60,11 @@ class Flat:
         return [part.view(p.shape) for part, p in zip(parts, self.params, strict=True)]
 
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
-        """{parameter name: view of any flat (P,) vector}."""
+        """Return {parameter name: view of `flat` (P,)}.
+
+        Raises:
+            CourseError: for another shape.
+        """
         if flat.shape != self.theta.shape:
             raise CourseError(
                 f"the vector is {tuple(flat.shape)}; allowed: {tuple(self.theta.shape)}, one "
@@ -60,11 +73,11 @@ class Flat:
         return dict(zip(self.names, self.views(flat), strict=True))
 
     def lies_here(self, p: Tensor) -> bool:
-        """Whether p's values are the ones in theta."""
+        """Return whether the values of p are those in theta."""
         return self.home.get(id(p)) == p.data_ptr()
 
     def attach_grads(self) -> None:
-        """Every p.grad is a view again, whatever `module.zero_grad()` or others set it to."""
+        """Make every p.grad a view again, whatever `module.zero_grad()` or others set it to."""
         if not self._grads_lie_here():
             self._grads = self.views(self.grad)
             for p, grad in zip(self.params, self._grads, strict=True):
@@ -84,7 +97,7 @@ class Flat:
         self.attach_grads()
 
     def _grads_lie_here(self) -> bool:
-        """Whether every p.grad is the view it was, and that view still of our memory."""
+        """Return whether every p.grad is the view it was, and that view still of `grad`."""
         return (
             all(map(is_, map(GRAD, self.params), self._grads))
             and list(map(Tensor.data_ptr, self._grads)) == self._places[1]
@@ -94,7 +107,8 @@ class Flat:
     def collect(self) -> None:
         """Copy in the values and gradients that others replaced; a gradient None counts as 0.
 
-        Raises `CourseError` where a parameter has meanwhile another type or device.
+        Raises:
+            CourseError: for a parameter that has another type, device or shape by now.
         """
         if list(map(Tensor.data_ptr, self.params)) != self._places[0]:
             self._collect_values()
@@ -114,7 +128,11 @@ class Flat:
 
 
 def check_parameters(named: Mapping[str, Tensor]) -> None:
-    """Raise `CourseError` unless these fit into one vector: one type, one device, plain memory."""
+    """Check that parameters fit into one vector: one type, one device, plain memory.
+
+    Raises:
+        CourseError: naming the first that does not fit.
+    """
     if not named:
         raise CourseError(
             "0 trainable parameters; at least 1 must have requires_grad; unfreeze some with "
@@ -153,9 +171,16 @@ def _problem(p: Tensor, first: Tensor) -> str | None:
 
 
 def check_overlap(named: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> None:
-    """Raise `CourseError` where a parameter lies in the same memory as another tensor or itself.
+    """Check that every parameter has memory of its own.
 
     Two views of one memory would come apart when one of them moves into theta.
+
+    Args:
+        named: {name: parameter} to move into theta.
+        others: {name: tensor} that stay; they may share memory among themselves.
+
+    Raises:
+        CourseError: naming a parameter and what it overlaps with.
     """
     spans = []  # (device, first byte, end, name, is it a parameter?)
     for name, t in (*named.items(), *others.items()):
@@ -185,7 +210,15 @@ def _overlap(name: str, other: str) -> CourseError:
 
 
 def flatten(module: nn.Module, autocast) -> Flat:
-    """The trainable parameters of a module as views of one vector; the others stay apart."""
+    """Make the trainable parameters of a module views of one vector; the others stay apart.
+
+    Args:
+        module: what to flatten, in place.
+        autocast: whether forward will run in another type, which takes float32 weights only.
+
+    Raises:
+        CourseError: naming the parameter that cannot join; nothing has changed then.
+    """
     parameters = dict(module.named_parameters())
     named = {name: p for name, p in parameters.items() if p.requires_grad}
     others: dict[str, Tensor] = dict(module.named_buffers())

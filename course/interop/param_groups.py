@@ -22,18 +22,25 @@ KEYS: dict[str, tuple[tuple[type, ...], tuple[str, ...]]] = {
     "weight_decay": ((L2, AdamW), ("weight_decay",)),
     "ns_steps": ((Muon,), ("iterations",)),
 }
-# What torch and its schedulers write for themselves, and a label: no step depends on them.
+# What torch and its schedulers write for themselves, and a label: steps do not depend on them.
 NOTES = {
     "params", "param_names", "name", "initial_lr", "max_lr", "min_lr", "max_momentum",
     "base_momentum", "swa_lr",
 }  # fmt: skip
-OFF = {"weight_decay", "momentum"}  # a 0 of these is true of a chain that has none
+OFF = {"weight_decay", "momentum"}  # a 0 of these is true of a chain that has neither
 
 
 class Knobs:
-    """The numbers of one chain that a parameter group sets. `values`: as torch.optim shows them.
+    """The numbers of one chain that a parameter group sets.
 
-    A key that two transforms could mean is none of them.
+    A key that two transforms could mean sets neither.
+
+    Args:
+        chain: whose numbers.
+
+    Attributes:
+        keys: {key: (transform, names of its fields)}.
+        known: the keys that a group may have.
     """
 
     def __init__(self, chain: Chain):
@@ -45,12 +52,13 @@ class Knobs:
         self.transforms = self.chain.transforms
         self.keys: dict[str, tuple[Any, tuple[str, ...]]] = {}
         for key, (kinds, fields) in KEYS.items():
-            found = [t for t in self.transforms if isinstance(t, kinds)]
-            if len(found) == 1:
-                self.keys[key] = found[0], fields
+            matches = [t for t in self.transforms if isinstance(t, kinds)]
+            if len(matches) == 1:
+                self.keys[key] = matches[0], fields
         self.known = self.keys.keys() | NOTES
 
     def values(self) -> dict[str, Any]:
+        """Return {key: number}, or a pair of them, as torch.optim shows it."""
         return {key: _shown(t, fields) for key, (t, fields) in self.keys.items()}
 
     def show_schedules(self, group: dict[str, Any]) -> None:
@@ -61,10 +69,15 @@ class Knobs:
 
 
 def turn(pairs: list[tuple[Knobs, dict[str, Any]]]) -> None:
-    """Set what each group says, where it says something new: setting a number ends a schedule.
+    """Set in each chain what its group says, if that is new: setting a number ends a schedule.
 
-    A key that a group lacks is shown in it. Raises `CourseError` for an unknown key or a bad
-    value; no chain has changed then.
+    A key that a group lacks is shown in it.
+
+    Args:
+        pairs: the knobs of each chain, and its group.
+
+    Raises:
+        CourseError: for an unknown key or a bad value; no chain has changed then.
     """
     before: list[tuple[Any, dict[str, Any]]] = []
     try:
@@ -96,7 +109,7 @@ def _turn(knobs: Knobs, group: dict[str, Any], before: list) -> None:
 
 
 def _equal(given: Any, own: Any) -> bool:
-    """`given == own`, also of what has no yes or no for an answer, as an array of two numbers."""
+    """Return `given == own`; False when the answer is not a yes or no, as of two arrays."""
     try:
         return bool(given == own)
     except (RuntimeError, ValueError):

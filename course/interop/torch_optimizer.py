@@ -1,12 +1,12 @@
-"""A chain of transforms as an ordinary `torch.optim.Optimizer`, for training loops of one's own.
+"""A chain of transforms as an ordinary `torch.optim.Optimizer`, for your own training loops.
 
     optimizer = as_optimizer(chain(ClipByNorm(1.0), HeavyBall(0.9), Descend(0.1)), net.parameters())
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 100)
     ...
     loss.backward(); optimizer.step(); scheduler.step(); optimizer.zero_grad()
 
-Each parameter group becomes one flat vector with a copy of the chain of its own, so
-clipping by norm sees the norm of the group. The group's 'lr', 'momentum', 'betas', 'eps', 'alpha',
+Each parameter group becomes one flat vector with its own copy of the chain, so clipping by norm
+sees the norm of the group. The group's 'lr', 'momentum', 'betas', 'eps', 'alpha',
 'weight_decay' are the chain's knobs (`course.interop.param_groups`):
 
     as_optimizer(
@@ -30,22 +30,32 @@ from .param_groups import Knobs, turn
 
 
 def as_optimizer(chain: Chain, params) -> "ChainOptimizer":
-    """An optimizer that moves `params` by `chain`.
+    """Return a torch optimizer that moves parameters by a chain.
 
-    params: parameters, (name, parameter) pairs, or dicts {'params': …, 'lr': …}, as torch.optim
-    takes them. Every group starts from a copy of `chain`, with the numbers of its own that it
-    names; the chain itself is left alone. Frozen parameters stay where they are. Raises
-    `CourseError` for a key that is not a number of this chain, and for parameters that do not fit
-    into one vector (give each type or device a group of its own), or that `adopt` holds.
+    Frozen parameters stay where they are.
+
+    Args:
+        chain: every group starts from a copy of it, with the numbers that the group names; the
+            chain itself does not change.
+        params: parameters, (name, parameter) pairs, or dicts {'params': …, 'lr': …}, as
+            torch.optim takes them.
+
+    Raises:
+        CourseError: for a key that is not a number of this chain, and for parameters that do not
+            fit into one vector (give each type or device its own group), or that `adopt` holds.
     """
     return ChainOptimizer(chain, params)
 
 
 class ChainOptimizer(torch.optim.Optimizer):
-    """What `as_optimizer` returns. `chains`: one chain a parameter group.
+    """A chain as a torch optimizer, as `as_optimizer` returns it.
 
     Unlike in torch.optim, a gradient None counts as 0: momentum and weight decay go on moving such
     a parameter. `zero_grad` zeroes the flat gradient; set_to_none makes no difference.
+
+    Attributes:
+        chains: one chain a parameter group.
+        flats: the vectors of each group.
     """
 
     def __init__(self, chain: Chain, params):
@@ -63,7 +73,11 @@ class ChainOptimizer(torch.optim.Optimizer):
         super().__init__(params, Knobs(chain).values())
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """One more group, with a copy of the chain that starts now."""
+        """Add a group, with a copy of the chain that starts now.
+
+        Raises:
+            CourseError: as `as_optimizer`; the group is not added then.
+        """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         try:
@@ -101,9 +115,17 @@ class ChainOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable | None = None):  # type: ignore[override]
-        """Move the parameters once. closure: computes loss and gradients first; its loss returns.
+        """Move the parameters once.
 
-        Raises `CourseError` for a parameter that was unfrozen or moved to another device since.
+        Args:
+            closure: called first, computes loss and gradients and returns the loss.
+
+        Returns:
+            The loss of the closure, None without one.
+
+        Raises:
+            CourseError: for a parameter that was unfrozen or moved to another device since, and
+                for bad numbers in a group; no parameter has moved then.
         """
         loss = None
         if closure is not None:
@@ -127,13 +149,13 @@ class ChainOptimizer(torch.optim.Optimizer):
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """All gradients 0, as views of the flat one, whatever `set_to_none` says."""
+        """Set all gradients to 0, as views of the flat one, whatever `set_to_none` says."""
         for flat in self.flats:
             flat.collect()
             flat.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies, of plain types: `torch.load(…, weights_only=True)` reads them back."""
+        """Return copies of plain types, which `torch.load(…, weights_only=True)` reads back."""
         chains = [
             {"chain": chain.describe(), "size": len(flat.theta), "state": chain.state()}
             for chain, flat in zip(self.chains, self.flats, strict=True)
@@ -142,7 +164,11 @@ class ChainOptimizer(torch.optim.Optimizer):
 
     @torch.no_grad()
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go back to a saved state. One that does not fit raises `CourseError`; nothing changes."""
+        """Go back to a saved state.
+
+        Raises:
+            CourseError: for one that does not fit; nothing changes then.
+        """
         if not isinstance(state_dict, dict) or "chains" not in state_dict:
             raise CourseError(
                 "the state has no 'chains': another optimizer's; allowed: what state_dict() of a "
@@ -170,7 +196,7 @@ class ChainOptimizer(torch.optim.Optimizer):
         self.chains, self._knobs = chains, knobs
 
     def _revived(self, chain: Chain, flat: Flat, saved: dict[str, Any]) -> Chain:
-        """A chain as it was saved, in a copy: the running one stays until all is checked."""
+        """Return a chain as it was saved; the running one stays until all is checked."""
         kinds = [[d["kind"] for d in ds] for ds in (saved["chain"], chain.describe())]
         if kinds[0] != kinds[1] or saved["size"] != len(flat.theta):
             raise CourseError(
@@ -183,8 +209,6 @@ class ChainOptimizer(torch.optim.Optimizer):
             if {k: v.shape for k, v in fresh.items()} != {k: v.shape for k, v in vectors.items()}:
                 raise CourseError(f"its buffers {sorted(vectors)} are not {sorted(fresh)} in shape")
         revived.load_state(saved["state"])
-        for t in revived.transforms:  # a schedule stands where the group's saved number does
-            t.advance(max(revived.step - 1, 0))
         return revived
 
     def __getstate__(self):

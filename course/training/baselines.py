@@ -1,6 +1,6 @@
 """Your hand against the autopilot: did you learn a schedule, or a seed?
 
-A recording (a recipe with its knob changes) is replayed on seeds it has never seen, and so are
+A recording (a recipe with its knob changes) is replayed on seeds that it has never seen, and so are
 three autopilots with as many steps: the best constant rate, a cosine and Adam. Each autopilot's
 rate is chosen from a grid on the seed of the recording, as the hand had only that seed too.
 """
@@ -25,19 +25,22 @@ HAND = "your hand"
 
 @dataclass
 class Duel:
-    """losses: {name: test loss on each seed (seeds,)}; rates: {autopilot: the rate it chose}."""
+    """The test losses of a recording and of the autopilots, on the same unseen seeds."""
 
     losses: dict[str, np.ndarray]
+    """{name: test loss on each seed (seeds,)}; the recording is `HAND`."""
     rates: dict[str, float]
+    """{autopilot: the rate that was best on the seed of the recording}."""
     seeds: list[int]
+    """The unseen seeds."""
 
     @property
     def ranking(self) -> list[str]:
-        """Names from the lowest median loss to the highest."""
+        """Return the names from the lowest median loss to the highest."""
         return sorted(self.losses, key=lambda name: float(np.median(self.losses[name])))
 
     def won(self, rival: str) -> int:
-        """On how many seeds the hand ended lower than this rival."""
+        """Return on how many seeds the hand ended lower than this rival."""
         return int((self.losses[HAND] < self.losses[rival]).sum())
 
     def __str__(self):
@@ -53,10 +56,16 @@ class Duel:
 
 
 def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
-    """Replay a recording and the autopilots on `seeds` unseen seeds.
+    """Replay a recording and the autopilots on unseen seeds.
 
-    Raises `CourseError` for a recipe without steps, one on own data or an own module, and for runs
-    that together take longer than `course.effort` allows, unless `anyway`.
+    Args:
+        recipe: the recording, as `load_recipe` takes it.
+        seeds: how many unseen seeds, from 1 to 1000.
+        anyway: run also what takes longer than `course.effort` allows.
+
+    Raises:
+        CourseError: for a recipe without steps, one on your own data or module, and runs that
+            together take too long, unless `anyway`.
     """
     recipe = load_recipe(recipe)
     seeds = check_count("seeds", seeds, 1, 1000, "10 show the spread")
@@ -68,12 +77,12 @@ def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
     hand = np.array([_loss(recipe, seed) for seed in unseen])
     losses, rates = {HAND: hand}, {}
     for name, grid, make in (
-        ("constant", RATES, lambda rate: _plain(recipe, rate)),
-        ("cosine", RATES, lambda rate: _plain(recipe, Cosine(rate, steps=recipe.steps))),
+        ("constant", RATES, lambda rate: _momentum_chain(recipe, rate)),
+        ("cosine", RATES, lambda rate: _momentum_chain(recipe, Cosine(rate, recipe.steps))),
         ("Adam", ADAM_RATES, lambda rate: chain(Adam(), Descend(rate))),
     ):
-        tried = {rate: _loss(_autopilot(recipe, make(rate)), recipe.seed) for rate in grid}
-        rates[name] = min(tried, key=lambda rate: _finite(tried[rate]))
+        by_rate = {rate: _loss(_autopilot(recipe, make(rate)), recipe.seed) for rate in grid}
+        rates[name] = min(by_rate, key=lambda rate: _finite(by_rate[rate]))
         steps = make(rates[name])
         losses[name] = np.array([_loss(_autopilot(recipe, steps), seed) for seed in unseen])
     return Duel(losses, rates, unseen)
@@ -83,8 +92,8 @@ def _finite(loss: float) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def _plain(recipe: Recipe, rate) -> Chain:
-    """The recording's own momentum at its start, no clipping, and this rate."""
+def _momentum_chain(recipe: Recipe, rate) -> Chain:
+    """Return the recording's own momentum at its start, no clipping, and this rate."""
     beta = next((t.beta for t in build_chain(recipe.chain).transforms
                  if isinstance(t, Momentum)), 0.0)  # fmt: skip
     return chain(Momentum(beta), Descend(rate))
@@ -95,6 +104,6 @@ def _autopilot(recipe: Recipe, steps: Chain) -> Recipe:
 
 
 def _loss(recipe: Recipe, seed: int) -> float:
-    """Test loss of the run with other first weights and another order of the data."""
+    """Return the test loss of the run with other first weights and another order of the data."""
     again = replace(recipe, seed=seed, model=recipe.model | {"seed": seed})
     return rerun(again, None, recipe.steps).evaluate("test")[0]

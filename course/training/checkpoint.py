@@ -1,7 +1,7 @@
 """What a run needs to go on bit for bit: settings, weights, buffers, row order, generators.
 
-A state is checked whole, in a draft of the trainer, before any of it is used. A file of it holds
-its digest, too, and takes the place of an earlier one only when it is complete.
+A state is checked whole, in a draft of the run, before any of it is used. A file of it also holds
+its digest, and replaces an earlier file only when it is complete.
 """
 
 import copy
@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from ..errors import CourseError
+from ..errors import CourseError, shown
 from ..files import write_bytes
 from ..nn.blocks import Dropout
 from ..optim.chain import Chain, build_chain
@@ -24,9 +24,9 @@ from ..states import (
     check_type,
     check_whole,
     digest,
-    plain,
+    plain_state,
     refusing,
-    shown,
+    shown_part,
 )
 from .knobs import set_augment, set_label_noise
 from .run import Best, Run
@@ -35,7 +35,7 @@ RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batch
 
 
 def signature(description):
-    """A model's description without what may differ between two that fit the same state."""
+    """Return a model's description without what may differ between two that fit the same state."""
     if isinstance(description, dict):
         loose = ("seed", "init", "dropout", "p")
         return {k: signature(v) for k, v in description.items() if k not in loose}
@@ -43,7 +43,7 @@ def signature(description):
 
 
 def snapshot(run: Run) -> dict:
-    """All that the next step depends on, copied; the history is not among it."""
+    """Return a copy of all that the next step depends on; the history is left out."""
     return {
         "for": _fitting(run),
         "seed": run.seed,
@@ -57,18 +57,23 @@ def snapshot(run: Run) -> dict:
 
 
 def _fitting(run: Run) -> list:
-    """The data and the model that a state is for."""
+    """Return the data and the model that a state is for."""
     return [run.data.source or run.data.name, signature(run.model.describe())]
 
 
 def restore(run: Run, snapshot: dict) -> None:
-    """Go back to a snapshot; the history is cut off there.
+    """Go back to a snapshot and cut the history off there.
 
-    One that does not fit, or that is of a later step than the history knows, raises
-    `CourseError`; nothing changes.
+    Args:
+        run: of the data and the kind of model that the snapshot is of.
+        snapshot: as `snapshot` gave it.
+
+    Raises:
+        CourseError: for one that does not fit, or that is of a later step than the history
+            knows; nothing changes then.
     """
     with refusing():
-        saved = plain(snapshot)
+        saved = plain_state(snapshot)
         draft = _draft(run, saved)
         known = len(run.history.numbers())
         if known < draft.step_count:
@@ -81,16 +86,24 @@ def restore(run: Run, snapshot: dict) -> None:
 
 
 def state_dict(run: Run) -> dict:
-    """Everything a bit-identical continuation needs. Copies, so it stays as it is."""
+    """Return a copy of everything that a bit-identical continuation needs."""
     best = None if run.best is None else [*run.best[:2], run.best[2].clone()]
     history = run.history.state_dict(run.step_count)
     return {"run": snapshot(run), "history": history, "best": best}
 
 
 def load_state_dict(run: Run, state: dict) -> None:
-    """Go back to a saved state. A state that does not fit raises; nothing changes."""
+    """Go back to a saved state.
+
+    Args:
+        run: of the data and the kind of model that the state is of.
+        state: as `state_dict` gave it.
+
+    Raises:
+        CourseError: for a state that does not fit, naming the part; nothing changes then.
+    """
     with refusing():
-        state = check_names("the whole", plain(state), ("run", "history", "best"))
+        state = check_names("the whole", plain_state(state), ("run", "history", "best"))
         draft = _draft(run, state["run"])
         device = run.model.theta.device
         draft.history = run.history.revived(state["history"], draft.step_count, device)
@@ -102,7 +115,7 @@ def load_state_dict(run: Run, state: dict) -> None:
 
 
 def _draft(run: Run, saved) -> Run:
-    """A copy of this run as `saved` says; the model, which both share, is only checked."""
+    """Return a copy of this run as `saved` says; the model, which both share, is only checked."""
     check_names("the run", saved, RUN)
     _check_fits(run, saved["for"])
     check_tensor("theta", saved["theta"], run.model.theta)
@@ -122,7 +135,7 @@ def _draft(run: Run, saved) -> Run:
     draft.chain = _revived_chain(run, settings["chain"], saved["transforms"], draft.step_count)
     draft.batches = run.batches.revived(saved["batches"], size, run.model)
     set_augment(draft, check_list("augment", settings["augment"]))
-    check_same("augment", settings["augment"], plain(draft.settings()["augment"]))
+    check_same("augment", settings["augment"], plain_state(draft.settings()["augment"]))
     noise = check_in("label_noise", settings["label_noise"], 0, 1)
     labels_differ = (noise, draft.seed) != (run.label_noise, run.seed)
     if labels_differ and (noise or run.label_noise):
@@ -130,14 +143,15 @@ def _draft(run: Run, saved) -> Run:
     return draft
 
 
-def _check_fits(run: Run, given) -> None:
-    mine = plain(_fitting(run))
-    pairs = zip(("data", "a model"), check_list("its kind", given, 2), mine, strict=True)
+def _check_fits(run: Run, kind) -> None:
+    """Raise `CourseError` when a state is for other data or another kind of model."""
+    mine = plain_state(_fitting(run))
+    pairs = zip(("data", "a model"), check_list("its kind", kind, 2), mine, strict=True)
     for word, theirs, own in pairs:
         if digest(theirs) != digest(own):
             raise CourseError(
-                f"the state is for {word} {shown(theirs)}; this trainer has {shown(own)}; "
-                "build a trainer with that first"
+                f"the state is for {word} {shown_part(theirs)}; this trainer has "
+                f"{shown_part(own)}; build a trainer with that first"
             )
 
 
@@ -146,7 +160,7 @@ def _revived_chain(run: Run, description, buffers, step: int) -> Chain:
         check_type("a transform", entry, dict, "its description")
     check_list("the buffers", buffers, len(description) + 1)
     chain = build_chain(description)
-    check_same("the chain", description, plain(chain.describe()))
+    check_same("the chain", description, plain_state(chain.describe()))
     run.init_chain(chain)
     chain.load_state(buffers)
     # a step that was interrupted has been counted by the chain alone
@@ -165,7 +179,7 @@ def _checked_best(run: Run, best) -> Best | None:
 
 
 def _become(run: Run, draft: Run, saved: dict) -> None:
-    """Nothing fails from here on."""
+    """Turn the run into its draft. Nothing fails from here on."""
     run.__dict__ = draft.__dict__
     run.model.theta.copy_(saved["theta"])
     run.model.load_state(saved["model"])
@@ -179,9 +193,10 @@ def _become(run: Run, draft: Run, saved: dict) -> None:
 def save(run: Run, path) -> None:
     """Write the state to a file, whole or not at all: an earlier one stays until then.
 
-    Raises `CourseError` where the file cannot be written.
+    Raises:
+        CourseError: when the file cannot be written.
     """
-    state = plain(state_dict(run))
+    state = plain_state(state_dict(run))
     content = io.BytesIO()
     torch.save({"digest": digest(state), "state": state}, content)
     try:
@@ -190,15 +205,16 @@ def save(run: Run, path) -> None:
         raise CourseError(
             f"the state cannot be saved as {shown(path)} ({error}); allowed: a file in a "
             "folder that exists, may be written to and has room; make room or choose another "
-            "(a file that was there is as it was)"
+            "(an earlier file is as it was)"
         ) from error
 
 
 def load(run: Run, path) -> None:
     """Load what `save` wrote.
 
-    Raises `CourseError` for a file that is missing, damaged or not a state of this trainer's
-    kind; nothing changes then.
+    Raises:
+        CourseError: for a file that is missing, damaged or not a state of this run's kind;
+            nothing changes then.
     """
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
@@ -211,11 +227,11 @@ def load(run: Run, path) -> None:
         ) from error
     if not isinstance(content, dict) or content.keys() != {"digest", "state"}:
         raise CourseError(
-            f"{str(path)!r} holds no state with a digest, by which damage would be noticed; "
+            f"{str(path)!r} holds no state with a digest, which would show damage; "
             "allowed: a file that Trainer.save of this release wrote; save it anew"
         )
     with refusing():
-        intact = digest(plain(content["state"])) == content["digest"]
+        intact = digest(plain_state(content["state"])) == content["digest"]
     if not intact:
         raise CourseError(
             f"{str(path)!r} is damaged: its content and its digest differ; load another copy, "

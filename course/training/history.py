@@ -1,4 +1,4 @@
-"""What happened, step by step. Numbers stay on the device until somebody reads them."""
+"""What happened, step by step. Numbers stay on the device until they are read."""
 
 import threading
 
@@ -17,11 +17,19 @@ from ..states import (
 
 COLUMNS = ("loss", "grad_norm", "clipped_norm")
 CHUNK = 512
-BLOCK = 64  # steps whose means are kept, so that a picture of a long run costs no more
+BLOCK = 64  # steps a stored mean, so that a picture of a long run costs no more than a short one's
 
 
 def thin(values: np.ndarray, points: int) -> tuple[list[float], np.ndarray]:
-    """([first x, distance], y): at most `points` means over stretches of (n, …); NaN stays."""
+    """Return means over stretches of a long table, for a picture; NaN stays.
+
+    Args:
+        values: (n, …), one row for each of the places 1 … n.
+        points: the number of means at most.
+
+    Returns:
+        ([first place, distance of two], means): of n ≤ `points` rows the values themselves.
+    """
     n = len(values)
     if n <= points:
         return [1, 1], values
@@ -33,17 +41,24 @@ def thin(values: np.ndarray, points: int) -> tuple[list[float], np.ndarray]:
 class History:
     """Three numbers a step, every knob change, and the evaluations.
 
-    loss, grad_norm, clipped_norm: float arrays (steps,), read lazily; safe to read while another
-    thread records. knobs: [(step, knob, value)]: `value` holds from the step after `step`.
-    evaluated: [(step, split, loss, accuracy)], the last two as 0-d tensors until read.
+    It may be read while another thread records.
+
+    Args:
+        device: where the numbers stay until they are read.
+        dtype: in which they are recorded; they are read as float64.
+
+    Attributes:
+        loss, grad_norm, clipped_norm: (steps,) each, copied from the device when they are read.
+        knobs: [(step, knob, value)]: `value` holds from the step after `step`.
+        evaluated: [(step, split, loss, accuracy)], the last two as 0-d tensors until read.
     """
 
     def __init__(self, device="cpu", dtype=torch.float32):
         self.knobs: list[tuple[int, str, object]] = []
         self.evaluated: list[tuple[int, str, Tensor, Tensor]] = []
-        self.table = np.empty((CHUNK, len(COLUMNS)))  # steps that somebody has read, then room
-        self.kept = 0  # steps of full chunks that are in the table
-        self.full: list[Tensor] = []  # full chunks that nobody has read yet
+        self.table = np.empty((CHUNK, len(COLUMNS)))  # steps that have been read, then room
+        self.in_table = 0  # steps of full chunks that are in the table
+        self.full: list[Tensor] = []  # full chunks that are still to be read
         self._finite, self._bad = 0, None  # steps looked through, and the first bad one
         self._blocks = np.empty((0, len(COLUMNS)))  # the means of each `BLOCK` steps
         self._means: tuple | None = None  # what `means` gave last: several panels ask for it
@@ -56,7 +71,7 @@ class History:
         self.filled = 0
 
     def record(self, loss: Tensor, grad_norm: Tensor, clipped_norm: Tensor) -> None:
-        """Append one step (0-d tensors), without waiting for the device."""
+        """Append the numbers of one step, 0-d tensors, without waiting for the device."""
         torch.stack((loss, grad_norm, clipped_norm), out=self.rows[self.filled])
         self.filled += 1
         if self.filled == CHUNK:
@@ -66,35 +81,39 @@ class History:
 
     def move(self, device) -> None:
         """Go on recording on `device`."""
-        self.kept = len(self.numbers())
+        self.in_table = len(self.numbers())
         self._open(device, self.chunk.dtype)
 
     def numbers(self) -> np.ndarray:
-        """All steps so far: (steps, 3). Copies only what is new since the last reading."""
+        """Return all steps so far, (steps, 3); only what is new since the last call is copied."""
         with self._lock:
             fresh = [*self.full, self.chunk[: self.filled]]
-            end = self.kept + sum(map(len, fresh))
+            end = self.in_table + sum(map(len, fresh))
             if end > len(self.table):
-                grown = np.empty((2 * end, len(COLUMNS)))
-                grown[: self.kept] = self.table[: self.kept]
-                self.table = grown
-            at = self.kept
+                table = np.empty((2 * end, len(COLUMNS)))
+                table[: self.in_table] = self.table[: self.in_table]
+                self.table = table
+            at = self.in_table
             for part in fresh:
                 self.table[at : at + len(part)] = part.cpu().numpy()
                 at += len(part)
-            self.kept += sum(map(len, self.full))
+            self.in_table += sum(map(len, self.full))
             self.full.clear()
             return self.table[:end]
 
     def means(self, points: int) -> tuple[list[float], np.ndarray]:
-        """([first step, distance], rows): at most `points` rows (points, 3), for a picture.
+        """Return means over stretches of steps, for a picture; NaN stays.
 
-        Each is the mean over a stretch of steps; NaN stays. Of a long run the last few steps,
-        fewer than `BLOCK`, are still to come.
+        Args:
+            points: the number of rows at most.
+
+        Returns:
+            ([first step, distance of two], rows): rows (points, 3). Of a long run the last few
+            steps, fewer than `BLOCK`, are still to come.
         """
         numbers, width = self.numbers(), 1
-        asked, last = (len(numbers), points), self._means
-        if last and last[0] == asked:
+        key, last = (len(numbers), points), self._means
+        if last and last[0] == key:
             return last[1]
         if len(numbers) >= 4 * BLOCK * points:
             with self._lock:
@@ -103,9 +122,9 @@ class History:
                 self._blocks = np.concatenate([self._blocks, fresh])
             numbers, width = self._blocks, BLOCK
         (first, distance), rows = thin(numbers, points)
-        made = [(first - 0.5) * width + 0.5, distance * width], rows
-        self._means = asked, made
-        return made
+        means = [(first - 0.5) * width + 0.5, distance * width], rows
+        self._means = key, means
+        return means
 
     @property
     def loss(self) -> np.ndarray:
@@ -121,11 +140,11 @@ class History:
 
     @property
     def evaluations(self) -> list[tuple[int, str, float, float]]:
-        """[(step, split, loss, accuracy)] as numbers."""
+        """Return [(step, split, loss, accuracy)], the last two as numbers."""
         return [(step, split, float(a), float(b)) for step, split, a, b in self.evaluated]
 
     def first_not_finite(self) -> int | None:
-        """Index of the first step whose loss or gradient was NaN or infinite."""
+        """Return the first step (counted from 0) with a NaN or infinite number, or None."""
         numbers = self.numbers()
         if self._bad is None:
             bad = np.flatnonzero(~np.isfinite(numbers[self._finite :]).all(1))
@@ -142,13 +161,13 @@ class History:
         """Put these steps (steps, 3) and knob changes in place of the recorded ones."""
         with self._lock:
             self.table, self.knobs = numbers.copy(), list(knobs)
-            self.kept, self.filled = len(self.table), 0
+            self.in_table, self.filled = len(self.table), 0
             self.full.clear()
             self._finite, self._bad = 0, None
             self._blocks, self._means = self._blocks[:0], None
 
     def state_dict(self, steps: int) -> dict:
-        """Of the first `steps` steps: one more is there after an interrupted step."""
+        """Return the first `steps` steps, copied; after an interrupted step there is one more."""
         return {
             "numbers": torch.from_numpy(self.numbers()[:steps].copy()),
             "knobs": [list(k) for k in self.knobs],
@@ -156,7 +175,11 @@ class History:
         }
 
     def revived(self, state: dict, steps: int, device) -> "History":
-        """A new one of `steps` steps from what `state_dict` gave; this one stays as it is."""
+        """Return a new history of `steps` steps from what `state_dict` gave; this one stays.
+
+        Raises:
+            CourseError: for a state that is not of this form.
+        """
         check_names("history", state, ("numbers", "knobs", "evaluations"))
         wanted = torch.empty(steps, len(COLUMNS), dtype=torch.float64)
         numbers = check_tensor(f"the history of {steps} steps", state["numbers"], wanted)

@@ -18,35 +18,43 @@ from .trainer import Trainer
 
 
 class Preset(NamedTuple):
-    """words: what to watch and what to try; build(seed): the trainer; also: more of its recipe."""
+    """A behaviour to look at."""
 
     words: str
+    """What to watch, and what to try."""
     build: Callable[[int], Trainer]
+    """Makes the trainer from a seed."""
     also: dict = {}
+    """Fields of the recipe that the trainer itself does not set."""
 
 
 def divergence(seed: int) -> Trainer:
+    """Return a run whose rate is too large."""
     return Trainer(MLP([64, 64, 10], seed=seed, dropout=0.0), load_data("digits"),
                    chain(Descend(3.0)), seed=seed)  # fmt: skip
 
 
 def zig_zag(seed: int) -> Trainer:
+    """Return a run of full batches at the edge of stability."""
     data = load_data("digits")
     model = MLP([64, 64, 10], seed=seed, dropout=0.0)
     return Trainer(model, data, chain(Descend(1.4)), len(data.y_train), seed)
 
 
 def cliff(seed: int) -> Trainer:
+    """Return a deep run whose gradient explodes."""
     model = MLP([64, 32, 32, 32, 32, 32, 10], seed=seed, dropout=0.0)
     return Trainer(model, load_data("digits"), chain(HeavyBall(0.9), Descend(0.15)), seed=seed)
 
 
 def plateau(seed: int) -> Trainer:
+    """Return a run whose sigmoid layers let nearly no gradient through at first."""
     model = MLP([64, 32, 32, 32, 32, 10], "sigmoid", seed=seed, dropout=0.0)
     return Trainer(model, load_data("digits"), chain(Descend(0.3)), seed=seed)
 
 
 def over_fit(seed: int) -> Trainer:
+    """Return a run that learns 100 images by heart."""
     data = load_data("digits").subset(100)
     model = MLP([64, 256, 10], seed=seed, dropout=0.0)
     return Trainer(model, data, chain(Adam(), Descend(0.003)), seed=seed)
@@ -74,6 +82,14 @@ PRESETS = {
 
 
 def preset(name: str, seed: int = 0) -> Recipe:
-    """Return the recipe of a preset, before its first step."""
+    """Return the recipe of a preset, before its first step.
+
+    Args:
+        name: one of `PRESETS`.
+        seed: of the first weights and of the order of the rows.
+
+    Raises:
+        CourseError: for an unknown name.
+    """
     check_choice("preset", name, PRESETS)
     return replace(PRESETS[name].build(seed).recipe(), **PRESETS[name].also)

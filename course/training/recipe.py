@@ -5,8 +5,8 @@
     run_recipe("run.json")             does it again: the same history, bit for bit
 
 Bit for bit holds on a CPU of the same kind with the same torch build and thread count, which the
-recipe names (`differences` compares them with what is here). Moves to another device are no part of
-that promise. A run on own data or an own `nn.Module` has a recipe too; only its code can build it.
+recipe names (`differences` compares them with what is here). Moves to another device are not part
+of that promise. A run on your own data or `nn.Module` has a recipe, too; only its code builds it.
 """
 
 import json
@@ -199,12 +199,12 @@ def read_json(source) -> object:
 
 
 def _once(pairs: list[tuple]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise CourseError(f"the recipe has the field {shown(twice)} twice; keep one")
-    return found
+    return values
 
 
 def _check_plain(source: dict) -> None:

@@ -6,9 +6,14 @@ from .replay import build_recipe
 
 
 def as_code(recipe, anyway: bool = False) -> str:
-    """The same run as a short program, which runs; moves to another device are left out.
+    """Return a run as a short program; moves to another device are left out.
 
-    recipe: as `load_recipe` takes it. Raises `CourseError` for one that cannot be run.
+    Args:
+        recipe: as `load_recipe` takes it.
+        anyway: write also a run that takes more memory than `course.effort` allows.
+
+    Raises:
+        CourseError: for a recipe that cannot be run.
     """
     recipe = load_recipe(recipe)
     trainer = build_recipe(recipe, anyway=anyway)
@@ -29,7 +34,7 @@ def as_code(recipe, anyway: bool = False) -> str:
         if knob != "device":
             trainer.set(knob, value)  # one that cannot be turned is found here
             changes.setdefault(step, []).append((knob, value))
-    table = "".join(f"    {step}: {turned!r},\n" for step, turned in changes.items())
+    table = "".join(f"    {step}: {turns!r},\n" for step, turns in changes.items())
     lines += [
         f"changes = {{\n{table}}}" if table else "changes = {}",
         f"for step in range({recipe.steps}):",
@@ -82,6 +87,6 @@ def _data_code(source: dict) -> str:
         code += f", dtype=torch.{source['dtype']}"
     code += ")"
     for step, options in source.get("then", []):
-        given = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        code = f"standardise({code})" if step == "standardise" else f"{code}.{step}({given})"
+        words = ", ".join(f"{k}={v!r}" for k, v in options.items())
+        code = f"standardise({code})" if step == "standardise" else f"{code}.{step}({words})"
     return code

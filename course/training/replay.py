@@ -22,10 +22,16 @@ from .trainer import Trainer
 
 
 def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = False) -> Trainer:
-    """The trainer of a recipe before its first step, on `data` where it is your own.
+    """Return the trainer of a recipe before its first step.
 
-    Raises `CourseError` for what has no code, does not describe a run, or takes more memory than
-    `course.effort` allows, unless `anyway`.
+    Args:
+        recipe: what the run is made of.
+        data: your own data, when the recipe is for such; else what the recipe names.
+        anyway: build also what takes more memory than `course.effort` allows.
+
+    Raises:
+        CourseError: for data and models that only their own code can build, for what does not
+            describe a run, and for too large a network, unless `anyway`.
     """
     own = "own" in recipe.data and data is None
     if own or recipe.model.get("kind") == "adopted":
@@ -50,11 +56,20 @@ def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = Fal
 def run_recipe(
     recipe, trainer: Trainer | None = None, steps: int | None = None, anyway: bool = False
 ) -> Trainer:
-    """Do a recipe's run again, on `trainer` where one is given; returns the trainer.
+    """Do a recipe's run again and return the trainer.
 
-    steps: stop after so many (default: all). The thread count is the recipe's while it runs. More
-    than 10 seconds are announced on stderr; more than an hour, or than half the memory, raises
-    `CourseError` before the first step, unless `anyway` (see `course.effort`).
+    While it runs, the thread count is the recipe's. More than 10 seconds are announced on stderr.
+
+    Args:
+        recipe: as `load_recipe` takes it.
+        trainer: one before its first step, for your own data or module; None: what the recipe
+            says.
+        steps: stop after so many; None: all.
+        anyway: run also what takes longer than an hour or more than half the memory.
+
+    Raises:
+        CourseError: for what cannot be run, and, before the first step, for what takes too much,
+            unless `anyway` (see `course.effort`).
     """
     recipe = load_recipe(recipe)
     if steps is None:
@@ -68,7 +83,7 @@ def run_recipe(
 
 
 def rerun(recipe: Recipe, trainer: Trainer | None, steps: int) -> Trainer:
-    """What `run_recipe` does, of a loaded recipe, without asking what it will take."""
+    """Do the run of a loaded recipe again as `run_recipe` does, without asking what it takes."""
     trainer = build_recipe(recipe, anyway=True) if trainer is None else trainer
     with threads(recipe.threads):
         replay(trainer, recipe.knobs, steps)
@@ -78,16 +93,17 @@ def rerun(recipe: Recipe, trainer: Trainer | None, steps: int) -> Trainer:
 def effort_of(
     recipe: Recipe, steps: int, runs: int = 1, trainer: Trainer | None = None, anyway: bool = False
 ) -> tuple[effort.Effort, Trainer | None]:
-    """What `runs` runs of so many steps will take, and the trainer, still before its first step.
+    """Return what `runs` runs of so many steps will take, and a trainer before its first step.
 
-    Where it is long, a few steps are timed; the trainer that took them is used up: None.
+    A few steps of long work are timed; the trainer that took them is used up: None. The other
+    arguments are those of `run_recipe`.
     """
-    built = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
-    work = effort.of_training(built, steps, runs)
+    fresh = build_recipe(recipe, anyway=anyway) if trainer is None else trainer
+    work = effort.of_training(fresh, steps, runs)
     if trainer is not None or work.seconds < 1 or work.seconds > runs * steps:
-        return work, built  # short, or a step of more than a second: too long to try
+        return work, fresh  # short, or a step of more than a second: too long to try
     with threads(recipe.threads):
-        return effort.measured(work, built.step), None
+        return effort.measured(work, fresh.step), None
 
 
 @contextmanager
@@ -102,9 +118,14 @@ def threads(number: int) -> Iterator[None]:
 
 
 def replay(trainer: Trainer, changes: list, steps: int) -> None:
-    """Go on to step `steps`, turning the knobs that `changes` says from here on.
+    """Train up to a step and turn the recorded knobs on the way.
 
     Moves to another device are left out: bits hold on one device only.
+
+    Args:
+        trainer: at any step; what was turned before it stays as it is.
+        changes: [(step, knob, value)] by rising step.
+        steps: the step to end at; knobs turned there are turned, too.
     """
     here = trainer.step_count
     todo = [change for change in changes if here <= change[0] and change[1] != "device"]
@@ -119,5 +140,5 @@ def replay(trainer: Trainer, changes: list, steps: int) -> None:
 
 
 def history_digest(trainer: Trainer) -> str:
-    """SHA-256 of the three numbers of every step: equal digests, equal histories."""
+    """Return the SHA-256 of the three numbers of every step: equal digests, equal histories."""
     return hashlib.sha256(trainer.history.numbers().tobytes()).hexdigest()

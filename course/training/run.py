@@ -26,27 +26,35 @@ class Start(NamedTuple):
     """A run before its first step: what a recipe is made of."""
 
     settings: dict
+    """As `Run.settings`."""
     model: dict
+    """As `model.describe()`."""
     theta: Tensor
+    """The first weights (P,)."""
 
 
 class Best(NamedTuple):
-    """The weights (P,) of the lowest validation loss, and their step."""
+    """The weights of the lowest validation loss."""
 
     step: int
+    """The steps done before it was measured."""
     loss: float
+    """Of the validation rows, the mean."""
     theta: Tensor
+    """(P,), a copy."""
 
 
 def available_devices() -> list[str]:
     """Return 'cpu', and 'cuda' or 'mps' when this machine has them."""
-    found = {"cpu": True, "cuda": torch.cuda.is_available()}
-    found["mps"] = torch.backends.mps.is_available()
-    return [name for name, present in found.items() if present]
+    devices = {"cpu": True, "cuda": torch.cuda.is_available()}
+    devices["mps"] = torch.backends.mps.is_available()
+    return [name for name, present in devices.items() if present]
 
 
 class Run:
     """A model, the data it trains on, and the chain of transforms that moves its weights.
+
+    The arguments are those of `Trainer`.
 
     Attributes:
         step_count: the steps done.
@@ -96,10 +104,11 @@ class Run:
 
     @property
     def batch_size(self) -> int:
+        """Rows a step."""
         return self.batches.size
 
     def check_batch_size(self, value) -> int:
-        """Return `value`; raise `CourseError` unless it is between 1 and the training rows."""
+        """Return `value`; raise `CourseError` unless it lies between 1 and the training rows."""
         n = len(self.data.y_train)
         return check_count("batch_size", value, 1, n, f"the training set has {n} rows")
 
@@ -108,13 +117,17 @@ class Run:
         return self.model.curvature(*self.batches.gather(self.batches.last_rows()))
 
     def relabel(self, answers: Tensor) -> None:
-        """Train towards these answers (N,) from now on; the data's own stay as they are."""
+        """Train towards these answers (N,) from now on; the data keeps its own."""
         self.batches.answers = answers
         self.batches.put(self.model)
         self.__dict__.pop("splits", None)
 
     def to(self, device: str) -> Self:
-        """Move the run between two steps; weights, momentum and batch order are kept."""
+        """Move the run between two steps; weights, momentum and batch order stay.
+
+        Raises:
+            CourseError: for a device that this machine does not have.
+        """
         check_choice("device", device, available_devices(), "this machine has these")
         saved = self.chain.state()
         self.model.to(device)
@@ -127,7 +140,10 @@ class Run:
 
     @cached_property
     def splits(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """{'train': (x, y), 'test': …, 'validation': …} in the model's type, on its device."""
+        """{'train': (x, y), 'test': …, 'validation': …}: rows and answers, on the model's device.
+
+        Inputs have the model's type.
+        """
         d, like = self.data, self.model.theta
         pairs = {"train": (d.x_train, self.batches.answers), "test": (d.x_test, d.y_test)}
         if d.x_val is not None and d.y_val is not None:

@@ -1,8 +1,8 @@
-"""Time travel: every past step of a run can be had back exactly, and gone on from differently.
+"""Time travel: return to any past step exactly, and go on from there in another way.
 
-Keeping every step's weights would take gigabytes. So only some steps are kept whole (snapshots),
-and those between are trained again from the last snapshot before, with the same knob changes at the
-same steps: the same bits (on a CPU). When the snapshots outgrow their budget every second one is
+To store the weights of every step would take gigabytes. So only some steps are stored (snapshots);
+those between are trained again from the last snapshot before, with the same knob changes at the
+same steps: the same bits (on a CPU). When the snapshots outgrow their memory, every second one is
 dropped, and from then on they are taken half as often.
 
     timeline = Timeline(trainer)
@@ -21,31 +21,47 @@ from .replay import replay
 from .trainer import Trainer
 
 EVERY = 200  # steps between two snapshots, at first: to train again takes some 50 ms
-BRANCHES = 4  # branches kept
+BRANCHES = 4  # at most
 MEMORY = 64 * 2**20  # bytes for the snapshots of all branches
 
 
 @dataclass(eq=False)
 class Branch:
-    """One run from its first step to its end. numbers: (steps, 3); knobs: [(step, knob, value)].
-
-    evaluations: whatever a lab measured, each entry's first item its step. left_at: the step at
-    which it parts from the run that it was branched off; None for the first.
-    """
+    """One run from its first step to its end."""
 
     snapshots: dict[int, dict] = field(default_factory=dict)
+    """{step: snapshot}."""
     numbers: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
+    """(steps, 3), as `History.numbers`."""
     knobs: list[tuple[int, str, object]] = field(default_factory=list)
+    """[(step, knob, value)]."""
     evaluations: list[tuple] = field(default_factory=list)
+    """What a lab measured; the first item of each entry is its step."""
     left_at: int | None = None
+    """The step at which it parts from the run that it was branched off; None: the first branch."""
 
     @property
     def end(self) -> int:
+        """The last step that was noted."""
         return len(self.numbers)
 
 
 class Timeline:
-    """Steps a trainer and remembers: `branches`, of which `current` is the one being trained."""
+    """A trainer whose past can be returned to.
+
+    Args:
+        trainer: steps only through this timeline from now on.
+        memory: bytes for the snapshots of all branches, 1 MiB to 1 TiB.
+
+    Attributes:
+        branches: at most four runs, the oldest first.
+        current: the branch that is being trained.
+        first: the step at which the timeline begins.
+        every: steps between two snapshots.
+
+    Raises:
+        CourseError: for a memory outside the range.
+    """
 
     def __init__(self, trainer: Trainer, memory: int = MEMORY):
         self.trainer = trainer
@@ -59,11 +75,11 @@ class Timeline:
 
     @property
     def end(self) -> int:
-        """The last step that can be gone to."""
+        """The last step that `go_to` takes."""
         return max(self.current.end, self.trainer.step_count)
 
     def step(self) -> None:
-        """Train one step. In the past, a knob turned since then starts a branch."""
+        """Train one step; in the past, a knob that has been turned there starts a branch."""
         t = self.trainer
         if self.in_the_past():
             self._follow_or_leave()
@@ -73,10 +89,11 @@ class Timeline:
             self._keep()
 
     def in_the_past(self) -> bool:
+        """Return whether the current branch goes on after the trainer's step."""
         return self.trainer.step_count < self.current.end
 
     def _follow_or_leave(self) -> None:
-        """In the past: go the known way, its knob changes included, or another one, if turned."""
+        """Go the known way, its knob changes included, unless a knob was turned differently."""
         t, known = self.trainer, self.current.knobs
         here = [change for change in t.history.knobs if change[0] == t.step_count]
         then = [change for change in known if change[0] == t.step_count]
@@ -87,11 +104,11 @@ class Timeline:
             self.leave()
 
     def leave(self) -> None:
-        """Go another way from here: what lies ahead stays as a branch of its own."""
+        """Start a branch here; what lies ahead stays in the old one."""
         here, old = self.trainer.step_count, self.current
-        kept = {step: s for step, s in old.snapshots.items() if step <= here}
-        seen = [e for e in old.evaluations if e[0] <= here]
-        self.current = Branch(kept, evaluations=seen, left_at=here)
+        snapshots = {step: s for step, s in old.snapshots.items() if step <= here}
+        evaluations = [e for e in old.evaluations if e[0] <= here]
+        self.current = Branch(snapshots, evaluations=evaluations, left_at=here)
         self.branches.append(self.current)
         if len(self.branches) > BRANCHES:
             self.branches.remove(
@@ -99,14 +116,18 @@ class Timeline:
             )
 
     def note(self) -> Branch:
-        """Write down how far the current branch has come; call before looking at it."""
+        """Write down how far the current branch has come and return it; call before reading it."""
         history, branch = self.trainer.history, self.current
         if self.trainer.step_count >= branch.end:
             branch.numbers, branch.knobs = history.numbers(), list(history.knobs)
         return branch
 
     def go_to(self, step: int) -> None:
-        """Make the trainer what it was after `step` steps. Raises `CourseError` outside the run."""
+        """Make the trainer what it was after `step` steps.
+
+        Raises:
+            CourseError: for a step outside the current branch; nothing changes then.
+        """
         branch = self.note()
         step = check_count("step", step, self.first, branch.end, "the steps of this run")
         self._restore(step)
@@ -119,7 +140,14 @@ class Timeline:
         replay(t, [c for c in branch.knobs if c[0] < step], step)
 
     def switch(self, index: int) -> None:
-        """Go on with another branch, at its end."""
+        """Go to the end of another branch.
+
+        Args:
+            index: its place in `branches`.
+
+        Raises:
+            CourseError: when there is none.
+        """
         self.note()
         check_count("branch", index, 0, len(self.branches) - 1, "see `branches`")
         self.current = self.branches[index]
@@ -137,13 +165,13 @@ class Timeline:
                 }
 
     def _bytes(self) -> int:
-        """Of all snapshots, shared ones counted once."""
+        """Return the bytes of all snapshots; shared ones count once."""
         distinct = {id(s): s for b in self.branches for s in b.snapshots.values()}
         return sum(map(size_of, distinct.values()))
 
 
 def size_of(value) -> int:
-    """Bytes of the tensors in nested dicts and lists."""
+    """Return the bytes of the tensors in nested dicts, lists and tuples."""
     if isinstance(value, dict):
         return sum(map(size_of, value.values()))
     if isinstance(value, list | tuple):

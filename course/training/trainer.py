@@ -70,6 +70,10 @@ class Trainer(Run):
             evaluate_every: record the results on all splits every so many steps; 0: never.
             patience: stop when so many evaluations in a row brought no lower validation loss;
                 `restore_best()` goes back to the weights that had the lowest. None: do not stop.
+
+        Raises:
+            CourseError: at the first step, for bad numbers, and for patience without validation
+                rows or evaluations.
         """
         check_count("steps", steps, 0, 10**9, "0 or more")
         every = check_count("evaluate_every", evaluate_every, 0, 10**9, "0 for never")
@@ -103,7 +107,11 @@ class Trainer(Run):
         return True
 
     def restore_best(self) -> int:
-        """Put back the weights of the lowest validation loss; return their step."""
+        """Put back the weights of the lowest validation loss; return their step.
+
+        Raises:
+            CourseError: when no run with patience has measured any.
+        """
         if self.best is None:
             raise CourseError("no best weights are kept; train with run(…, patience=…) first")
         self.model.theta.copy_(self.best.theta)
@@ -116,12 +124,15 @@ class Trainer(Run):
         return knobs.knobs(self)
 
     def set(self, knob: str, value) -> None:
-        """Turn a knob and record (step, knob, value). A bad value raises; nothing changes.
+        """Turn a knob and record (step, knob, value).
 
         Args:
             knob: a name of `knobs()`.
             value: a number, a name, or for a number field a schedule (`course.optim.schedules`) or
                 its description.
+
+        Raises:
+            CourseError: for an unknown knob or a bad value; nothing changes then.
         """
         self.history.knobs.append((self.step_count, knob, knobs.turn(self, knob, value)))
 
@@ -153,7 +164,11 @@ class Trainer(Run):
         return checkpoint.state_dict(self)
 
     def load_state_dict(self, state: dict) -> None:
-        """Go back to a saved state. A state that does not fit raises; nothing changes."""
+        """Go back to a saved state.
+
+        Raises:
+            CourseError: for a state that does not fit; nothing changes then.
+        """
         checkpoint.load_state_dict(self, state)
 
     def save(self, path) -> None:

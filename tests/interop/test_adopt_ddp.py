@@ -76,7 +76,7 @@ def test_every_bucket_mode_gives_the_mean_gradient_on_every_process(ranks, i):
 
 @pytest.mark.parametrize("view", [False, True])
 @pytest.mark.parametrize("loop", OWN_LOOPS)
-def test_loops_of_ones_own_see_the_mean_gradient_too(ranks, loop, view):
+def test_loops_of_your_own_see_the_mean_gradient_too(ranks, loop, view):
     expected = alone(len(ranks))
     for rank in ranks:
         assert agree(rank["loops"][view][loop], expected)

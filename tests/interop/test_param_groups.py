@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_torch_optimizer import batches, net, same, train
+from optimizer_runs import batches, net, same, shown, steps, train, weights
 from torch import nn
 
 from course import (
@@ -29,10 +29,14 @@ from course import (
 from course.interop.torch_optimizer import as_optimizer
 
 RATE, BETA = st.floats(1e-4, 0.1), st.floats(0.1, 0.99)
+
+
 ADAM = {  # β₂ near 0 would divide an average by a single entry: rounding grows without bound
     "betas": st.tuples(st.floats(0, 0.99), st.floats(0.5, 0.9999)),
     "eps": st.floats(1e-10, 1e-3),
 }
+
+
 # name: (chain, torch's optimizer, the keys they share)
 TWINS = {
     "heavy ball": (
@@ -69,28 +73,7 @@ def options(keys):
     return st.fixed_dictionaries({}, optional=keys | {"lr": RATE, "weight_decay": st.floats(0, 1)})
 
 
-def steps(optimizer, seed, n=25):
-    """n steps on gradients that depend on the weights and on chance."""
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(n):
-        for group in optimizer.param_groups:
-            for p in group["params"]:
-                noise = torch.randn(p.shape, generator=generator, dtype=p.dtype)
-                p.grad = 0.3 * p.detach() + noise
-        optimizer.step()
-
-
-def weights(seed):
-    generator = torch.Generator().manual_seed(seed)
-    shapes = (3, 2), (3,), (2, 4)
-    return [nn.Parameter(torch.randn(s, generator=generator, dtype=torch.float64)) for s in shapes]
-
-
-def shown(optimizer, keys):
-    return [{k: group[k] for k in keys} for group in optimizer.param_groups]
-
-
-# ---- equal to torch.optim -----------------------------------------------------------------
+# ---- equal to torch.optim --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -166,7 +149,7 @@ def test_other_transforms_show_the_keys_that_torch_has_for_them():
     assert keys(Adam(0.8, 0.9, 1e-6)) == {"betas": (0.8, 0.9), "eps": 1e-6}
 
 
-# ---- refused ------------------------------------------------------------------------------
+# ---- refused ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -241,7 +224,7 @@ def test_what_is_zero_anyway_and_notes_pass():
         mine.step()
 
 
-# ---- schedules of the chain, saved states, rearranged chains ------------------------------
+# ---- schedules of the chain, saved states, rearranged chains ---------------------------------
 
 
 def test_a_scheduled_beta_shows_in_the_pair_and_only_the_other_one_changes():

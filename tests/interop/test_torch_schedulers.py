@@ -6,21 +6,11 @@ import io
 
 import pytest
 import torch
-from test_param_groups import steps, weights
-from test_torch_optimizer import batches, net, same, train
+from optimizer_runs import batches, net, same, steps, train, weights
 from torch import nn
 from torch.optim import lr_scheduler, swa_utils
 
-from course import (
-    Adam,
-    AdamW,
-    CourseError,
-    Descend,
-    HeavyBall,
-    RMSProp,
-    chain,
-    compare,
-)
+from course import Adam, AdamW, CourseError, Descend, HeavyBall, RMSProp, chain, compare
 from course.interop.torch_optimizer import as_optimizer
 
 L = lr_scheduler

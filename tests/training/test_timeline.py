@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from course import MLP, ClipByNorm, CourseError, Descend, Momentum, Trainer, chain, load_data
 from course.training.replay import history_digest, run_recipe
-from course.training.timeline import BRANCHES, EVERY, Timeline, size_of
+from course.training.timeline import EVERY, Timeline, size_of
 
 DATA = load_data("digits").subset(300)
 STEPS = 2 * EVERY + 30
@@ -101,7 +101,7 @@ def test_at_most_four_branches_and_never_the_one_in_use():
         timeline.go_to(10)
         timeline.trainer.set("lr", 0.1 + k / 100)
         walk(timeline, 20 + k)
-    assert len(timeline.branches) == BRANCHES and timeline.current is timeline.branches[-1]
+    assert len(timeline.branches) == 4 and timeline.current is timeline.branches[-1]
 
 
 def test_memory_is_bounded_and_every_step_still_comes_back():
@@ -138,3 +138,33 @@ def test_a_trainer_that_has_come_some_way_starts_there():
         timeline.go_to(29)
     walk(timeline, 40)
     assert len(timeline.branches) == 1 and len(trainer.history.loss) == 40
+
+
+def test_snapshots_are_taken_at_every_distance_and_at_the_start_only():
+    timeline = walk(make(), STEPS)
+    assert list(timeline.current.snapshots) == [0, EVERY, 2 * EVERY]
+    assert timeline.end == STEPS
+
+
+def test_the_memory_is_a_number_of_bytes_in_a_range():
+    for memory in (2**20 - 1, 2**40 + 1):
+        with pytest.raises(CourseError, match=f"memory = {memory} is out of range"):
+            make(memory=memory)
+    assert make(memory=2**20).memory == 2**20
+
+
+def test_two_snapshots_stay_however_small_the_memory():
+    timeline = make()
+    timeline.memory = 1
+    walk(timeline, 3 * EVERY)
+    assert len(timeline.current.snapshots) == 2
+    timeline.go_to(3 * EVERY - 1)
+
+
+def test_a_branch_takes_along_what_was_measured_up_to_its_start():
+    timeline = walk(make(), 20)
+    timeline.note().evaluations += [(5, "test"), (10, "test"), (15, "test")]
+    timeline.go_to(10)
+    timeline.trainer.set("lr", 0.01)
+    timeline.step()
+    assert timeline.current.evaluations == [(5, "test"), (10, "test")]
