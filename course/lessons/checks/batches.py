@@ -88,7 +88,7 @@ def examine_single(says: dict[str, object]) -> list[Case]:
     cases = []
     for seed in range(2):
         share = others_changed(seed)
-        own = says["changes only its own"] == (share < 0.01)
+        own = says["changes only its own"] == (share == 0)
         words = f"outputs change for {share:.0%} of the other samples"
         cases.append(Case(f"its own weights only, seed {seed}", own, words))
         one, everything = race(seed)

@@ -1,5 +1,6 @@
 """Chapter 3_04_momentum: the exponential average, faster and calmer?"""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -46,7 +47,7 @@ def examine(rule: Rule) -> list[Case]:
     steep = [path[:101, 1] for path in (ride([], 0.0195), ride(rule(0.9), 0.0195))]
     flips = [int((w[1:] * w[:-1] < 0).sum()) for w in steep]
     past = float(high[:, 0].min())
-    direct = past > -0.01 and np.isfinite(needed(high))
+    direct = past > -0.01 and math.isfinite(needed(high))
     return [
         Case("faster, each at its best rate", fast < slow / 2, f"{slow:.0f} → {fast:.0f} steps"),
         Case("faster at the same rate, 0.01", gain > 2, f"{gain:.2f} times as fast"),
