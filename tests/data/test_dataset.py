@@ -6,6 +6,7 @@ No test touches the network: what is downloaded here comes from a loopback serve
 import gzip
 import hashlib
 import logging
+import math
 import struct
 import subprocess
 import sys
@@ -63,6 +64,91 @@ def test_a_row_may_have_any_shape():
     x = torch.zeros(4, 3, 2, 5)
     data = Dataset("mine", x, LABELS, x, LABELS, classes=3)
     assert data.features == 30 and not data.is_image
+
+
+def test_the_smallest_set_that_is_allowed():
+    x, y = torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
+    data = Dataset("mine", x, y, x, y, classes=1, image_shape=(1, 1))
+    assert (data.features, data.outputs) == (1, 1) and data.is_image
+    assert Dataset("mine", x, x, x, x, None).outputs == 1
+    full = Dataset("mine", X, LABELS, X, LABELS, classes=3)  # 2 is the last of three classes
+    assert full.outputs == 3 and not full.is_2d
+    assert Dataset("mine", X[:, :2], LABELS, X[:, :2], LABELS, 3).is_2d
+
+
+def test_one_number_that_is_not_finite_is_enough():
+    for bad in (math.nan, math.inf, -math.inf):
+        x, y = X.clone(), TARGETS.clone()
+        x[1, 2] = y[2, 1] = bad
+        with pytest.raises(CourseError, match="train inputs hold NaN or infinity"):
+            Dataset("mine", x, LABELS, X, LABELS, 3)
+        with pytest.raises(CourseError, match="test targets hold NaN or infinity"):
+            Dataset("mine", X, TARGETS, X, y, None)
+
+
+@pytest.mark.parametrize("half", [{"x_val": X}, {"y_val": LABELS}])
+def test_half_a_validation_split_is_refused(half):
+    with pytest.raises(CourseError, match="only one of x_val and y_val"):
+        Dataset("mine", X, LABELS, X, LABELS, 3, **half)
+
+
+def test_the_splits_in_order():
+    data = Dataset("mine", X, LABELS, X[:2], LABELS[:2], 3)
+    assert [(name, len(x), len(y)) for name, x, y in data.splits()] == [
+        ("train", 4, 4), ("test", 2, 2),
+    ]  # fmt: skip
+    assert [name for name, _, _ in data.with_validation(0.5).splits()] == ["train", "test", "val"]
+
+
+# ---- noise in the labels ------------------------------------------------------------------------
+
+
+@examples
+@given(st.integers(2, 5), st.floats(0, 1), st.floats(0, 1), st.integers(0, 99))
+def test_a_larger_share_of_wrong_labels_holds_the_smaller_one(classes, a, b, seed):
+    data = rows(50, classes=classes)
+    few, many = (data.noisy_labels(share, seed) for share in sorted([a, b]))
+    wrong = few != data.y_train
+    assert torch.equal(many[wrong], few[wrong]) and (many != data.y_train).sum() >= wrong.sum()
+    assert few.dtype == torch.int64 and 0 <= few.min() and few.max() < classes
+    assert torch.equal(few, data.noisy_labels(sorted([a, b])[0], seed))
+
+
+def test_the_share_is_that_of_the_rows_and_any_other_label_is_as_likely():
+    data = rows(30_000, classes=3)
+    noisy = data.noisy_labels(0.4)
+    counts = torch.zeros(3, 3).index_put((data.y_train, noisy), torch.ones(30_000), accumulate=True)
+    share = counts / 10_000
+    assert torch.allclose(share, 0.2 + 0.4 * torch.eye(3), atol=0.02)
+    assert torch.equal(data.noisy_labels(0), data.y_train)
+    assert not (data.noisy_labels(1) == data.y_train).any()
+    assert not torch.equal(data.noisy_labels(0.4, seed=1), noisy)
+
+
+def test_label_noise_needs_two_classes_and_a_share():
+    one = Dataset("mine", X, 0 * LABELS, X, 0 * LABELS, classes=1)
+    curve = Dataset("mine", X, TARGETS, X, TARGETS, None)
+    for data in (one, curve):
+        with pytest.raises(CourseError, match="no classes to confuse"):
+            data.noisy_labels(0.1)
+    for share in (-0.1, 1.1, "much"):
+        with pytest.raises(CourseError, match="label_noise"):
+            rows().noisy_labels(share)
+    assert set(rows(classes=2).noisy_labels(1).tolist()) == {0, 1}
+
+
+# ---- what was done ------------------------------------------------------------------------------
+
+
+def test_a_set_of_ones_own_has_no_source_and_a_loaded_one_tells_what_was_done():
+    assert rows().subset(3).source is None
+    data = load_data("moons", seed=2)
+    assert data.source == {"name": "moons", "seed": 2, "test_share": 0.2, "dtype": "float32"}
+    steps = data.subset(30, seed=4).with_validation(0.5, seed=1).source
+    assert steps == data.source | {
+        "then": [["subset", {"n": 30, "seed": 4}], ["with_validation", {"share": 0.5, "seed": 1}]]
+    }
+    assert "then" not in data.source
 
 
 @examples

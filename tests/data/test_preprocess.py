@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from course.data.dataset import Dataset
 from course.data.loading import load_data
-from course.data.preprocess import Augment, Noise, Rotate, Shift, build_augment, standardise
+from course.data.preprocess import Augment, Noise, Rotate, Shift, Step, build_augment, standardise
 from course.errors import CourseError
 
 
@@ -169,6 +169,21 @@ def test_augment_applies_its_steps_in_order_and_survives_json():
     ]  # fmt: skip
     for augment in (ALL, build_augment(description)):
         assert torch.equal(augment(x, (6, 4), generator()), by_hand)
+
+
+def test_the_usual_steps():
+    assert (Shift().pixels, Rotate().degrees, Noise().sigma) == (1, 10.0, 0.1)
+    assert (Shift(0).pixels, Rotate(180).degrees, Noise(1e9).sigma) == (0, 180.0, 1e9)
+
+
+def test_a_step_of_ones_own_says_what_is_allowed_and_what_it_does():
+    class Blank(Step):
+        pass
+
+    with pytest.raises(TypeError, match="Blank does not say what is allowed"):
+        Blank().size = 3
+    with pytest.raises(TypeError, match="Blank does not say what to do"):
+        Blank()(batch(2, 3, 3), (3, 3), generator())
 
 
 @pytest.mark.parametrize(

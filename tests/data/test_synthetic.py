@@ -7,6 +7,7 @@ from data_rows import DTYPE, generator, same
 from sklearn.linear_model import LogisticRegression
 
 from course.data.loading import load_data
+from course.data.synthetic import LOADERS
 
 POINTS, CURVES = ["moons", "spirals", "rings", "xor"], ["sine", "steps"]
 
@@ -21,11 +22,87 @@ def test_the_seed_alone_decides_the_rows(name):
     assert load_data(name, dtype=DTYPE).x_test.dtype == DTYPE
 
 
-@pytest.mark.parametrize(
-    "name, first", [("moons", (1.4101, 0.1398)), ("spirals", (0.7504, -0.5165))]
-)
-def test_the_first_chapters_rows_stay_what_they_are(name, first):
-    assert load_data(name).x_train[0].tolist() == pytest.approx(first, abs=1e-4)
+FIRST = {  # of seed 0: recipes and the pictures of the chapters rest on them
+    "moons": ([1.41015, 0.13982], 1), "spirals": ([0.75036, -0.51650], 1),
+    "rings": ([0.41480, -0.15838], 1), "xor": ([0.71069, -0.66690], 1),
+    "sine": ([-0.16858], [-0.40557]), "steps": ([-0.16858], [-0.98993]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_the_rows_stay_what_they_are(name):
+    data, (x, y) = load_data(name), FIRST[name]
+    assert data.x_train[0].tolist() == pytest.approx(x, abs=1e-4)
+    assert data.y_train[0].tolist() == pytest.approx(y, abs=1e-4)
+    assert len(data.y_train) + len(data.y_test) == (1000 if name in POINTS else 500)
+
+
+CLEAN = {  # (class, x) → how far the point lies from its curve or corner
+    "moons": lambda y, x: (
+        (x + torch.tensor([0.5, 0.25]) - torch.stack([y, y / 2], 1)).norm(dim=1) - 1
+    ),
+    "rings": lambda y, x: x.norm(dim=1) - (1 - y / 2),
+    "xor": lambda y, x: (x.abs() - 0.6).norm(dim=1),
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_without_noise_every_point_is_where_its_class_is(name):
+    x, y, classes = LOADERS[name](generator(), noise=0)
+    assert classes == 2 and len(y) == 1000
+    assert CLEAN[name](y.double(), x).abs().max() < 1e-9
+    if name == "moons":  # the upper half circle, and the lower one
+        height = x[:, 1] + 0.25 - y / 2
+        assert (torch.where(y == 0, height, -height) >= 0).all()
+    if name == "xor":
+        assert torch.equal(y, (x.prod(1) < 0).long())
+        assert torch.unique(x.sign(), dim=0, return_counts=True)[1].tolist() == 4 * [250]
+
+
+def test_without_noise_the_spirals_wind_one_and_a_half_times():
+    x, y, _ = LOADERS["spirals"](generator(), noise=0)
+    r = x.norm(dim=1)
+    angle = torch.atan2(x[:, 1], x[:, 0]) - torch.pi * y - 3 * torch.pi * r
+    assert (angle.cos() - 1).abs().max() < 1e-9
+    assert 0.1 <= r.min() < 0.11 and 0.99 < r.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["moons", "rings"])
+def test_the_points_spread_evenly_along_their_curves(name):
+    x, y, _ = LOADERS[name](generator(), n=20_000, noise=0)
+    if name == "moons":
+        upper = (x + torch.tensor([0.5, 0.25]))[y == 0]
+        share = torch.atan2(upper[:, 1], upper[:, 0]) / torch.pi
+    else:
+        share = torch.atan2(x[:, 1], x[:, 0]) / (2 * torch.pi) + 0.5
+    assert (torch.histc(share, 4, 0, 1) / len(share) - 0.25).abs().max() < 0.02
+
+
+NOISE = {"moons": 0.15, "spirals": 0.03, "rings": 0.08, "xor": 0.2, "sine": 0.1, "steps": 0.1}
+
+
+@pytest.mark.parametrize("name", NOISE)
+def test_the_noise_is_normal_with_its_own_width(name):
+    clean, noisy = (LOADERS[name](generator(), **options) for options in ({"noise": 0}, {}))
+    part = 0 if name in POINTS else 1
+    noise = (noisy[part] - clean[part]).flatten()
+    assert noise.std().item() == pytest.approx(NOISE[name], rel=0.1)
+    assert (noise.abs() < NOISE[name]).double().mean().item() == pytest.approx(0.683, abs=0.05)
+    assert torch.equal(noisy[1 - part], clean[1 - part])
+
+
+@pytest.mark.parametrize("share, held", [(0.2, 200), (0.3, 300), (0.0006, 1), (0.9994, 999)])
+def test_a_share_of_the_rows_is_for_testing(share, held):
+    data = load_data("moons", test_share=share)
+    assert (len(data.y_test), len(data.y_train)) == (held, 1000 - held)
+    both = torch.cat([data.x_test, data.x_train])
+    assert torch.equal(
+        both.sort(0).values,
+        load_data("moons")
+        .x_train.new_tensor(LOADERS["moons"](generator())[0].float().tolist())
+        .sort(0)
+        .values,
+    )
 
 
 def test_digits_are_scikit_learns():
