@@ -140,7 +140,7 @@ def test_label_noise_needs_two_classes_and_a_share():
 # ---- what was done ------------------------------------------------------------------------------
 
 
-def test_a_set_of_ones_own_has_no_source_and_a_loaded_one_tells_what_was_done():
+def test_a_set_of_your_own_has_no_source_and_a_loaded_one_tells_what_was_done():
     assert rows().subset(3).source is None
     data = load_data("moons", seed=2)
     assert data.source == {"name": "moons", "seed": 2, "test_share": 0.2, "dtype": "float32"}

@@ -176,7 +176,7 @@ def test_the_usual_steps():
     assert (Shift(0).pixels, Rotate(180).degrees, Noise(1e9).sigma) == (0, 180.0, 1e9)
 
 
-def test_a_step_of_ones_own_says_what_is_allowed_and_what_it_does():
+def test_a_step_of_your_own_says_what_is_allowed_and_what_it_does():
     class Blank(Step):
         pass
 
