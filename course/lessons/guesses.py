@@ -12,7 +12,7 @@ from ..errors import CourseError, shown
 DIGITS = 300  # a whole number with more is no float, and Python reads none with thousands
 
 
-def plain(value, depth: int = 4):
+def as_json(value, depth: int = 4):
     """As JSON has it: numbers and arrays of numpy and torch as Python's, tuples as lists.
 
     depth: how many lists may lie in each other. Raises `CourseError` for anything else.
@@ -27,7 +27,7 @@ def plain(value, depth: int = 4):
     if isinstance(value, int) and abs(value) < 10**DIGITS:
         return value
     if isinstance(value, list | tuple) and depth:
-        return [plain(item, depth - 1) for item in value]
+        return [as_json(item, depth - 1) for item in value]
     raise CourseError(
         f"{shown(value)} cannot be noted; allowed: numbers, words, yes or no, and lists of them"
     )
@@ -58,7 +58,7 @@ def check_guess(guess):
     A word, True or False; a finite number; two of them, an interval; or at least two points
     [x, y], x not falling, y above 0.
     """
-    value = plain(guess)
+    value = as_json(guess)
     if isinstance(value, str | bool) or _finite(value):
         return value
     if isinstance(value, list) and len(value) == 2 and all(map(_finite, value)):
@@ -86,7 +86,7 @@ def miss(guess, result) -> float | None:
     distance to an interval; for numbers and curves a factor from 1 up. None: not comparable.
     Raises `CourseError` for a guess that makes no sense, as `check_guess` says.
     """
-    kind, guess, result = kind_of(guess), check_guess(guess), plain(result)
+    kind, guess, result = kind_of(guess), check_guess(guess), as_json(result)
     if kind == "choice":
         return float(guess != result)
     if _pairs(guess):
@@ -115,7 +115,7 @@ def curve_miss(guess, result) -> float | None:
     1 is perfect, 2 off by a factor of two on the average. Both are [[x, y], …] with rising x.
     None: no point of the result that can be compared.
     """
-    guess, result = check_guess(guess), plain(result)
+    guess, result = check_guess(guess), as_json(result)
     if not (_pairs(guess) and _pairs(result)):
         return None
     distances = []

@@ -1,6 +1,6 @@
 """One local file of what a learner has predicted: how well do I know what will happen?
 
-    progress = Progress()
+    progress = Predictions()
     progress.predict("3_04", "loss after 300 steps", guess=0.3, result=0.21)
     progress.calibration()
 
@@ -24,16 +24,13 @@ from ..errors import CourseError
 from ..files import write_bytes
 from .guesses import (
     DIGITS,
+    as_json,
     check_guess,
-    curve_miss,
     kind_of,
     miss,
     number_in,
-    plain,
     shown,
 )
-
-__all__ = ["HOME", "Progress", "bet", "check_guess", "curve_miss", "kind_of", "miss"]
 
 HOME = "TRAINING_AT_SCALE_HOME"
 SCHEMA = 1
@@ -44,21 +41,21 @@ class Damaged(ValueError):
     """The file holds no list of predictions."""
 
 
-class Progress:
+class Predictions:
     """Predictions, in a file. path: another file than the usual one.
 
-    predictions: the entries of the file that can be understood.
+    entries: those of the file that can be understood.
     """
 
     def __init__(self, path: str | Path | None = None):
         self.path = Path(path) if path is not None else _home() / "progress.json"
-        self.predictions: list[dict] = []
+        self.entries: list[dict] = []
         try:
-            self.predictions = _understood(self._read())
+            self.entries = _understood(self._read())
         except Damaged:
             try:
                 with self._locked():
-                    self.predictions = _understood(self._read_or_set_aside())
+                    self.entries = _understood(self._read_or_set_aside())
             except CourseError as error:
                 warnings.warn(str(error), stacklevel=2)
         except OSError as error:
@@ -74,7 +71,7 @@ class Progress:
         """
         entry = {
             "chapter": str(chapter), "question": str(question), "guess": check_guess(guess),
-            "result": plain(result), "miss": miss(guess, result),
+            "result": as_json(result), "miss": miss(guess, result),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         with self._locked():
@@ -86,7 +83,7 @@ class Progress:
                 )
             saved["predictions"].append(entry)
             write_bytes(json.dumps(saved).encode(), self.path)
-        self.predictions = _understood(saved)
+        self.entries = _understood(saved)
         return entry
 
     def calibration(self) -> dict[str, float]:
@@ -95,10 +92,10 @@ class Progress:
         Of intervals meant to hold 80 times in 100, about 80 in 100 should.
         """
         kinds: dict[str, list[float]] = {"interval": [], "choice": [], "factor": []}
-        for entry in self.predictions:
+        for entry in self.entries:
             if entry["miss"] is not None:
                 kinds[kind_of(entry["guess"])].append(entry["miss"])
-        made: dict[str, float] = {"guesses": len(self.predictions)}
+        made: dict[str, float] = {"guesses": len(self.entries)}
         for kind in ("interval", "choice"):
             if kinds[kind]:
                 made[f"{kind}s held"] = sum(m == 0 for m in kinds[kind]) / len(kinds[kind])
@@ -187,12 +184,12 @@ def _is_entry(entry) -> bool:
 def bet(chapter: str, question: str, guess, result) -> None:
     """Say how far a guess was off, and note it in the progress file. A guess of None: no bet.
 
-    guess, result: as in `Progress.predict`, which says what it raises.
+    guess, result: as in `Predictions.predict`, which says what it raises.
     """
     if guess is None:
         print("No bet placed. It still counts to be surprised.")
         return
-    entry = Progress().predict(chapter, question, guess, result)
+    entry = Predictions().predict(chapter, question, guess, result)
     guess, result, off = entry["guess"], entry["result"], entry["miss"]
     verdicts = {
         "choice": ("well seen!", "worth finding out why."),

@@ -10,7 +10,6 @@ from ledger_cases import NUMBER, marks, near, numbers
 from course import CourseError
 from course.lessons.contents import ROUTE
 from course.lessons.ledger import check_of, claims, settle
-from course.lessons.predictions import HOME, Progress, bet
 from course.lessons.verdicts import VERDICTS, Case, verdict
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -104,24 +103,3 @@ def test_settle_says_what_each_case_found(capsys):
     assert "D1-1b" in said and "→ holds." in said and said.count("✓") == 3
     with pytest.raises(CourseError, match="chapter"):
         settle("9_nowhere")
-
-
-@pytest.mark.parametrize(
-    ("guess", "result", "words"),
-    [
-        (None, 3.0, "No bet placed"),
-        (2.9, 3.0, "well seen"),
-        (0.1, 3.0, "finding out"),
-        (0, 0, "well seen"),
-        (0, 1, "finding out"),
-        ("larger", "larger", "well seen"),
-        ("smaller", "larger", "finding out"),
-        ((1, 4), 3.0, "inside"),
-        ((1, 2), 3.0, "outside"),
-    ],
-)
-def test_a_bet_is_judged_and_noted(guess, result, words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv(HOME, str(tmp_path))
-    bet("00_start_here", "a question", guess, result)
-    assert words in capsys.readouterr().out
-    assert len(Progress().predictions) == (guess is not None)
