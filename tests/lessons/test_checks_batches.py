@@ -172,3 +172,19 @@ def test_the_estimates_are_the_gradient_and_their_noise_falls_like_one_over_root
 )
 def test_another_estimate_gets_other_marks(estimate, found):
     assert marks(empty_section.examine(estimate)) == found
+
+
+@pytest.mark.parametrize(
+    "share, mark", [(0.86, "✗"), (0.9, "✓"), (1.0, "✓"), (1.1, "✓"), (1.14, "✗")]
+)
+def test_a_small_batch_that_errs_by_another_factor_is_found(share, mark):
+    means = []
+    examine_section(lambda rows: means.append(rows.mean(0)) or means[-1])
+    whole = means[-1]  # of all rows
+
+    def estimate(rows):
+        return whole + (rows.mean(0) - whole) * (share if len(rows) == 4 else 1)
+
+    same, noise = examine_section(estimate)
+    assert same.holds and marks([noise]) == mark
+    assert numbers(noise.number)[1] == pytest.approx(4.03 * share, abs=0.011)

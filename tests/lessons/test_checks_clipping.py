@@ -83,6 +83,24 @@ def test_the_numbers_of_the_document_are_those_of_numpy():
     assert said["calm at a rate above 2/λ"] == pytest.approx([2.5, *last], abs=0.006)
 
 
+def test_a_statement_is_tried_on_these_gradients():
+    calls = []
+
+    def spy(g, eps):
+        calls.append((g.tolist(), eps))
+        return by_value_clip(g, eps)
+
+    examine(spy)
+    noise = torch.Generator().manual_seed(0)
+    random = torch.randn(100, 5, dtype=torch.float64, generator=noise).tolist()
+    assert calls[:100] == [(g, 0.5) for g in random]
+    assert [eps for _, eps in calls[100:200]] == 100 * [1.0] and calls[100][0] == [10.3]
+    starts = [([4.0 * x**3], 4.0) for x in (8, 9, 10, 11, 12)]
+    assert calls[200:205] == starts
+    steps = sum(max(steps_of(x, lr, 4.0) for x in range(8, 13)) for lr in (0.0034, 0.35))
+    assert len(calls) == 200 + 5 * steps
+
+
 @pytest.mark.parametrize(
     "clip, found",
     [

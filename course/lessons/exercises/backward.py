@@ -173,8 +173,8 @@ def judge_layer(answer) -> str | None:
     got = answer(given, z, W, below)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return dW, db, da_below."
-    if not isinstance(got, tuple | list) or len(got) != 3:
-        return "Return three things: dW, db, da_below."
+    if words := unfinished(got, 3, "Return three things: dW, db, da_below.", "things"):
+        return words
     if not torch.equal(given, da):
         return "The function changed the da it was handed; the layer above may still need it."
     dW, db, da_below = (torch.as_tensor(part) for part in got)

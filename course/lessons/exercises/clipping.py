@@ -79,8 +79,9 @@ def judge_clip_by_norm(clip) -> str | None:
             "The function wrote into the gradients it was handed. Make new tensors: "
             "`g * factor`, not `g *= factor`."
         )
-    if isinstance(got, Tensor) or len(got) != 2:
-        return "Return a list with one tensor for each layer, in the same order."
+    form = "Return a list with one tensor for each layer, in the same order."
+    if words := unfinished(got, 2, form, "tensors"):
+        return words
     if any(a.shape != b.shape for a, b in zip(got, given, strict=True)):
         return "The shapes changed: each layer's tensor keeps its shape."
     if not same(got, scaled(0.4)):

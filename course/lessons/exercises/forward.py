@@ -7,7 +7,7 @@ product complains about shapes, so the numbers alone must tell.
 import torch
 from torch import Tensor
 
-from ..checking import Exercise
+from ..checking import Exercise, unfinished
 
 
 def same(a: Tensor, b: Tensor) -> bool:
@@ -188,8 +188,8 @@ def judge_collapse(answer) -> str | None:
     got = answer(W1, b1, W2, b2)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return W, b."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things: W and b."
+    if words := unfinished(got, 2, "Return two things: W and b.", "things"):
+        return words
     W, b = (torch.as_tensor(part) for part in got)
     if same(b, W2 @ W1) and same(W, W2 @ b1 + b2):
         return "The order is swapped: return W first, then b."

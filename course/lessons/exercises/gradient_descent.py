@@ -210,8 +210,9 @@ def judge_budgets(answer) -> str | None:
     if words := unfinished(answer, 2, form, "parts"):
         return words
     for part, (unit, budget) in zip(answer, BUDGETS.items(), strict=True):
-        if not isinstance(part, tuple | list) or len(part) != 2:
-            return f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."
+        form = f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."
+        if words := unfinished(part, 2, form):
+            return words
         wrong = judge_budget(unit, budget, int(part[0]), float(part[1]))
         if wrong:
             return f"Few {unit}, B = {part[0]}, α = {part[1]}: {wrong}"

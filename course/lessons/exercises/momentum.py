@@ -85,8 +85,9 @@ def judge_ema_step(step) -> str | None:
     got = step(*given, lr, beta)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things, the new w and the new v: `return w, v`."
+    form = "Return two things, the new w and the new v: `return w, v`."
+    if words := unfinished(got, 2, form, "things"):
+        return words
     if float(given[2]) != g0:
         return "The function changed the gradient it was handed: write g's part into a new value."
     new = beta * v0 + (1 - beta) * g0
@@ -148,8 +149,8 @@ def ravine_steps(lr: float, beta: float, cap: int = 2000) -> int | None:
 
 def judge_ravine(answer) -> str | None:
     """(α, β) that needs at most 100 steps on the ravine."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two numbers, (α, β), as (0.01, 0.5)."
+    if words := unfinished(answer, 2, "Give two numbers, (α, β), as (0.01, 0.5)."):
+        return words
     lr, beta = map(float, answer)
     n = ravine_steps(lr, beta)
     limit = 2 * (1 + beta) / ((1 - beta) * CURVATURES[-1])

@@ -70,8 +70,9 @@ def judge_clipped_step(step) -> str | None:
     got = step(w0, v0, g0, LR, BETA, EPS)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things, the new w and the new v: `return w, v`."
+    form = "Return two things, the new w and the new v: `return w, v`."
+    if words := unfinished(got, 2, form, "things"):
+        return words
     if not torch.equal(g0, vector(G)):
         return (
             "The function wrote into the gradient it was handed: `g.clamp(…)` makes a new tensor, "
