@@ -83,6 +83,12 @@ def test_the_numbers_of_the_document_are_those_of_numpy():
     assert said["calm at a rate above 2/λ"] == pytest.approx([2.5, *last], abs=0.006)
 
 
+@pytest.mark.parametrize("end, mark", [(0.095, "✓"), (-0.095, "✓"), (0.105, "✗"), (-0.105, "✗")])
+def test_calm_is_within_a_tenth_of_the_bottom(end, mark):
+    cases = by_name(examine(lambda g, eps: (g - end) / 2.5))
+    assert marks([cases["calm at a rate above 2/λ"]]) == mark
+
+
 def test_a_statement_is_tried_on_these_gradients():
     calls = []
 

@@ -83,6 +83,12 @@ def test_an_optimisers_numbers_are_those_of_a_plain_training_loop(name, lr):
     assert numbers(case.number) == pytest.approx(expected, abs=0.011)
 
 
+def test_the_falsehood_computes_the_gradients_and_never_applies_them():
+    for case in optimisers.cases(optimisers.planted):
+        start = torch.log(torch.tensor(10.0)).item()  # of ten classes, before any step
+        assert numbers(case.number) == pytest.approx(4 * [start], abs=0.2) and not case.holds
+
+
 def test_an_optimiser_that_climbs_or_creeps_does_not_train():
     assert marks(optimisers.cases({"SGD": 1e-3, "Adam": 1e-5})) == "✗✗"
 

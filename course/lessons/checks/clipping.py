@@ -13,7 +13,7 @@ STARTS = torch.tensor([8.0, 9.0, 10.0, 11.0, 12.0], dtype=torch.float64)
 
 def needed(clip: Clip, lr: float, eps: float) -> float:
     """Steps on J(x) = x⁴ until all five starts have come within 0.2; infinity: not in 2000."""
-    x, arrived = STARTS.clone(), torch.zeros(5, dtype=torch.bool)
+    x, arrived = STARTS, torch.zeros(5, dtype=torch.bool)
     for n in range(1, 2001):
         # Each start is a problem of its own, with a gradient of one entry.
         x = x - lr * torch.cat([clip(g, eps) for g in (4 * x**3).split(1)])
