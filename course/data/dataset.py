@@ -123,14 +123,14 @@ class Dataset:
             raise CourseError(f"{self.name!r} has validation rows already; go on with those")
         share = check_number("share", share, 0, 1, "0.2 is usual", open_low=True, open_high=True)
         n = len(self.y_train)
-        held = round(share * n)
-        if not 0 < held < n:
+        n_val = round(share * n)
+        if not 0 < n_val < n:
             raise CourseError(
-                f"share = {share!r} of {n} training rows leaves {n - held} to train on and {held} "
-                "to validate with; allowed: at least 1 each; take another share or more rows"
+                f"share = {share!r} of {n} training rows leaves {n - n_val} to train on and "
+                f"{n_val} to validate with; allowed: at least 1 each; take another share or more rows"
             )
         order, seed = self._shuffled(seed), check_seed(seed)
-        val, train = order[:held], order[held:]
+        val, train = order[:n_val], order[n_val:]
         return replace(
             self, x_train=self.x_train[train], y_train=self.y_train[train],
             x_val=self.x_train[val], y_val=self.y_train[val],

@@ -92,8 +92,8 @@ def split_at_random(name: str, seed: int, test_share: float, dtype: torch.dtype)
     generator = torch.Generator().manual_seed(seed)
     x, y, classes = LOADERS[name](generator)
     order = torch.randperm(len(y), generator=generator)
-    held = round(test_share * len(y))
-    test, train = order[:held], order[held:]
+    n_test = round(test_share * len(y))
+    test, train = order[:n_test], order[n_test:]
     x, y = x.to(dtype), y.to(dtype) if classes is None else y
     return Dataset(
         name, x[train], y[train], x[test], y[test], classes,

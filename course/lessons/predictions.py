@@ -1,8 +1,8 @@
 """One local file of what a learner has predicted: how well do I know what will happen?
 
-    progress = Predictions()
-    progress.predict("3_04", "loss after 300 steps", guess=0.3, result=0.21)
-    progress.calibration()
+    predictions = Predictions()
+    predictions.predict("3_04", "loss after 300 steps", guess=0.3, result=0.21)
+    predictions.calibration()
 
 The file is `progress.json` in the folder $TRAINING_AT_SCALE_HOME, else ~/.training-at-scale. It
 never leaves the machine. Several kernels may write at once: each reads, adds and replaces under a
@@ -42,9 +42,10 @@ class Damaged(ValueError):
 
 
 class Predictions:
-    """Predictions, in a file. path: another file than the usual one.
+    """A learner's predictions, in a file. `entries`: those of the file that can be understood.
 
-    entries: those of the file that can be understood.
+    Args:
+        path: of the file; None: the usual one.
     """
 
     def __init__(self, path: str | Path | None = None):
@@ -62,12 +63,19 @@ class Predictions:
             warnings.warn(f"{str(self.path)!r} cannot be read ({error})", stacklevel=2)
 
     def predict(self, chapter: str, question: str, guess, result) -> dict:
-        """Note a guess and what came out; returns the entry, `miss` among it.
+        """Note a guess and what came out; return the entry, `miss` among it.
 
-        guess: a number, a choice, (low, high) for a number, or a curve [[x, y], …] whose miss
-        against the curve `result` is a factor (see `curve_miss`). The file is replaced whole.
-        Raises `CourseError`, and notes nothing, for a guess that makes no sense, a file that
-        cannot be written, or one that a newer release has written.
+        The file is replaced whole.
+
+        Args:
+            chapter: the chapter's number, as "3_04".
+            question: in words.
+            guess: a number, a choice, (low, high) for a number, or a curve [[x, y], …].
+            result: what came out, of the same kind.
+
+        Raises:
+            CourseError: and notes nothing, for a guess that makes no sense, a file that cannot be
+                written, or one that a newer release has written.
         """
         entry = {
             "chapter": str(chapter), "question": str(question), "guess": check_guess(guess),
@@ -87,7 +95,7 @@ class Predictions:
         return entry
 
     def calibration(self) -> dict[str, float]:
-        """How many guesses, the share of intervals and of choices that held, the median factor.
+        """Count the guesses; add the share of intervals and choices that held, the median factor.
 
         Of intervals meant to hold 80 times in 100, about 80 in 100 should.
         """
@@ -95,19 +103,19 @@ class Predictions:
         for entry in self.entries:
             if entry["miss"] is not None:
                 kinds[kind_of(entry["guess"])].append(entry["miss"])
-        made: dict[str, float] = {"guesses": len(self.entries)}
+        summary: dict[str, float] = {"guesses": len(self.entries)}
         for kind in ("interval", "choice"):
             if kinds[kind]:
-                made[f"{kind}s held"] = sum(m == 0 for m in kinds[kind]) / len(kinds[kind])
+                summary[f"{kind}s held"] = sum(m == 0 for m in kinds[kind]) / len(kinds[kind])
         if kinds["factor"]:
-            made["median factor"] = sorted(kinds["factor"])[len(kinds["factor"]) // 2]
-        return made
+            summary["median factor"] = sorted(kinds["factor"])[len(kinds["factor"]) // 2]
+        return summary
 
     # ---- the file -------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Inside, no other process writes the file. Whatever the system refuses is `CourseError`.
+        """Keep other processes from writing; what the system refuses becomes `CourseError`.
 
         A lock that a dead process left is free.
         """
@@ -129,7 +137,7 @@ class Predictions:
             ) from error
 
     def _read(self) -> dict:
-        """What the file holds; an empty list of predictions when there is none yet."""
+        """Return what the file holds; an empty list of predictions if there is no file yet."""
         try:
             saved = json.loads(self.path.read_bytes().decode(), parse_int=_whole)
         except (FileNotFoundError, NotADirectoryError):
@@ -143,14 +151,14 @@ class Predictions:
         return saved
 
     def _read_or_set_aside(self) -> dict:
-        """The same under the lock; a damaged file gets a name that is still free."""
+        """Read under the lock; rename a damaged file to a name that is still free."""
         try:
             return self._read()
         except Damaged as error:
             names = (f".damaged{n}.json" for n in ("", *(f"-{k}" for k in range(2, 10_000))))
-            kept = next(p for name in names if not (p := self.path.with_suffix(name)).exists())
-            self.path.rename(kept)
-            warnings.warn(f"{self.path} cannot be read ({error}); kept as {kept}", stacklevel=4)
+            copy = next(p for name in names if not (p := self.path.with_suffix(name)).exists())
+            self.path.rename(copy)
+            warnings.warn(f"{self.path} cannot be read ({error}); kept as {copy}", stacklevel=4)
             return {"schema": SCHEMA, "predictions": []}
 
 
@@ -182,9 +190,14 @@ def _is_entry(entry) -> bool:
 
 
 def bet(chapter: str, question: str, guess, result) -> None:
-    """Say how far a guess was off, and note it in the progress file. A guess of None: no bet.
+    """Say how far a guess was off, and note it in the file of predictions.
 
-    guess, result: as in `Predictions.predict`, which says what it raises.
+    Args:
+        chapter, question, result: as `Predictions.predict` takes them.
+        guess: likewise; None: no bet.
+
+    Raises:
+        CourseError: as `Predictions.predict` does.
     """
     if guess is None:
         print("No bet placed. It still counts to be surprised.")

@@ -12,7 +12,7 @@ STARTS = torch.tensor([8.0, 9.0, 10.0, 11.0, 12.0], dtype=torch.float64)
 
 
 def needed(clip: Clip, lr: float, eps: float) -> float:
-    """Steps on J(x) = x⁴ until all five starts have come within 0.2; infinity: not in 2000."""
+    """Return the steps on J(x) = x⁴ to within 0.2 from all five starts; infinity: over 2000."""
     x, arrived = STARTS, torch.zeros(5, dtype=torch.bool)
     for n in range(1, 2001):
         # Each start is a problem of its own, with a gradient of one entry.
@@ -24,7 +24,7 @@ def needed(clip: Clip, lr: float, eps: float) -> float:
 
 
 def bounce(clip: Clip) -> Tensor:
-    """The path (100,) on J(w) = ½w² from 10.3, ε = 1, at the rate 2.5: above 2, so too high."""
+    """Return the path (100,) on J(w) = ½w² from 10.3, ε = 1, at the rate 2.5: too high."""
     w, path = torch.tensor([10.3], dtype=torch.float64), []
     for _ in range(100):
         w = w - 2.5 * clip(w, 1.0)
@@ -33,7 +33,7 @@ def bounce(clip: Clip) -> Tensor:
 
 
 def examine(clip: Clip) -> list[Case]:
-    """Is it torch's clipping; does it bound, keep the direction, calm, and accelerate?"""
+    """Try a clipping: is it torch's; does it bound, keep the direction, calm, accelerate?"""
     noise = torch.Generator().manual_seed(0)
     gradients = torch.randn(100, 5, dtype=torch.float64, generator=noise)
     theirs = torch.nn.Parameter(gradients)

@@ -15,7 +15,7 @@ Rule = Callable[[float], Sequence]  # β → transforms
 
 
 def ride(transforms: Sequence, lr: float, steps: int = 3000) -> np.ndarray:
-    """The path (steps + 1, 2) down the ravine from (1, 1)."""
+    """Return the path (steps + 1, 2) down the ravine from (1, 1)."""
     curvature = torch.tensor(CURVATURES, dtype=torch.float64)
     w, rule = torch.ones(2, dtype=torch.float64), chain(*transforms, Descend(lr))
     rule.init(w)
@@ -27,20 +27,20 @@ def ride(transforms: Sequence, lr: float, steps: int = 3000) -> np.ndarray:
 
 
 def needed(path: np.ndarray) -> float:
-    """Steps to a millionth of the start; infinity when it is never reached."""
+    """Return the steps to a millionth of the start; infinity if it is never reached."""
     with np.errstate(over="ignore", invalid="ignore"):
         near = np.linalg.norm(path, axis=1) <= 1e-6 * np.linalg.norm(path[0])
     return float(near.argmax()) if near.any() else np.inf
 
 
 def best(rule: Rule, beta: float, scale: float) -> float:
-    """Fewest steps over rates up to `scale` times what gradient descent bears."""
+    """Return the fewest steps over rates up to `scale` times what gradient descent bears."""
     rates = 0.02 * scale * np.linspace(0.05, 0.99, 25)
     return min(needed(ride(rule(beta), float(lr), steps=900)) for lr in rates)
 
 
 def examine(rule: Rule) -> list[Case]:
-    """Faster, and calmer, than gradient descent: at its rate, and each at its best rate?"""
+    """Try a rule against gradient descent, at its rate and each at its best: faster, calmer?"""
     plain, same, high = ride([], 0.01), ride(rule(0.9), 0.01), ride(rule(0.9), 0.3)
     slow, fast = best(lambda _: [], 0.0, 1), best(rule, 0.9, 19)
     gain = needed(plain) / needed(same)

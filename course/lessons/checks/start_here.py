@@ -10,7 +10,7 @@ SIX = ("initialise", "forward", "loss", "backward", "update")  # and repeat
 
 
 def train(order: tuple[str, ...], seed: int) -> tuple[float, float]:
-    """(first, last) loss of 128 digits when these steps run in this order, 20 times."""
+    """Return (first, last) loss of 128 digits as these steps run in this order, 20 times."""
     data, model = load_data("digits", seed), MLP([64, 64, 10], seed=seed)
     X, Y = model.encode(data.x_train[:128], data.y_train[:128])
     gradient, losses = torch.zeros_like(model.theta), []
@@ -26,7 +26,7 @@ def train(order: tuple[str, ...], seed: int) -> tuple[float, float]:
 
 
 def examine(order: tuple[str, ...]) -> list[Case]:
-    """Does the loop learn? Three seeds."""
+    """Try the loop with three seeds: does it learn?"""
     cases = []
     for seed in range(3):
         first, last = train(order, seed)

@@ -85,8 +85,8 @@ def judge_clip_by_norm(clip) -> str | None:
     if any(a.shape != b.shape for a, b in zip(got, given, strict=True)):
         return "The shapes changed: each layer's tensor keeps its shape."
     if not same(got, scaled(0.4)):
-        for made, words in WRONG_CLIPS:
-            if same(got, made()):
+        for wrong, words in WRONG_CLIPS:
+            if same(got, wrong()):
                 return words
         size = math.sqrt(sum(float((g**2).sum()) for g in got))
         return (

@@ -51,8 +51,8 @@ def wrong_memory(v: Tensor) -> str | None:
         (average(g.clamp(max=EPS)), "Clip on both sides: a large *negative* entry stayed long."),
         (cut, "v is the clipped gradient alone: where has the memory βv gone?"),
     ]
-    for made, words in known:
-        if torch.allclose(v, made, rtol=1e-4):
+    for wrong, words in known:
+        if torch.allclose(v, wrong, rtol=1e-4):
             return words
     if torch.allclose(v, average(cut), rtol=1e-4):
         return None
@@ -184,12 +184,12 @@ def simulate(beta: float, size: float) -> int:
         count, g = count + 1, one
 
 
-def answers(made) -> list[float]:
+def answers(formula) -> list[float]:
     """The formula's values in all trials; NaN where it fails."""
     values = []
     for trial in TRIALS:
         try:
-            values.append(float(made(*trial)))
+            values.append(float(formula(*trial)))
         except (ValueError, ZeroDivisionError):
             values.append(math.nan)
     return values
@@ -250,8 +250,8 @@ def judge_wrong_way(formula) -> str | None:
         return "One too many: the step at which v is positive again is no wrong-way step."
     if got[0] < 0:
         return "A negative count: ln β is negative. Divide by ln(1/β)."
-    for made, words in WRONG_FORMULAS:
-        if got[:-1] == answers(made)[:-1]:
+    for wrong, words in WRONG_FORMULAS:
+        if got[:-1] == answers(wrong)[:-1]:
             return words
     at = next(i for i, (a, b) in enumerate(zip(got, right, strict=True)) if a != b)
     beta, size = TRIALS[at]
