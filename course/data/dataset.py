@@ -127,7 +127,8 @@ class Dataset:
         if not 0 < n_val < n:
             raise CourseError(
                 f"share = {share!r} of {n} training rows leaves {n - n_val} to train on and "
-                f"{n_val} to validate with; allowed: at least 1 each; take another share or more rows"
+                f"{n_val} to validate with; allowed: at least 1 each; take another share or more "
+                "rows"
             )
         order, seed = self._shuffled(seed), check_seed(seed)
         val, train = order[:n_val], order[n_val:]
