@@ -176,3 +176,18 @@ def unfinished(answer, count: int, form: str, what: str = "numbers", kinds=(tupl
 def near(a, b: float) -> bool:
     """Tell if the learner's number `a` is b, to three digits."""
     return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Tell if two tensors have one shape and, but for float32's rounding, the same numbers."""
+    return a.shape == b.shape and torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=1e-6)
+
+
+def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:
+    """Return what is said of the first mistake that gives the same numbers, or None.
+
+    Args:
+        got: the learner's numbers.
+        mistakes: (the numbers that a mistake gives, what to say of it), …
+    """
+    return next((words for wrong, words in mistakes if same(got, wrong)), None)

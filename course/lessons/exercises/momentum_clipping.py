@@ -20,12 +20,12 @@ def vector(values: list[float]) -> Tensor:
 
 
 def average(g: Tensor, beta: float = BETA) -> Tensor:
-    """The new v from the old one and g."""
+    """Return the new v from the old one and g."""
     return beta * vector(V) + (1 - beta) * g
 
 
 def wrong_memory(v: Tensor) -> str | None:
-    """What is wrong with the new v, or None where it is right."""
+    """Return what is wrong with the new v, or None if it is right."""
     g, old = vector(G), vector(V)
     cut = g.clamp(-EPS, EPS)
     known = [
@@ -63,7 +63,7 @@ def wrong_memory(v: Tensor) -> str | None:
 
 
 def judge_clipped_step(step) -> str | None:
-    """step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
+    """Judge step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
     if not callable(step):
         return "Hand over the function itself, without calling it: clipped_step."
     w0, v0, g0 = vector(W), vector(V), vector(G)
@@ -119,7 +119,7 @@ clipped_step = Exercise(
 
 
 def judge_bounds(answer) -> str | None:
-    """(|v| of the average, |v| of heavy ball, longest move when clipped after), each at most."""
+    """Judge the bounds (|v| of the average, |v| of heavy ball, longest move if clipped after)."""
     form = "Give three numbers: (average, heavy ball, longest move), as (1.0, 1.0, 1.0)."
     if words := unfinished(answer, 3, form):
         return words
@@ -170,7 +170,7 @@ TRIALS = [(0.9, 1000.0), (0.99, 1000.0), (0.5, 8.0), (0.9, 50.0), (0.9, 5.0)]
 
 
 def simulate(beta: float, size: float) -> int:
-    """Wrong-way steps after one gradient of -size in a stream of ones, v = 1 before it."""
+    """Count the wrong-way steps after one gradient of -size among ones, v = 1 before it."""
     w = torch.zeros(1, dtype=torch.float64)
     rule = chain(Momentum(beta), Descend(1.0))
     rule.init(w)
@@ -185,7 +185,7 @@ def simulate(beta: float, size: float) -> int:
 
 
 def answers(formula) -> list[float]:
-    """The formula's values in all trials; NaN where it fails."""
+    """Return the formula's values in all trials; NaN for one that fails."""
     values = []
     for trial in TRIALS:
         try:
@@ -227,7 +227,7 @@ WRONG_FORMULAS = [
 
 
 def judge_wrong_way(formula) -> str | None:
-    """formula(beta, size) → number of wrong-way steps, by a formula."""
+    """Judge formula(beta, size) → number of wrong-way steps."""
     if not callable(formula):
         return "Hand over the function itself, without calling it: wrong_way."
     first = formula(*TRIALS[0])
