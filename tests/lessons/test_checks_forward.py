@@ -103,6 +103,7 @@ def test_an_outcome_in_words():
         return outcome(lambda *trial: y, torch.matmul, [], [], right, right)
 
     assert given(right + 1e-6) == (True, "equal to rounding")
+    assert given(right * (1 + 0.95e-5))[0] and not given(right * (1 + 1.05e-5))[0]
     assert given(1.5 * right) == (False, "relative error 0.5")
     assert given(right[:1])[0] is False
 

@@ -215,6 +215,7 @@ def test_what_the_two_trends_say_of_made_up_lengths():
     for norms, falls, level in [
         ([3, 2, 1], True, False), ([3, 2, 2], False, False), ([2, 3, 1], False, False),
         ([2, 2.01, 1.99], False, True), ([2, 2, 2.1], False, False),
+        ([2, 2.015, 2.03], False, False), ([2, 2.021, 2], False, False),
     ]:  # fmt: skip
         lengths = np.array(norms, dtype=float)
         assert bool(shrinking.document(lengths)) is falls

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from ..checking import same
 from ..verdicts import Case, Check
 
 SIZES = (64, 64, 64, 64)  # one width: no product can complain about shapes
@@ -19,7 +20,7 @@ def build(seed: int = 0) -> tuple[list, list, nn.Sequential]:
     modules: list[nn.Module] = []
     for W, b in zip(Ws, bs, strict=True):
         with torch.random.fork_rng(devices=[]):  # the layer draws a start that it does not keep
-            layer = nn.Linear(*SIZES[:2])
+            layer = nn.Linear(*W.shape)
         layer.weight.data, layer.bias.data = W, b
         modules += [layer, nn.ReLU()]
     return Ws, bs, nn.Sequential(*modules[:-1])
@@ -59,8 +60,8 @@ def examine(statement) -> list[Case]:
     }
     found = {name: outcome(statement, *trial) for name, trial in trials.items()}
     cases = [Case(name, *result) for name, result in found.items()]
-    near = torch.allclose(out, right, atol=1e-5)
-    return [*cases, Case("y as probabilities of the classes", near, f"they sum to {total:.3f}")]
+    words = f"they sum to {total:.3f}"
+    return [*cases, Case("y as probabilities of the classes", same(out, right), words)]
 
 
 def as_printed(times, Ws, bs, x, f):
