@@ -142,7 +142,7 @@ def test_hub_links_follow_nbgitpuller_and_bad_addresses_are_refused():
     assert asked["urlpath"] == ["lab/tree/training-at-scale/notebooks/3_04_momentum.ipynb"]
     assert asked["repo"] == [f"https://github.com/{REPOSITORY}"] and asked["branch"] == [BRANCH]
     for bad in ("hub.example.org", "", "ftp://hub", "https://hub.example.org?x=1"):
-        with pytest.raises(CourseError, match="is no address"):
+        with pytest.raises(CourseError, match="is not an address"):
             hub_link(bad)
 
 

@@ -15,10 +15,19 @@ from ..states import MOST, check_names, check_random, check_tensor, check_whole,
 
 
 def shard(order: Tensor, rank: int, world_size: int, tail: str = "keep") -> Tensor:
-    """The rows of `order`: (N,) that this rank works on, every world_size-th one.
+    """Return the rows that this rank works on: every world_size-th of `order`.
 
-    tail: 'keep' (sizes differ by at most one; weight gradients by n_k / n), 'drop' (the last
-    N mod world_size rows are left out) or 'pad' (the first rows come twice, as DDP's sampler does).
+    Args:
+        order: row numbers: (N,).
+        rank: the number of this device, from 0.
+        world_size: how many devices share the rows.
+        tail: 'keep' (sizes differ by at most one; weight gradients by n_k / n), 'drop' (leave the
+            last N mod world_size rows out) or 'pad' (repeat the first rows, as DDP's sampler does).
+
+    Raises:
+        CourseError: for a rank, a world size or a tail that is not there.
+
+    Source: D1 3.3.
     """
     check_count("world_size", world_size, 1, 10**6, "the number of ranks")
     check_count("rank", rank, 0, world_size - 1, f"ranks are 0 to {world_size - 1}")
@@ -33,15 +42,21 @@ def shard(order: Tensor, rank: int, world_size: int, tail: str = "keep") -> Tens
 
 
 class Batches:
-    """Endless mini-batches of a data set's training rows, in the form the model's step wants.
+    """Cut a data set's training rows into endless mini-batches, as the model's step takes them.
 
-    X, Y: all rows, encoded by the model, on its device; `size` rows a batch; `epoch` counts from 0.
-    answers: (N, …), what is trained towards: the data's, until somebody puts noise into them.
-    augment: called as augment(x, image_shape, generator) on each batch's inputs, or None.
+    X, Y: all rows, encoded by the model, on its device. answers: (N, …), what is trained towards;
+    the data's own until a knob puts noise into them. epoch: counts from 0.
+
+    Args:
+        model: encodes the rows; see `course.nn.model`.
+        data: a `Dataset`.
+        size: rows a batch.
+        seed: of the order; the augmentation draws from seed + 1.
+        augment: called as augment(x, image_shape, generator) on each batch's inputs, or None.
     """
 
     order: Tensor  # row numbers of this epoch: (N,)
-    position: int  # how many of them are used up
+    position: int  # how many of them this epoch has used
 
     def __init__(self, model, data, size: int, seed: int, augment=None):
         self.data, self.answers, self.augment = data, data.y_train, augment
@@ -59,14 +74,14 @@ class Batches:
         self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
 
     def move(self, model) -> None:
-        """Follow the model to its device; the order of the rows is kept."""
+        """Follow the model to its device and keep the order of the rows."""
         self.put(model)
         self.order = self.order.to(self.X.device)
         if self.noise.device.type != self.X.device.type:
             self.noise = torch.Generator(self.X.device).manual_seed(self.noise.initial_seed())
 
     def rows(self) -> Tensor:
-        """The row numbers of the next batch: (size,)."""
+        """Return the row numbers of the next batch: (size,)."""
         start, end = self.position, self.position + self.size
         if end > self.order.shape[0]:
             self._shuffle()
@@ -75,18 +90,22 @@ class Batches:
         return self.order[start:end]
 
     def last_rows(self) -> Tensor:
-        """The row numbers of the batch before: (size,); at the start those of the first."""
+        """Return the row numbers of the latest batch: (size,); at the start those of the first."""
         end = max(self.position, self.size)
         return self.order[end - self.size : end]
 
     def resize(self, size: int, model) -> None:
-        """Batches of `size` rows from now on; the epoch goes on where it is."""
+        """Give batches of `size` rows from now on; the epoch goes on where it is."""
         if size != self.size:
             self.size = size
             self.put(model)
 
     def gather(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Those rows, encoded, in buffers that the next call overwrites."""
+        """Return those rows as (X, Y), encoded, in buffers that the next call overwrites.
+
+        Args:
+            rows: row numbers: (n,), on the device of X.
+        """
         n = rows.shape[0]
         if n not in self._buffers:
             shape = [n if d == self.dim else k for d, k in enumerate(self.Y.shape)]
@@ -108,13 +127,23 @@ class Batches:
         self.epoch += 1
 
     def state_dict(self) -> dict:
+        """Return the order, the place in it and both generators; none of it shares memory."""
         return {
             "order": self.order.clone(), "position": self.position, "epoch": self.epoch,
             "generator": self.generator.get_state(), "noise": self.noise.get_state(),
         }  # fmt: skip
 
     def revived(self, state: dict, size: int, model) -> "Batches":
-        """A copy that goes on from `state` in batches of `size`; this one stays as it is."""
+        """Return a copy that goes on from `state` in batches of `size`; this one stays as it is.
+
+        Args:
+            state: as `state_dict` returned it.
+            size: rows a batch.
+            model: encodes the rows.
+
+        Raises:
+            CourseError: for a state that is not one of these rows.
+        """
         check_names("batches", state, self.state_dict())
         order = check_tensor("the row order", state["order"], self.order).cpu()
         rows = torch.arange(len(order))

@@ -1,7 +1,7 @@
 """A data set: rows of inputs with their answers, checked once and never changed.
 
 A set is split into rows to train on, rows to choose knobs by (validation, on demand) and rows
-that judge the result at the end (test). `loading` makes one by name.
+that judge the result at the end (test). `loading` builds one by name.
 """
 
 import math
@@ -21,13 +21,19 @@ from ..errors import (
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, test and (on demand) validation rows; the methods return a new set.
+    """Hold training, test and (on demand) validation rows; the methods return a new set.
 
-    x_*: (N, ...), at least one axis after the rows. y_*: class numbers (N,), int64, with
-    `classes` the number of classes; or targets (N, K), floats, with `classes` None: a regression.
-    image_shape: (H, W) where a row is one grey image of H·W pixels. source: what `load_data` was
-    asked for and what was done since, from which `build_data` makes the same set; None: own data.
-    Raises `CourseError` for shapes, labels or numbers that do not fit.
+    Args:
+        name: of the set, as messages give it.
+        x_train, x_test, x_val: inputs (N, …), at least one axis after the rows.
+        y_train, y_test, y_val: class numbers (N,), int64; or targets (N, K), floats.
+        classes: the number of classes; None: a regression towards the targets.
+        image_shape: (H, W) if a row is one grey image of H·W pixels.
+        source: what `load_data` was asked for and what was done since, from which `build_data`
+            builds the same set; None for data of your own.
+
+    Raises:
+        CourseError: for shapes, labels or numbers that do not fit.
     """
 
     name: str
@@ -72,7 +78,7 @@ class Dataset:
             )
 
     def splits(self) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """('train', x, y), ('test', x, y), and ('val', x, y) where there is one."""
+        """Yield ('train', x, y), ('test', x, y), and ('val', x, y) if there is one."""
         yield "train", self.x_train, self.y_train
         yield "test", self.x_test, self.y_test
         if self.x_val is not None and self.y_val is not None:
@@ -80,40 +86,52 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """Numbers in one row of x: D, or C·H·W."""
+        """Count the numbers in one row of x: D, or C·H·W."""
         return math.prod(self.x_train.shape[1:])
 
     @property
     def outputs(self) -> int:
-        """Numbers a model returns for a row: one logit per class, or the K targets."""
+        """Count what a model returns for a row: one logit per class, or the K targets."""
         return self.y_train.shape[1] if self.classes is None else self.classes
 
     @property
     def is_2d(self) -> bool:
+        """Tell if a row is a point in the plane."""
         return self.features == 2
 
     @property
     def is_image(self) -> bool:
+        """Tell if a row is an image."""
         return self.image_shape is not None
 
     @property
     def is_regression(self) -> bool:
+        """Tell if the answers are targets, not classes."""
         return self.classes is None
 
     def with_validation(self, share: float = 0.2, seed: int = 0) -> "Dataset":
-        """Move a random share of the training rows, in (0, 1), to a validation split."""
+        """Move a random share of the training rows to a validation split.
+
+        Args:
+            share: of the training rows, in (0, 1).
+            seed: of the draw.
+
+        Raises:
+            CourseError: for a share that leaves a split empty, and for a set that has this split.
+        """
         if self.x_val is not None:
             raise CourseError(f"{self.name!r} has validation rows already; go on with those")
         share = check_number("share", share, 0, 1, "0.2 is usual", open_low=True, open_high=True)
         n = len(self.y_train)
-        held = round(share * n)
-        if not 0 < held < n:
+        n_val = round(share * n)
+        if not 0 < n_val < n:
             raise CourseError(
-                f"share = {share!r} of {n} training rows leaves {n - held} to train on and {held} "
-                "to validate with; allowed: at least 1 each; take another share or more rows"
+                f"share = {share!r} of {n} training rows leaves {n - n_val} to train on and "
+                f"{n_val} to validate with; allowed: at least 1 each; take another share or more "
+                "rows"
             )
         order, seed = self._shuffled(seed), check_seed(seed)
-        val, train = order[:held], order[held:]
+        val, train = order[:n_val], order[n_val:]
         return replace(
             self, x_train=self.x_train[train], y_train=self.y_train[train],
             x_val=self.x_train[val], y_val=self.y_train[val],
@@ -121,14 +139,26 @@ class Dataset:
         )  # fmt: skip
 
     def subset(self, n: int, seed: int = 0) -> "Dataset":
-        """The first n training rows of a seeded order: with one seed, n rows hold all smaller n."""
+        """Keep n training rows of a seeded order; with one seed, more rows hold the fewer.
+
+        Args:
+            n: rows to keep, 1 to all of them.
+            seed: of the order.
+
+        Raises:
+            CourseError: for an n that is out of this range.
+        """
         n = check_count("n", n, 1, len(self.y_train), "the training rows there are")
         rows, seed = self._shuffled(seed)[:n], check_seed(seed)
         source = self.after("subset", n=n, seed=seed)
         return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows], source=source)
 
     def images(self) -> "Dataset":
-        """x: (N, 1, H, W), as a convolution takes it. Raises `CourseError` without image_shape."""
+        """Shape the inputs (N, 1, H, W), as a convolution takes them.
+
+        Raises:
+            CourseError: for a set without image_shape.
+        """
         if self.image_shape is None:
             raise CourseError(
                 f"{self.name!r} has no image_shape; allowed: image data such as 'digits', or a "
@@ -139,9 +169,16 @@ class Dataset:
         return replace(self, **x, source=self.after("images"))  # type: ignore[arg-type]
 
     def noisy_labels(self, share: float, seed: int = 0) -> Tensor:
-        """y_train with another label in a random share of the rows, in [0, 1]: (N,) int64.
+        """Return y_train with another label in a random share of the rows: (N,) int64.
 
         With one seed a larger share keeps the wrong labels of a smaller one.
+
+        Args:
+            share: the chance of each row, in [0, 1].
+            seed: of the draw.
+
+        Raises:
+            CourseError: for a share out of this range, and for data with fewer than two classes.
         """
         if self.classes is None or self.classes < 2:
             raise CourseError(f"{self.name!r} has no classes to confuse; label noise needs two")
@@ -153,7 +190,7 @@ class Dataset:
         return torch.where(drawn < share, wrong, self.y_train.cpu()).to(self.y_train.device)
 
     def after(self, step: str, **options) -> dict | None:
-        """`source` with one more step."""
+        """Return `source` with one more step and its options."""
         if self.source is None:
             return None
         return self.source | {"then": [*self.source.get("then", []), [step, options]]}

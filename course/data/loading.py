@@ -1,4 +1,4 @@
-"""Data sets by name, and again from what they were made of.
+"""Data sets by name, and again from their sources.
 
     images      digits; mnist and fashion_mnist are downloaded once
     2-D points  moons, spirals, rings, xor: no straight line separates the classes
@@ -33,7 +33,15 @@ def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.flo
     """Load a data set by name and split it at random: same seed, same split.
 
     'mnist' and 'fashion_mnist' keep the split they were published with (see `mnist`).
-    Raises `CourseError` for an unknown name, a negative seed or a share outside (0, 1).
+
+    Args:
+        name: one of `LOADERS` or `DOWNLOADED`.
+        seed: of the rows that are drawn and of the split.
+        test_share: of the rows, in (0, 1), that judge the result.
+        dtype: of the inputs and of regression targets.
+
+    Raises:
+        CourseError: for an unknown name or dtype, a negative seed, a share out of its range.
     """
     check_choice("dataset", name, (*LOADERS, *DOWNLOADED))
     seed = check_seed(seed)
@@ -50,7 +58,15 @@ def load_data(name: str, seed: int = 0, test_share: float = 0.2, dtype=torch.flo
 
 
 def build_data(source: dict) -> Dataset:
-    """The inverse of `Dataset.source`. Raises `CourseError` for one that is not of this form."""
+    """Return the set that has this source: the inverse of `Dataset.source`.
+
+    Args:
+        source: {'name': …, 'seed': …, 'then': [[step, {option: value}], …]}; all but the name may
+            be missing.
+
+    Raises:
+        CourseError: for what is not of this form, and for options that a step does not take.
+    """
     what = f"data = {shown(source)}"
     if not isinstance(source, dict) or not isinstance(source.get("then", []), list):
         raise CourseError(f"{what} is not the source of a data set; allowed: as Dataset.source")

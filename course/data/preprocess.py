@@ -21,10 +21,18 @@ from .dataset import Dataset
 
 
 def standardise(data: Dataset) -> Dataset:
-    """x' = (x - μ)/σ, feature by feature, with μ and σ (over N, not N - 1) of the training rows.
+    """Scale each feature, x' = (x - μ)/σ, with μ and σ (over N, not N - 1) of the training rows.
 
     A feature that is constant there becomes 0 in every split: nothing can be learned from it.
-    Regression targets stay as they are. Raises `CourseError` for inputs that are not floats.
+    Regression targets stay as they are.
+
+    Args:
+        data: with float inputs x: (N, …).
+
+    Raises:
+        CourseError: for inputs that are not floats.
+
+    Source: LeCun et al. 1998, "Efficient BackProp", 4.3.
     """
     if not data.x_train.is_floating_point():
         raise CourseError(
@@ -46,11 +54,17 @@ def standardise(data: Dataset) -> Dataset:
 
 
 class Step:
-    """Base: `step(x, image_shape, generator)` gives new samples in the shape and dtype of x.
+    """Base of the steps: `step(x, image_shape, generator)` returns new samples, shaped as x.
 
-    x: (B, H·W) or (B, 1, H, W) floats, never written into; image_shape: (H, W); generator: on the
-    device of x, the only source of chance. The field may be set between any two calls. It raises
-    `CourseError` when it is out of range, as does an x that does not fit.
+    The field may be set between any two calls.
+
+    Args:
+        x: floats (B, H·W) or (B, 1, H, W), never written into.
+        image_shape: (H, W).
+        generator: on the device of x, the only source of chance.
+
+    Raises:
+        CourseError: for a field out of its range, and for an x that does not fit.
     """
 
     def __setattr__(self, name, value):
@@ -63,7 +77,7 @@ class Step:
         raise TypeError(f"{type(self).__name__} does not say what to do with a batch")
 
     def images(self, x: Tensor, image_shape: tuple[int, int] | None) -> Tensor:
-        """A view of x as (B, 1, H, W)."""
+        """Return a view of x as (B, 1, H, W), or raise `CourseError`."""
         if image_shape is None:
             raise CourseError(f"{self!r} needs images, this data has no image_shape; leave it out")
         H, W = image_shape
@@ -124,7 +138,7 @@ class Rotate(Step):
 
 @dataclass
 class Noise(Step):
-    """x + σ·ε with ε from N(0, 1): for data of any shape; image_shape may be None."""
+    """Add σ·ε to each number, ε from N(0, 1): for x of any shape; image_shape may be None."""
 
     sigma: float = 0.1
 
@@ -139,7 +153,14 @@ class Noise(Step):
 
 
 class Augment:
-    """Steps applied from left to right; without a step, x comes back as it is."""
+    """Apply steps from left to right; without a step, x comes back as it is.
+
+    Args:
+        steps: such as Shift(1), Noise(0.1).
+
+    Raises:
+        CourseError: for what is not a `Step`.
+    """
 
     def __init__(self, *steps: Step):
         for step in steps:
@@ -153,7 +174,7 @@ class Augment:
         return x
 
     def describe(self) -> list[dict]:
-        """[{'kind': 'Shift', 'pixels': 2}, …]: enough to build it again; plain JSON values."""
+        """Return [{'kind': 'Shift', 'pixels': 2}, …], plain JSON values to build it from again."""
         return [describe(step) for step in self.steps]
 
     def __repr__(self):
@@ -166,5 +187,9 @@ for _kind in (Shift, Rotate, Noise):
 
 
 def build_augment(description: list[dict]) -> Augment:
-    """The inverse of `Augment.describe`. Raises `CourseError` for what it cannot have written."""
+    """Return the augmentation that is described: the inverse of `Augment.describe`.
+
+    Raises:
+        CourseError: for what `Augment.describe` cannot have written.
+    """
     return Augment(*map(STEPS.build, description))

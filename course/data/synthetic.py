@@ -14,7 +14,10 @@ Rows = tuple[Tensor, Tensor, int | None]  # x, y, classes
 
 
 def load_digits(generator: torch.Generator) -> Rows:
-    """1,797 handwritten digits, 8 x 8, scaled to [0, 1] (scikit-learn; UCI, Alpaydin & Kaynak)."""
+    """Load 1,797 handwritten digits, 8 x 8, scaled to [0, 1].
+
+    Source: scikit-learn; UCI, Alpaydin & Kaynak.
+    """
     from sklearn.datasets import load_digits as sklearn_digits  # slow import: only when asked
 
     digits = sklearn_digits()
@@ -22,7 +25,7 @@ def load_digits(generator: torch.Generator) -> Rows:
 
 
 def moons(generator: torch.Generator, n=1000, noise=0.15) -> Rows:
-    """Two half circles that reach into each other."""
+    """Draw two half circles that reach into each other."""
     y = torch.arange(n) % 2
     t = math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
     upper = torch.stack([t.cos(), t.sin()], 1)
@@ -32,7 +35,7 @@ def moons(generator: torch.Generator, n=1000, noise=0.15) -> Rows:
 
 
 def spirals(generator: torch.Generator, n=1000, noise=0.03) -> Rows:
-    """Two spirals of 1.5 turns: no straight line separates them."""
+    """Draw two spirals of 1.5 turns: no straight line separates them."""
     y = torch.arange(n) % 2
     r = 0.1 + 0.9 * torch.rand(n, generator=generator, dtype=torch.float64)
     t = 3 * math.pi * r + math.pi * y
@@ -41,7 +44,7 @@ def spirals(generator: torch.Generator, n=1000, noise=0.03) -> Rows:
 
 
 def rings(generator: torch.Generator, n=1000, noise=0.08) -> Rows:
-    """A ring of radius 1 (class 0) around one of radius 0.5 (class 1)."""
+    """Draw a ring of radius 1 (class 0) around one of radius 0.5 (class 1)."""
     y = torch.arange(n) % 2
     t = 2 * math.pi * torch.rand(n, generator=generator, dtype=torch.float64)
     x = (1 - 0.5 * y)[:, None] * torch.stack([t.cos(), t.sin()], 1)
@@ -49,7 +52,7 @@ def rings(generator: torch.Generator, n=1000, noise=0.08) -> Rows:
 
 
 def xor(generator: torch.Generator, n=1000, noise=0.2) -> Rows:
-    """Four clusters at (±0.6, ±0.6); class 1 where exactly one coordinate is positive."""
+    """Draw four clusters at (±0.6, ±0.6); class 1 if exactly one coordinate is positive."""
     corner = torch.arange(n) % 4
     right, upper = corner % 2, corner // 2
     x = 1.2 * torch.stack([right, upper], 1).double() - 0.6
@@ -57,14 +60,14 @@ def xor(generator: torch.Generator, n=1000, noise=0.2) -> Rows:
 
 
 def sine(generator: torch.Generator, n=500, noise=0.1) -> Rows:
-    """y = sin(3πx)·(1 + x)/2 + noise on [-1, 1]: three waves that grow from left to right."""
+    """Draw y = sin(3πx)·(1 + x)/2 + noise on [-1, 1]: three waves that grow to the right."""
     x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
     y = (3 * math.pi * x).sin() * (1 + x) / 2
     return x, y + noise * torch.randn(n, 1, generator=generator, dtype=x.dtype), None
 
 
 def steps(generator: torch.Generator, n=500, noise=0.1) -> Rows:
-    """Five flat stretches of [-1, 1] with jumps between, plus noise."""
+    """Draw five flat stretches of [-1, 1] with jumps between, plus noise."""
     levels = torch.tensor([-0.5, 0.5, -1.0, 1.0, 0.0], dtype=torch.float64)
     x = 2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) - 1
     y = levels[(2.5 * (x + 1)).long()]
@@ -78,12 +81,19 @@ LOADERS = {
 
 
 def split_at_random(name: str, seed: int, test_share: float, dtype: torch.dtype) -> Dataset:
-    """The named set, drawn and split by one seed; `test_share` of the rows are for testing."""
+    """Return the named set, drawn and split by one seed.
+
+    Args:
+        name: one of `LOADERS`.
+        seed: of the draw and of the split.
+        test_share: of the rows, in (0, 1), that are for testing.
+        dtype: of the inputs and of regression targets.
+    """
     generator = torch.Generator().manual_seed(seed)
     x, y, classes = LOADERS[name](generator)
     order = torch.randperm(len(y), generator=generator)
-    held = round(test_share * len(y))
-    test, train = order[:held], order[held:]
+    n_test = round(test_share * len(y))
+    test, train = order[:n_test], order[n_test:]
     x, y = x.to(dtype), y.to(dtype) if classes is None else y
     return Dataset(
         name, x[train], y[train], x[test], y[test], classes,
@@ -93,6 +103,6 @@ def split_at_random(name: str, seed: int, test_share: float, dtype: torch.dtype)
 
 
 def source_of(name: str, seed: int, test_share: float, dtype: torch.dtype) -> dict:
-    """What `build_data` makes the set from again, as plain JSON values."""
+    """Return what `build_data` builds the set from again, as plain JSON values."""
     short = str(dtype).removeprefix("torch.")
     return {"name": name, "seed": seed, "test_share": test_share, "dtype": short}

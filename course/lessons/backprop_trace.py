@@ -34,12 +34,24 @@ REFEREES: dict[str, Any] = {
 
 
 class BackpropTrace:
-    """One sample through an `MLP` in float64, forward and backward, every number by its name:
+    """One sample through an `MLP` in float64, forward and backward, every number by its name.
 
     x[j], y[i] (target), w2[i,j] (layer 2, to neuron i from neuron j), b2[i], z2[i], a2[i],
     yhat[i] (softmax or sigmoid of the last z), loss, delta2[i] = ∂L/∂z, da2[i], dw2[i,j], db2[i].
     All count from 1. The start: the MLP's weights to two decimals, biases in ±0.3, not zero: a
-    zero would hide a wrong gradient. Raises `CourseError` for more than 3 layers of 5 neurons.
+    zero would hide a wrong gradient.
+
+    Args:
+        sizes: neurons of each layer, input first: 2 to 4 numbers, each 1 to 5.
+        activation: of the hidden layers, one of `ACTIVATIONS`.
+        loss: one of `LOSSES`.
+        x: the input, (n_0,) numbers; None: a sample of our choice.
+        target: for cross-entropy the right output, from 1; else a number for each output.
+        lr: the rate α of `update`.
+        seed: of the weights.
+
+    Raises:
+        CourseError: for larger networks, and for values out of their ranges.
     """
 
     def __init__(self, sizes, activation="tanh", loss="cross_entropy", x=None, target=None,
@@ -89,7 +101,11 @@ class BackpropTrace:
     # ---- numbers ----------------------------------------------------------------------------
 
     def set(self, name: str, value) -> None:
-        """Change an input, the target, a weight, a bias or "lr"; `compute` then follows it."""
+        """Change an input, the target, a weight, a bias or "lr"; call `compute` after it.
+
+        Raises:
+            CourseError: for another name, or a value that does not fit it; nothing has changed.
+        """
         kind, layer, place = parse(name)
         if kind == "lr":
             self.lr = check_number("lr", value, 0, 1000, "a common start here is 0.5")
@@ -109,14 +125,14 @@ class BackpropTrace:
             self.linear[layer - 1].W[place[0] - 1, place[1] - 1 if kind == "w" else -1] = value
 
     def editable(self) -> list[str]:
-        """Names that `set` takes."""
+        """Return the names that `set` takes, but for "lr"."""
         names = [f"x[{j}]" for j in range(1, self.sizes[0] + 1)]
         for n in range(1, self.depth + 1):
             names += self.entries("w", n) + self.entries("b", n)
         return names + [f"y[{i}]" for i in range(1, self.sizes[-1] + 1)]
 
     def entries(self, kind: str, n: int) -> list[str]:
-        """Names of one layer: entries('w', 2) → w2[1,1], w2[1,2], …; entries('z', 2) → z2[1], …"""
+        """Return names of layer n: entries('w', 2) → w2[1,1], …; entries('z', 2) → z2[1], …"""
         rows = range(1, self.sizes[n] + 1)
         if kind.endswith("w"):
             columns = range(1, self.sizes[n - 1] + 1)
@@ -125,7 +141,7 @@ class BackpropTrace:
 
     @torch.no_grad()
     def compute(self) -> dict[str, float]:
-        """Forward and backward through the model's own layers, reading what lies between two."""
+        """Run the model's own layers forward and backward; return all numbers by name."""
         model, v = self.model, {}
         self.values = {"lr": self.lr}
         X, Y = model.encode(self.x[None], self._answer())
@@ -163,14 +179,14 @@ class BackpropTrace:
         return self.values
 
     def _document(self, n, v, below):
-        """[∂L/∂W ∂L/∂b] of layer n as the document has it, under one `READINGS`."""
+        """Return [∂L/∂W ∂L/∂b] of layer n as the document has it, under one of `READINGS`."""
         g = v["delta", n] * v["slope", n] if self.reading == "twice" else v["delta", n]
         if self.reading == "printed" and n < self.depth:
             g = v["da", n]
         return torch.outer(g, torch.cat([below, below.new_ones(1)]))
 
     def _answer(self):
-        """The target as the losses take it: (1,) class number, or (1, C) values."""
+        """Return the target as the losses take it: (1,) class number, or (1, C) values."""
         return self.y.argmax()[None] if self.loss == "cross_entropy" else self.y[None]
 
     def _descend(self, theta):
@@ -180,7 +196,11 @@ class BackpropTrace:
         return theta
 
     def update(self) -> None:
-        """One step θ ← θ − αg. Raises `CourseError`, undone, when the numbers stop being finite."""
+        """Take one step θ ← θ − αg.
+
+        Raises:
+            CourseError: if a number would not be finite any more; the step is undone.
+        """
         before = self.model.theta.clone()
         self._descend(self.model.theta)
         if not all(map(math.isfinite, self.compute().values())):
@@ -189,17 +209,26 @@ class BackpropTrace:
             raise CourseError(f"lr = {self.lr:g} leads to no finite number; use a lower one")
 
     def formula(self, name: str, known=None, digits: int = 4) -> Formula:
-        """How a number comes about; what is not in `known` (default: all) stays in symbols."""
+        """Return how a number comes about.
+
+        Args:
+            name: one of `names()`.
+            known: names to fill in, default all; what is not among them stays in symbols.
+            digits: of each number.
+
+        Raises:
+            CourseError: for another name.
+        """
         if name not in self.values:
-            raise CourseError(f"{name!r} is no number of this network; names: {self.names()}")
+            raise CourseError(f"{name!r} is not a number of this network; names: {self.names()}")
         return formula(self, name, set(self.values) if known is None else known, digits)
 
     def names(self) -> list[str]:
-        """Every number that is drawn: what is given, and what the operations make, in order."""
+        """Return every number that is drawn: the given ones, then the operations', in order."""
         return self.editable() + [name for op in self.operations for name in op.names]
 
     def errors(self) -> list[tuple[float, float]]:
-        """Per layer ‖g − autograd‖ / ‖autograd‖ of the right [∂L/∂W ∂L/∂b] and the document's."""
+        """Return ‖g − autograd‖ / ‖autograd‖ of each layer, for the right g and the document's."""
         with torch.random.fork_rng(devices=[]):  # the module draws a start that it does not keep
             module = self.model.to_module()
         loss = REFEREES[self.loss](module(self.x[None]), self._answer())

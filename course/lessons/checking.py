@@ -13,9 +13,10 @@ from ..nn.network import Network
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near two results are. True when they are equal within the tolerance that was asked for.
+    """How near two results are; true if they are equal within the tolerance that was asked for.
 
-    rounding: 'float32', say, where they differ by no more than that type's rounding explains.
+    exact: equal to the last bit. approx: equal within the tolerance. rounding: 'float32', say, if
+    they differ by no more than that type's rounding explains.
     """
 
     exact: bool
@@ -37,7 +38,13 @@ class Comparison:
 def compare(ours, theirs, rtol=1e-5, atol=1e-8) -> Comparison:
     """Compare numbers, arrays or tensors of one shape; NaN equals nothing.
 
-    rtol = atol = 0 asks for equality to the last bit, which only the same machine promises.
+    Args:
+        ours, theirs: the two results, of one shape.
+        rtol, atol: allow |ours - theirs| ≤ atol + rtol·|theirs|; both 0 asks for equality to the
+            last bit, which only the same machine promises.
+
+    Raises:
+        CourseError: for two shapes.
     """
     dtype = max((_float_type(v) for v in (ours, theirs)), key=lambda d: torch.finfo(d).eps)
     a, b = (torch.as_tensor(v, dtype=torch.float64).detach().cpu() for v in (ours, theirs))
@@ -55,7 +62,7 @@ def compare(ours, theirs, rtol=1e-5, atol=1e-8) -> Comparison:
 
 
 def _float_type(value) -> torch.dtype:
-    """The floating-point type that a value was computed in; float64 for plain numbers."""
+    """Return the floating-point type that a value was computed in; float64 for plain numbers."""
     if hasattr(value, "dtype"):
         dtype = value.dtype if isinstance(value, Tensor) else torch.as_tensor(value).dtype
         return dtype if dtype.is_floating_point else torch.float64
@@ -74,10 +81,15 @@ class GradientCheck:
 
 
 def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> GradientCheck:
-    """The model's hand-derived gradient against autograd and (L(θ+h) - L(θ-h)) / 2h.
+    """Check the model's hand-derived gradient against autograd and (L(θ+h) - L(θ-h)) / 2h.
 
-    x: (B, n_0), y: (B,) or (B, K). Autograd runs through `torch.nn`'s own layers and losses.
-    Use a float64 model: in float32 the differences are mostly rounding.
+    Autograd runs through `torch.nn`'s own layers and losses.
+
+    Args:
+        model: in float64; in float32 the differences are mostly rounding.
+        x: (B, n_0).
+        y: class numbers (B,) or targets (B, K).
+        h: the step of the differences.
     """
     x = x.to(model.theta.dtype)
     model.loss_and_grad(*model.encode(x, y))
@@ -104,11 +116,15 @@ def gradient_check(model: Network, x: Tensor, y: Tensor, h: float = 1e-6) -> Gra
 
 @dataclass
 class Exercise:
-    """A question with a referee. `check` says in words what is wrong; it never raises for a
-    wrong answer, and an unanswered exercise is not an error, so a notebook runs to its end.
+    """A question with a judge. `check` says in words what is wrong.
 
-    judge: answer → None when right, else what is wrong.
-    hints: three, from a nudge to nearly the answer.
+    It never raises for a wrong answer, and an open exercise is not an error: a notebook runs to
+    its end.
+
+    Args:
+        name: as the chapter calls it.
+        judge: called as judge(answer); returns None if it is right, else what is wrong.
+        hints: three, from a nudge to nearly the answer.
     """
 
     name: str
@@ -118,7 +134,7 @@ class Exercise:
     passed: bool = False
 
     def check(self, answer) -> bool:
-        """Print the verdict; True when right."""
+        """Print the verdict; return True if the answer is right."""
         self.passed = False
         if answer is None or answer is ...:
             print(f"{self.name}: not answered yet. Replace the ... above and run the cell again.")
@@ -141,9 +157,14 @@ class Exercise:
 
 
 def unfinished(answer, count: int, form: str, what: str = "numbers", kinds=(tuple, list)):
-    """For judges: what is said of an answer that is not `count` parts, or has open ones, else None.
+    """Say what an answer lacks that is to have several parts; None if all are there.
 
-    form: the sentence that says what to give. kinds: what may hold the parts.
+    Args:
+        answer: as the learner gave it.
+        count: of the parts, 2 or 3.
+        form: the sentence that says what to give.
+        what: the parts' name in the plural.
+        kinds: the types that may hold the parts.
     """
     if not isinstance(answer, kinds) or len(answer) != count:
         return form
@@ -153,5 +174,20 @@ def unfinished(answer, count: int, form: str, what: str = "numbers", kinds=(tupl
 
 
 def near(a, b: float) -> bool:
-    """For judges: is a number of the learner's b, to three digits?"""
+    """Tell if the learner's number `a` is b, to three digits."""
     return math.isclose(float(a), b, rel_tol=1e-3, abs_tol=1e-9)
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Tell if two tensors have one shape and, but for float32's rounding, the same numbers."""
+    return a.shape == b.shape and torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=1e-6)
+
+
+def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:
+    """Return what is said of the first mistake that gives the same numbers, or None.
+
+    Args:
+        got: the learner's numbers.
+        mistakes: (the numbers that a mistake gives, what to say of it), …
+    """
+    return next((words for wrong, words in mistakes if same(got, wrong)), None)

@@ -12,6 +12,8 @@ BRANCH = "main"
 
 @dataclass(frozen=True)
 class Chapter:
+    """A notebook of the route. minutes: what reading and trying take."""
+
     file: str  # without .ipynb
     title: str
     question: str
@@ -30,7 +32,7 @@ ROUTE = [
 
 
 def chapter(file: str) -> Chapter:
-    """The chapter of that file name, or `CourseError`."""
+    """Return the chapter of that file name, without .ipynb, or raise `CourseError`."""
     for c in ROUTE:
         if c.file == file:
             return c
@@ -38,7 +40,7 @@ def chapter(file: str) -> Chapter:
 
 
 def links(file: str) -> str:
-    """Markdown: previous and next chapter on the route."""
+    """Return Markdown with links to the previous and the next chapter on the route."""
     at = ROUTE.index(chapter(file))
     before = [f"← [{c.title}]({c.file}.ipynb)" for c in ROUTE[max(at - 1, 0) : at]]
     after = [f"[{c.title}]({c.file}.ipynb) →" for c in ROUTE[at + 1 : at + 2]]
@@ -46,7 +48,7 @@ def links(file: str) -> str:
 
 
 def badges(file: str) -> str:
-    """Markdown: open this chapter on Colab or Binder."""
+    """Return Markdown with badges that open this chapter on Colab or Binder."""
     path = f"notebooks/{chapter(file).file}.ipynb"
     colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/{path}"
     binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/{path}"
@@ -57,13 +59,18 @@ def badges(file: str) -> str:
 
 
 def hub_link(hub: str, file: str = "00_start_here") -> str:
-    """The nbgitpuller link that opens a chapter on a JupyterHub and keeps what a learner wrote.
+    """Return the nbgitpuller link that opens a chapter on a JupyterHub and keeps a learner's work.
 
-    hub: the address of the hub, as https://hub.example.org. Raises `CourseError` for another form.
+    Args:
+        hub: the address of the hub, as https://hub.example.org.
+        file: the chapter's file name, without .ipynb.
+
+    Raises:
+        CourseError: for an address of another form, or an unknown chapter.
     """
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-        raise CourseError(f"hub {hub!r} is no address. Allowed: as https://hub.example.org")
+        raise CourseError(f"hub {hub!r} is not an address. Allowed: as https://hub.example.org")
     name = REPOSITORY.rpartition("/")[2]
     query = urlencode(
         {

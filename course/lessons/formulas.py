@@ -36,7 +36,7 @@ PREDICTED = ("cross_entropy", "bce")  # losses that turn the last z into probabi
 
 @dataclass(frozen=True)
 class Formula:
-    """left = symbols[0] = … = numbers = value; `uses`: names of the numbers on the right."""
+    """A chain of equals: left = symbols[0] = … = numbers = value. uses: names on the right."""
 
     left: str
     symbols: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Formula:
     uses: list[str] = field(default_factory=list)
 
     def parts(self) -> list[str]:
-        """What stands between the equals signs, without repeats."""
+        """Return what stands between the equals signs, without repeats."""
         parts = [self.left, *self.symbols, self.numbers, self.value]
         return [p for i, p in enumerate(parts) if p and (not i or p != parts[i - 1])]
 
@@ -55,7 +55,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of the way: its formula in symbols, the numbers it makes, and those filled in."""
+    """One step of the way. way: 'forward' or 'backward'. names: of the numbers that it gives."""
 
     way: str
     layer: int
@@ -65,7 +65,7 @@ class Operation:
 
 
 def show(value: float, digits: int = 4) -> str:
-    """A number to so many digits, and as many more as its distance from 1 needs (0.99998)."""
+    """Write a number with so many digits, and as many more as a number near 1 needs (0.99998)."""
     gap = 1 - abs(value)
     if 0 < gap < 1e-3:
         digits = min(17, max(digits, digits - 2 - math.floor(math.log10(gap))))
@@ -73,18 +73,19 @@ def show(value: float, digits: int = 4) -> str:
 
 
 def parse(name: str) -> tuple[str, int, list[int]]:
-    """'w2[1,3]' → ('w', 2, [1, 3]); the layer is 0 where there is none."""
+    """Split a name: 'w2[1,3]' → ('w', 2, [1, 3]); layer 0 if the name has none."""
     found = re.fullmatch(r"([a-z]+)(\d*)(?:\[([\d,]+)\])?", name)
     kind, layer, place = found.groups() if found else ("", "", "")
     return kind, int(layer or 0), [int(n) for n in place.split(",")] if place else []
 
 
 def above(n: int) -> str:
+    """Write a layer's number in brackets above the line: 2 → ⁽²⁾."""
     return f"⁽{str(n).translate(ABOVE)}⁾"
 
 
 def symbol(name: str) -> str:
-    """'w2[1,3]' → 'w₁₃⁽²⁾'."""
+    """Write a name as the documents do: 'w2[1,3]' → 'w₁₃⁽²⁾'."""
     kind, layer, place = parse(name)
     index = "".join(map(str, place)).translate(BELOW) + (above(layer) if layer else "")
     if kind == "slope":
@@ -95,20 +96,20 @@ def symbol(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """'w2[1,3]' → 'weight w 1 3 of layer 2': for who hears the drawing."""
+    """Spell a name for a screen reader: 'w2[1,3]' → 'weight w 1 3 of layer 2'."""
     kind, layer, place = parse(name)
     return " ".join([WORDS[kind], *map(str, place)]) + (f" of layer {layer}" if layer else "")
 
 
 def in_symbols(template: str) -> str:
-    squared = re.sub(
-        r"(\{[^}]+\})²", r"(\1)²", template
-    )  # a₁⁽¹⁾² would read as a power of the layer
+    """Put symbols into a template."""
+    # without brackets a₁⁽¹⁾² would read as a power of the layer
+    squared = re.sub(r"(\{[^}]+\})²", r"(\1)²", template)
     return re.sub(r"\{(.+?)\}", lambda m: symbol(m[1]), re.sub(r"\}·\{(?!d[abw])", "}{", squared))
 
 
 def in_numbers(template: str, values: dict[str, float], digits: int) -> str:
-    """A negative number gets brackets, unless it starts the formula or has brackets already."""
+    """Put numbers into a template; a negative one in brackets, unless it starts or has some."""
 
     def one(m):
         text = show(values[m[1]], digits)
@@ -118,11 +119,11 @@ def in_numbers(template: str, values: dict[str, float], digits: int) -> str:
     return re.sub(r"\{(.+?)\}", one, template)
 
 
-def templates(graph, name: str) -> list[str]:
-    """How a number comes about, from the general form to the one whose numbers are filled in."""
+def templates(trace, name: str) -> list[str]:
+    """Return a number's templates, from the general form to the one that takes numbers."""
     kind, n, place = parse(name)
     i, j = (place + [0, 0])[:2]
-    C, L = graph.sizes[-1], graph.depth
+    C, L = trace.sizes[-1], trace.depth
     rows = range(1, C + 1)
     share = f"/{C}" if C > 1 else ""
 
@@ -133,73 +134,80 @@ def templates(graph, name: str) -> list[str]:
         return f"{{a{n - 1}[{k}]}}" if n > 1 else f"{{x[{k}]}}"
 
     if kind == "z":
-        terms = [f"{{w{n}[{i},{k}]}}·{below(k)}" for k in range(1, graph.sizes[n - 1] + 1)]
+        terms = [f"{{w{n}[{i},{k}]}}·{below(k)}" for k in range(1, trace.sizes[n - 1] + 1)]
         return [" + ".join([*terms, f"{{b{n}[{i}]}}"])]
     if kind == "a":
-        return [here(ACTIVATE[graph.activation])]
+        return [here(ACTIVATE[trace.activation])]
     if kind == "yhat":
         z = f"{{z{L}[{i}]}}"
-        if graph.loss == "bce":
+        if trace.loss == "bce":
             return [f"1/(1 + e^(−{z}))"]
         return [f"e^({z})/(" + " + ".join(f"e^({{z{L}[{k}]}})" for k in rows) + ")"]
     if kind == "loss":
-        if graph.loss == "mse":
+        if trace.loss == "mse":
             squares = " + ".join(f"({{z{L}[{k}]}} − {{y[{k}]}})²" for k in rows)
             return [f"({squares}){share}" if share else squares]
-        if graph.loss == "cross_entropy":
-            return [f"−ln({{yhat[{int(graph.y.argmax()) + 1}]}})"]
+        if trace.loss == "cross_entropy":
+            return [f"−ln({{yhat[{int(trace.y.argmax()) + 1}]}})"]
         terms = [f"{{{s}y[{k}]}}·ln({{{s}yhat[{k}]}})" for k in rows for s in ("", "not")
-                 if graph.values[f"{s}y[{k}]"]]  # fmt: skip
+                 if trace.values[f"{s}y[{k}]"]]  # fmt: skip
         return ["−(" + " + ".join(terms) + ")" + share]
     if kind == "delta" and n == L:
-        if graph.loss == "mse":
+        if trace.loss == "mse":
             return [f"2·({{z{L}[{i}]}} − {{y[{i}]}}){share}"]
         difference = f"{{yhat[{i}]}} − {{y[{i}]}}"
-        return [f"({difference}){share}" if graph.loss == "bce" and share else difference]
+        return [f"({difference}){share}" if trace.loss == "bce" and share else difference]
     if kind == "delta":
-        return [here("{slope}·{da}"), here(SLOPE[graph.activation] + "·{da}")]
+        return [here("{slope}·{da}"), here(SLOPE[trace.activation] + "·{da}")]
     if kind == "da":
-        up = range(1, graph.sizes[n + 1] + 1)
+        up = range(1, trace.sizes[n + 1] + 1)
         return [" + ".join(f"{{w{n + 1}[{k},{i}]}}·{{delta{n + 1}[{k}]}}" for k in up)]
     if kind in ("dw", "db"):
         return [here("{delta}") + (f"·{below(j)}" if kind == "dw" else "")]
     if kind in ("docw", "docb"):
         start = "{da}" if n < L else "{delta}"
-        start = here(start if graph.reading == "printed" else "{delta}·{slope}")
+        start = here(start if trace.reading == "printed" else "{delta}·{slope}")
         return [start + (f"·{below(j)}" if kind == "docw" else "")]
     if kind in ("w", "b"):
         return [f"{{{name}}} − {{lr}}·{{d{name}}}"]
     return []
 
 
-def formula(graph, name: str, known: set[str], digits: int = 4) -> Formula:
-    """The formula of a number; what is not `known` yet stays in symbols."""
-    forms, left = templates(graph, name), symbol(name)
+def formula(trace, name: str, known: set[str], digits: int = 4) -> Formula:
+    """Return the formula of a number.
+
+    Args:
+        trace: a `BackpropTrace`.
+        name: of the number.
+        known: names whose numbers are filled in; the others stay in symbols.
+        digits: of each number.
+    """
+    forms, left = templates(trace, name), symbol(name)
     kind = parse(name)[0]
-    value = show(graph.values[name], digits)
+    value = show(trace.values[name], digits)
     if kind in ("w", "b"):
         if f"d{name}" not in known:
             return Formula(left, value=value)
-        left, value = f"{left} = {value}, next {left}", show(graph.values[f"next{name}"], digits)
+        left, value = f"{left} = {value}, next {left}", show(trace.values[f"next{name}"], digits)
     if kind.startswith("doc"):
         left = f"the document: {left}"
     symbols = [in_symbols(form) for form in forms]
     uses = re.findall(r"\{(.+?)\}", forms[-1]) if forms else []
     if name not in known:
         return Formula(left, symbols, uses=uses)
-    numbers = in_numbers(forms[-1], graph.values, digits) if forms else ""
+    numbers = in_numbers(forms[-1], trace.values, digits) if forms else ""
     return Formula(left, symbols, numbers, value, uses)
 
 
-def operations(graph) -> list[Operation]:
-    """Every step in its order: forward layer by layer, the loss, then backward."""
-    L, C, f = graph.depth, graph.sizes[-1], graph.activation
+def operations(trace) -> list[Operation]:
+    """Return every step in its order: forward layer by layer, the loss, then backward."""
+    L, C, f = trace.depth, trace.sizes[-1], trace.activation
     share = f" / {C}" if C > 1 else ""
-    made = []
+    steps = []
 
     def add(way, n, kind, symbols, *kinds):
-        names = [name for k in kinds or (kind,) for name in graph.entries(k, n)]
-        made.append(Operation(way, n, kind, symbols, names))
+        names = [name for k in kinds or (kind,) for name in trace.entries(k, n)]
+        steps.append(Operation(way, n, kind, symbols, names))
 
     below = ["x"] + [f"a{above(n)}" for n in range(1, L)]
     z, d = f"z{above(L)}", f"δ{above(L)}"
@@ -208,13 +216,13 @@ def operations(graph) -> list[Operation]:
         add("forward", n, "z", f"z{up} = W{up}{below[n - 1]} + b{up}")
         if n < L:
             add("forward", n, "a", f"a{up} = {FUNCTIONS[f]}(z{up})")
-    if graph.loss in PREDICTED:
-        add("forward", L, "yhat", f"ŷ = {'σ' if graph.loss == 'bce' else 'softmax'}({z})")
+    if trace.loss in PREDICTED:
+        add("forward", L, "yhat", f"ŷ = {'σ' if trace.loss == 'bce' else 'softmax'}({z})")
     loss = {
         "cross_entropy": "L = −Σᵢ yᵢ ln ŷᵢ", "mse": f"L = Σᵢ (zᵢ{above(L)} − yᵢ)²{share}",
         "bce": f"L = −Σᵢ (yᵢ ln ŷᵢ + (1 − yᵢ) ln(1 − ŷᵢ)){share}",
     }  # fmt: skip
-    made.append(Operation("forward", L, "loss", loss[graph.loss], ["loss"]))
+    steps.append(Operation("forward", L, "loss", loss[trace.loss], ["loss"]))
     first = {"cross_entropy": "ŷ − y", "mse": f"2 ({z} − y){share}", "bce": f"(ŷ − y){share}"}
     for n in range(L, 0, -1):
         up = above(n)
@@ -222,27 +230,27 @@ def operations(graph) -> list[Operation]:
             add("backward", n, "da", f"∂L/∂a{up} = W{above(n + 1)}ᵀδ{above(n + 1)}")
             add("backward", n, "delta", f"δ{up} = f′(z{up}) ⊙ ∂L/∂a{up},  {SLOPE_WORDS[f]}")
         else:
-            add("backward", n, "delta", f"{d} = ∂L/∂{z} = {first[graph.loss]}")
+            add("backward", n, "delta", f"{d} = ∂L/∂{z} = {first[trace.loss]}")
         text = f"∂L/∂W{up} = δ{up}{below[n - 1]}ᵀ,  ∂L/∂b{up} = δ{up}"
         add("backward", n, "dw", text, "dw", "db")
-    return made
+    return steps
 
 
-def lines(graph, operation: Operation, digits: int = 4) -> list[str]:
-    """The operation with its numbers filled in: a line for each neuron."""
-    known, n = set(graph.values), operation.layer
+def lines(trace, operation: Operation, digits: int = 4) -> list[str]:
+    """Fill the numbers into an operation: a line for each neuron."""
+    known, n = set(trace.values), operation.layer
     if operation.kind != "dw":
-        filled = (formula(graph, name, known, digits) for name in operation.names)
+        filled = (formula(trace, name, known, digits) for name in operation.names)
         return [str(replace(f, symbols=[])) for f in filled]
 
     def row(names):
-        return "(" + ", ".join(show(graph.values[name], digits) for name in names) + ")"
+        return "(" + ", ".join(show(trace.values[name], digits) for name in names) + ")"
 
-    inputs = [f"a{n - 1}[{j}]" if n > 1 else f"x[{j}]" for j in range(1, graph.sizes[n - 1] + 1)]
-    made = []
-    for i in range(1, graph.sizes[n] + 1):
-        delta = show(graph.values[f"delta{n}[{i}]"], digits)
+    inputs = [f"a{n - 1}[{j}]" if n > 1 else f"x[{j}]" for j in range(1, trace.sizes[n - 1] + 1)]
+    rows = []
+    for i in range(1, trace.sizes[n] + 1):
+        delta = show(trace.values[f"delta{n}[{i}]"], digits)
         weights = [f"dw{n}[{i},{j}]" for j in range(1, len(inputs) + 1)]
         left = f"∂L/∂w{str(i).translate(BELOW)}ⱼ{above(n)}"
-        made.append(f"{left} = {delta}·{row(inputs)} = {row(weights)}")
-    return [*made, f"∂L/∂b{above(n)} = {row(graph.entries('db', n))}"]
+        rows.append(f"{left} = {delta}·{row(inputs)} = {row(weights)}")
+    return [*rows, f"∂L/∂b{above(n)} = {row(trace.entries('db', n))}"]

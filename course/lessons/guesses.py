@@ -9,13 +9,18 @@ import math
 
 from ..errors import CourseError, shown
 
-DIGITS = 300  # a whole number with more is no float, and Python reads none with thousands
+DIGITS = 300  # of a whole number: with more a float overflows, and Python reads no thousands
 
 
-def plain(value, depth: int = 4):
-    """As JSON has it: numbers and arrays of numpy and torch as Python's, tuples as lists.
+def as_json(value, depth: int = 4):
+    """Return a value as JSON has it: NumPy's and torch's numbers as Python's, tuples as lists.
 
-    depth: how many lists may lie in each other. Raises `CourseError` for anything else.
+    Args:
+        value: a number, word, bool, None, array, or lists of these.
+        depth: how many lists may lie in each other.
+
+    Raises:
+        CourseError: for anything else.
     """
     if hasattr(value, "tolist"):
         with contextlib.suppress(Exception):  # as a tensor without values
@@ -27,14 +32,14 @@ def plain(value, depth: int = 4):
     if isinstance(value, int) and abs(value) < 10**DIGITS:
         return value
     if isinstance(value, list | tuple) and depth:
-        return [plain(item, depth - 1) for item in value]
+        return [as_json(item, depth - 1) for item in value]
     raise CourseError(
         f"{shown(value)} cannot be noted; allowed: numbers, words, yes or no, and lists of them"
     )
 
 
 def number_in(value) -> float | None:
-    """A number as a float; None for what is not one, True and NaN included."""
+    """Return a number as a float; None for what is not one, True and NaN included."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
     try:
@@ -53,12 +58,16 @@ def _pairs(value) -> bool:
 
 
 def check_guess(guess):
-    """Return a guess as JSON has it, or raise `CourseError`.
+    """Return a guess as JSON has it.
 
-    A word, True or False; a finite number; two of them, an interval; or at least two points
-    [x, y], x not falling, y above 0.
+    Args:
+        guess: a word, True or False; a finite number; two of them, an interval; or at least two
+            points [x, y], x not falling, y above 0.
+
+    Raises:
+        CourseError: for anything else.
     """
-    value = plain(guess)
+    value = as_json(guess)
     if isinstance(value, str | bool) or _finite(value):
         return value
     if isinstance(value, list) and len(value) == 2 and all(map(_finite, value)):
@@ -74,7 +83,11 @@ def check_guess(guess):
 
 
 def kind_of(guess) -> str:
-    """'choice', 'interval' or 'factor' (of a number or a curve). Raises as `check_guess`."""
+    """Return 'choice', 'interval' or 'factor' (of a number or a curve).
+
+    Raises:
+        CourseError: as `check_guess` does.
+    """
     guess = check_guess(guess)
     if isinstance(guess, str | bool):
         return "choice"
@@ -82,11 +95,15 @@ def kind_of(guess) -> str:
 
 
 def miss(guess, result) -> float | None:
-    """How far off: 0 for a choice or an interval that held, 1 for a choice that did not, the
-    distance to an interval; for numbers and curves a factor from 1 up. None: not comparable.
-    Raises `CourseError` for a guess that makes no sense, as `check_guess` says.
+    """Return how far off a guess was; None if the two cannot be compared.
+
+    A choice: 0 if it held, else 1. An interval: the distance to it. A number or a curve: a factor
+    from 1 up.
+
+    Raises:
+        CourseError: for a guess that makes no sense, as `check_guess` says.
     """
-    kind, guess, result = kind_of(guess), check_guess(guess), plain(result)
+    kind, guess, result = kind_of(guess), check_guess(guess), as_json(result)
     if kind == "choice":
         return float(guess != result)
     if _pairs(guess):
@@ -110,12 +127,18 @@ def _factor(distance: float) -> float:
 
 
 def curve_miss(guess, result) -> float | None:
-    """exp of the mean |log(guess / result)|, over the result's points that the guess spans.
+    """Return exp of the mean |log(guess / result)| over the result's points that the guess spans.
 
-    1 is perfect, 2 off by a factor of two on the average. Both are [[x, y], …] with rising x.
-    None: no point of the result that can be compared.
+    1 is perfect, 2 is off by a factor of two on the average. None: there is not a point of the
+    result that can be compared.
+
+    Args:
+        guess, result: [[x, y], …] with rising x; straight lines join the guess's points.
+
+    Raises:
+        CourseError: for a guess that makes no sense, as `check_guess` says.
     """
-    guess, result = check_guess(guess), plain(result)
+    guess, result = check_guess(guess), as_json(result)
     if not (_pairs(guess) and _pairs(result)):
         return None
     distances = []

@@ -18,8 +18,11 @@ from .verdicts import Check, verdict
 
 @dataclass(frozen=True)
 class Claim:
-    """says: what the document says, in our words. true: what is true. check: module.name in
-    `checks`, None while the chapter is not written. also: the same claim elsewhere."""
+    """A sentence of a document and its verdict.
+
+    says: what the document says, in our words. true: what is true. check: module.name in `checks`,
+    None while the chapter is not written. also: the same claim elsewhere.
+    """
 
     id: str
     document: int
@@ -34,13 +37,13 @@ class Claim:
 
 @cache
 def claims() -> tuple[Claim, ...]:
-    """The whole ledger."""
+    """Return the whole ledger."""
     text = Path(__file__).with_name("claims.toml").read_text("utf-8")
     return tuple(Claim(**row) for row in tomllib.loads(text)["claim"])
 
 
 def check_of(claim: Claim) -> Check | None:
-    """The program that settles a claim, or None while its chapter is not written."""
+    """Return the program that settles a claim, or None while its chapter is not written."""
     if claim.check is None:
         return None
     module, name = claim.check.split(".")
@@ -50,8 +53,14 @@ def check_of(claim: Claim) -> Check | None:
 def settle(chapter: str) -> None:
     """Run the checks of a chapter's claims and print what each found.
 
-    ✓: the document's statement held in that case, ✗: it did not; where a statement is missing,
-    the one that the check plants is tried. Raises `CourseError` for a chapter of no claim.
+    ✓: the document's statement held in that case, ✗: it did not; if a statement is missing, the
+    one that the check plants is tried.
+
+    Args:
+        chapter: the file name of a chapter that has claims, without .ipynb.
+
+    Raises:
+        CourseError: for another name.
     """
     check_choice("chapter", chapter, sorted({c.chapter for c in claims()}))
     for claim in claims():

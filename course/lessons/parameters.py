@@ -4,8 +4,8 @@ Each chapter says in its cell tagged `parameters` what it takes, and checks it i
 
     check_parameters(seed, device, steps, dataset)
 
-Within the ranges below every chapter runs to its end. Below 20 steps some curves would have no
-point: they are sampled every tenth step, or are means of ten.
+Within the ranges below every chapter runs to its end. With fewer than 20 steps some curves would
+be empty: they are sampled every tenth step, or are means of ten.
 """
 
 from ..errors import CourseError, shown
@@ -22,7 +22,13 @@ def check_parameters(
 ) -> None:
     """Raise `CourseError` for the first value that this chapter does not take.
 
-    recipe: the path of a recipe file, or "" for none. datasets: those this chapter is written for.
+    Args:
+        seed: in `SEEDS`.
+        device: one of `available_devices()`.
+        steps: in `STEPS`.
+        dataset: one of `datasets`.
+        recipe: the path of a recipe file, or "" for none.
+        datasets: those this chapter is written for.
     """
     _check_whole("seed", seed, SEEDS, "choose another number")
     _check_one_of("device", device, available_devices(), "`course doctor` lists what is here")

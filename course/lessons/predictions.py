@@ -1,8 +1,8 @@
 """One local file of what a learner has predicted: how well do I know what will happen?
 
-    progress = Progress()
-    progress.predict("3_04", "loss after 300 steps", guess=0.3, result=0.21)
-    progress.calibration()
+    predictions = Predictions()
+    predictions.predict("3_04", "loss after 300 steps", guess=0.3, result=0.21)
+    predictions.calibration()
 
 The file is `progress.json` in the folder $TRAINING_AT_SCALE_HOME, else ~/.training-at-scale. It
 never leaves the machine. Several kernels may write at once: each reads, adds and replaces under a
@@ -24,16 +24,13 @@ from ..errors import CourseError
 from ..files import write_bytes
 from .guesses import (
     DIGITS,
+    as_json,
     check_guess,
-    curve_miss,
     kind_of,
     miss,
     number_in,
-    plain,
     shown,
 )
-
-__all__ = ["HOME", "Progress", "bet", "check_guess", "curve_miss", "kind_of", "miss"]
 
 HOME = "TRAINING_AT_SCALE_HOME"
 SCHEMA = 1
@@ -44,37 +41,45 @@ class Damaged(ValueError):
     """The file holds no list of predictions."""
 
 
-class Progress:
-    """Predictions, in a file. path: another file than the usual one.
+class Predictions:
+    """A learner's predictions, in a file. `entries`: those of the file that can be understood.
 
-    predictions: the entries of the file that can be understood.
+    Args:
+        path: of the file; None: the usual one.
     """
 
     def __init__(self, path: str | Path | None = None):
         self.path = Path(path) if path is not None else _home() / "progress.json"
-        self.predictions: list[dict] = []
+        self.entries: list[dict] = []
         try:
-            self.predictions = _understood(self._read())
+            self.entries = _understood(self._read())
         except Damaged:
             try:
                 with self._locked():
-                    self.predictions = _understood(self._read_or_set_aside())
+                    self.entries = _understood(self._read_or_set_aside())
             except CourseError as error:
                 warnings.warn(str(error), stacklevel=2)
         except OSError as error:
             warnings.warn(f"{str(self.path)!r} cannot be read ({error})", stacklevel=2)
 
     def predict(self, chapter: str, question: str, guess, result) -> dict:
-        """Note a guess and what came out; returns the entry, `miss` among it.
+        """Note a guess and what came out; return the entry, `miss` among it.
 
-        guess: a number, a choice, (low, high) for a number, or a curve [[x, y], …] whose miss
-        against the curve `result` is a factor (see `curve_miss`). The file is replaced whole.
-        Raises `CourseError`, and notes nothing, for a guess that makes no sense, a file that
-        cannot be written, or one that a newer release has written.
+        The file is replaced whole.
+
+        Args:
+            chapter: the chapter's number, as "3_04".
+            question: in words.
+            guess: a number, a choice, (low, high) for a number, or a curve [[x, y], …].
+            result: what came out, of the same kind.
+
+        Raises:
+            CourseError: and notes nothing, for a guess that makes no sense, a file that cannot be
+                written, or one that a newer release has written.
         """
         entry = {
             "chapter": str(chapter), "question": str(question), "guess": check_guess(guess),
-            "result": plain(result), "miss": miss(guess, result),
+            "result": as_json(result), "miss": miss(guess, result),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         with self._locked():
@@ -86,31 +91,31 @@ class Progress:
                 )
             saved["predictions"].append(entry)
             write_bytes(json.dumps(saved).encode(), self.path)
-        self.predictions = _understood(saved)
+        self.entries = _understood(saved)
         return entry
 
     def calibration(self) -> dict[str, float]:
-        """How many guesses, the share of intervals and of choices that held, the median factor.
+        """Count the guesses; add the share of intervals and choices that held, the median factor.
 
         Of intervals meant to hold 80 times in 100, about 80 in 100 should.
         """
         kinds: dict[str, list[float]] = {"interval": [], "choice": [], "factor": []}
-        for entry in self.predictions:
+        for entry in self.entries:
             if entry["miss"] is not None:
                 kinds[kind_of(entry["guess"])].append(entry["miss"])
-        made: dict[str, float] = {"guesses": len(self.predictions)}
+        summary: dict[str, float] = {"guesses": len(self.entries)}
         for kind in ("interval", "choice"):
             if kinds[kind]:
-                made[f"{kind}s held"] = sum(m == 0 for m in kinds[kind]) / len(kinds[kind])
+                summary[f"{kind}s held"] = sum(m == 0 for m in kinds[kind]) / len(kinds[kind])
         if kinds["factor"]:
-            made["median factor"] = sorted(kinds["factor"])[len(kinds["factor"]) // 2]
-        return made
+            summary["median factor"] = sorted(kinds["factor"])[len(kinds["factor"]) // 2]
+        return summary
 
     # ---- the file -------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Inside, no other process writes the file. Whatever the system refuses is `CourseError`.
+        """Keep other processes from writing; what the system refuses becomes `CourseError`.
 
         A lock that a dead process left is free.
         """
@@ -132,7 +137,7 @@ class Progress:
             ) from error
 
     def _read(self) -> dict:
-        """What the file holds; an empty list of predictions when there is none yet."""
+        """Return what the file holds; an empty list of predictions if there is no file yet."""
         try:
             saved = json.loads(self.path.read_bytes().decode(), parse_int=_whole)
         except (FileNotFoundError, NotADirectoryError):
@@ -146,14 +151,14 @@ class Progress:
         return saved
 
     def _read_or_set_aside(self) -> dict:
-        """The same under the lock; a damaged file gets a name that is still free."""
+        """Read under the lock; rename a damaged file to a name that is still free."""
         try:
             return self._read()
         except Damaged as error:
             names = (f".damaged{n}.json" for n in ("", *(f"-{k}" for k in range(2, 10_000))))
-            kept = next(p for name in names if not (p := self.path.with_suffix(name)).exists())
-            self.path.rename(kept)
-            warnings.warn(f"{self.path} cannot be read ({error}); kept as {kept}", stacklevel=4)
+            copy = next(p for name in names if not (p := self.path.with_suffix(name)).exists())
+            self.path.rename(copy)
+            warnings.warn(f"{self.path} cannot be read ({error}); kept as {copy}", stacklevel=4)
             return {"schema": SCHEMA, "predictions": []}
 
 
@@ -185,14 +190,19 @@ def _is_entry(entry) -> bool:
 
 
 def bet(chapter: str, question: str, guess, result) -> None:
-    """Say how far a guess was off, and note it in the progress file. A guess of None: no bet.
+    """Say how far a guess was off, and note it in the file of predictions.
 
-    guess, result: as in `Progress.predict`, which says what it raises.
+    Args:
+        chapter, question, result: as `Predictions.predict` takes them.
+        guess: likewise; None: no bet.
+
+    Raises:
+        CourseError: as `Predictions.predict` does.
     """
     if guess is None:
         print("No bet placed. It still counts to be surprised.")
         return
-    entry = Progress().predict(chapter, question, guess, result)
+    entry = Predictions().predict(chapter, question, guess, result)
     guess, result, off = entry["guess"], entry["result"], entry["miss"]
     verdicts = {
         "choice": ("well seen!", "worth finding out why."),

@@ -57,7 +57,7 @@ class Racer:
         self.arrived: int | None = 0 if self.reach == 0 else None
 
     def step(self) -> None:
-        """One step. Who has diverged stays away: the path goes on as NaN."""
+        """Take one step; after a divergence the path goes on as NaN."""
         if self.diverged is None:
             self.chain(self.surface.gradient(self.theta), self.theta)
             point, value = self.theta.tolist(), float(self.surface.value(*self.theta))
@@ -80,16 +80,17 @@ class Racer:
 
     @property
     def done(self) -> bool:
+        """Tell if it has arrived or diverged."""
         return self.arrived is not None or self.diverged is not None
 
     def at_saddle(self) -> bool:
-        """True on a flat spot from which some direction leads down."""
+        """Tell if it stands on a flat spot from which some direction leads down."""
         flat = float(self.surface.gradient(self.theta).norm()) < 1e-8
         return flat and float(torch.linalg.eigvalsh(self.surface.hessian(self.theta))[0]) < 0
 
 
 class Race:
-    """Everyone in `RACERS` on one surface; the knob "racers" says who is shown.
+    """All of `RACERS` on one surface; the knob "racers" says which are shown.
 
     knobs: a plain dict; `change` is the only way to turn one. racers: {name: Racer}.
     """
@@ -107,12 +108,20 @@ class Race:
         self.change(**{"surface": self.knobs["surface"], **given})
 
     def change(self, **changes) -> None:
-        """Turn knobs: check all, then keep all. Raises `CourseError`, and nothing has changed.
+        """Turn knobs: check all, then keep all.
 
-        surface: brings its own start and rates. condition, rotation: of the quadratic alone. lr:
-        one number for all but Newton, or {racer: rate}. start: (x, y). point: (α, β), the rate of
-        the racer that the diagram is about, and β. The race begins again when the surface or the
-        start moves; with all other knobs it goes on from where the points are.
+        The race begins again if the surface or the start moves; with all other knobs it goes on
+        from where the points are.
+
+        Args:
+            surface: brings its own start and rates.
+            condition, rotation: of the quadratic alone.
+            lr: one number for all but Newton, or {racer: rate}.
+            start: (x, y).
+            point: (α, β): the rate of the racer that the diagram is about, and β.
+
+        Raises:
+            CourseError: for a value that does not fit; nothing has changed.
         """
         new = self.knobs | {knob: changes[knob] for knob in SHAPE if knob in changes}
         surface = self._surface(new) if changes.keys() & SHAPE else self.surface
@@ -153,44 +162,48 @@ class Race:
         return make_surface(new["surface"], new["condition"], new["rotation"])
 
     def restart(self) -> None:
-        """Everyone at the start, with empty memory; the knobs as they stand."""
+        """Put all racers at the start, with empty memory; the knobs stay."""
         self.step_count = 0
         self.racers = {n: Racer(n, self.surface, self.knobs["start"], self.knobs) for n in NAMES}
 
     def step(self) -> None:
+        """Take one step with every racer, shown or not."""
         for racer in self.racers.values():
             racer.step()
         self.step_count += 1
 
     def shown(self) -> list[Racer]:
+        """Return the racers that the knob "racers" names."""
         return [self.racers[name] for name in self.knobs["racers"]]
 
     def over(self) -> bool:
-        """True when all that are shown have arrived or diverged, or the race is too long."""
+        """Tell if all that are shown have arrived or diverged, or the race is too long."""
         return all(racer.done for racer in self.shown()) or self.step_count >= LONGEST
 
     @property
     def point(self) -> tuple[float, float]:
-        """(α, β) of the diagram: the rate of the racer it is about, and β."""
+        """Return (α, β) of the diagram: the rate of the racer that it is about, and β."""
         return self.knobs["lr"][OF_FORM[self.knobs["form"]]], self.knobs["beta"]
 
     def paths(self) -> dict[str, np.ndarray]:
-        """{name: (steps + 1, 2)} of those shown; NaN from the step on at which one diverged."""
+        """Return {name: (steps + 1, 2)} of those shown; NaN from a divergence on."""
         return {racer.name: np.array(racer.path) for racer in self.shown()}
 
 
 def rates_for(surface: Surface) -> dict[str, float]:
-    """A rate for everyone that shows what it does on this surface."""
+    """Return a rate for each racer that shows what it does on this surface."""
     rates = {n: ABSOLUTE.get(n, share * surface.rate) for n, (_, share) in RACERS.items()}
     return {n: float(f"{rate:.4g}") for n, rate in rates.items()}
 
 
 def check_knob(knob: str, value, label: str | None = None) -> float:
+    """Return `value` if the knob takes it, or raise `CourseError`."""
     low, high, remedy, ends = RANGES[knob]
     return check_number(label or knob, value, low, high, remedy, **ends)
 
 
 def check_pair(label: str, value, first: str, second: str) -> tuple[float, float]:
+    """Return two numbers, each in the range of its knob, or raise `CourseError`."""
     try:
         a, b = value
     except (TypeError, ValueError):
@@ -201,6 +214,7 @@ def check_pair(label: str, value, first: str, second: str) -> tuple[float, float
 
 
 def check_rates(value) -> dict[str, float]:
+    """Return {racer: rate} of a dict, or of one rate for all but Newton; or raise `CourseError`."""
     rates = value if isinstance(value, dict) else {n: value for n in NAMES if n != "Newton"}
     for name in rates:
         check_choice("racer", name, NAMES)
@@ -208,6 +222,7 @@ def check_rates(value) -> dict[str, float]:
 
 
 def check_racers(value) -> tuple[str, ...]:
+    """Return the names in the order of `NAMES`, or raise `CourseError`."""
     names = (value,) if isinstance(value, str) else tuple(value)
     for name in names:
         check_choice("racer", name, NAMES)

@@ -27,8 +27,10 @@ Point = tuple[float, float]
 
 
 class Surface:
-    """Base. `window`: the x and y range worth seeing; `start`: where a race begins; `minima`: all
-    points of lowest value `lowest`; `rate`: a learning rate that shows plain gradient descent.
+    """Base of the surfaces.
+
+    window: the x and y range worth seeing. start: where a race begins. minima: all points of the
+    lowest value, `lowest`. rate: a learning rate that shows plain gradient descent.
     """
 
     name: str
@@ -39,25 +41,25 @@ class Surface:
     rate: float
 
     def value(self, x: Tensor, y: Tensor) -> Tensor:
-        """J at x, y: tensors that broadcast."""
+        """Return J at x, y: tensors that broadcast."""
         raise TypeError(f"{type(self).__name__} does not say its value")
 
     def gradient(self, point: Tensor) -> Tensor:
-        """∇J: (2,) → (2,), a new tensor."""
+        """Return ∇J at a point (2,): (2,), a new tensor."""
         raise TypeError(f"{type(self).__name__} does not say its gradient")
 
     def hessian(self, point: Tensor) -> Tensor:
-        """∂²J: (2,) → (2, 2), a new tensor."""
+        """Return ∂²J at a point (2,): (2, 2), a new tensor."""
         raise TypeError(f"{type(self).__name__} does not say its Hessian")
 
     def curvatures(self) -> tuple[float, float]:
-        """(λ_min, λ_max): the Hessian's eigenvalues at the (first) minimum."""
+        """Return (λ_min, λ_max): the Hessian's eigenvalues at the (first) minimum."""
         at = torch.tensor(self.minima[0], dtype=torch.float64)
         low, high = torch.linalg.eigvalsh(self.hessian(at)).tolist()
         return low, high
 
     def distance(self, point: Tensor) -> float:
-        """From `point` (2,) to the nearest minimum."""
+        """Return how far the nearest minimum is from `point` (2,)."""
         x, y = point.tolist()
         return min(math.hypot(x - a, y - b) for a, b in self.minima)
 
@@ -66,10 +68,15 @@ class Surface:
 class Quadratic(Surface):
     """½ pᵀA p with curvature 1 along one axis and `condition` = κ along the other.
 
-    rotation: degrees from the x-axis, counter-clockwise, to the flat direction; the start turns
-    along, so it is the same race seen from elsewhere. Gradient descent does not notice, methods
-    with a rate for each coordinate do. Gradient descent diverges above α = 2/κ.
-    Raises `CourseError` unless 1 ≤ κ ≤ 10⁶ and -180 ≤ rotation ≤ 180.
+    The start turns along, so it is the same race seen from elsewhere. Gradient descent does not
+    notice, methods with a rate for each coordinate do. Gradient descent diverges above α = 2/κ.
+
+    Args:
+        condition: κ, in [1, 10⁶].
+        rotation: degrees from the x-axis, counter-clockwise, to the flat direction, in ±180.
+
+    Raises:
+        CourseError: for a number out of its range.
     """
 
     condition: float = 100.0
@@ -200,13 +207,21 @@ SURFACES: dict[str, type[Surface]] = {
 
 
 def make_surface(name: str, condition: float = 100.0, rotation: float = 0.0) -> Surface:
-    """A surface by its name; condition and rotation are the quadratic's. Raises `CourseError`."""
+    """Return a surface by its name.
+
+    Args:
+        name: one of `SURFACES`.
+        condition, rotation: of the quadratic; see `Quadratic`.
+
+    Raises:
+        CourseError: for another name.
+    """
     check_choice("surface", name, tuple(SURFACES))
     return Quadratic(condition, rotation) if name == "quadratic" else SURFACES[name]()
 
 
 class CurvatureAt:
-    """What Newton's method asks a `Context` for, here of a surface at one point."""
+    """What Newton's method asks a `Context` for, here of a surface at one point (2,)."""
 
     def __init__(self, surface: Surface, point: Tensor):
         self.H = surface.hessian(point)
@@ -218,8 +233,12 @@ class CurvatureAt:
         return self.H @ v
 
     def gauss_newton(self, v: Tensor) -> Tensor:
-        """|H| v. No network lies under a surface, so there is no JᵀSJ; in its place the same
-        promise, no negative curvature, kept by dropping signs (Dauphin et al. 2014)."""
+        """Return |H| v, which drops the signs of the curvatures.
+
+        A surface has no network and so no JᵀSJ; |H| makes the same promise, no negative curvature.
+
+        Source: Dauphin et al. 2014.
+        """
         values, vectors = torch.linalg.eigh(self.H)
         return vectors @ (values.abs() * (vectors.T @ v))
 
@@ -230,13 +249,13 @@ FORMS = ("exponential average", "heavy ball")
 
 
 def iteration_matrix(lr: float, beta: float, curvature: float, form: str) -> np.ndarray:
-    """(v, w) → (v, w) of one step in a direction of this curvature: (2, 2)."""
+    """Return the map (v, w) → (v, w) of one step in a direction of this curvature: (2, 2)."""
     share = 1 - beta if form == "exponential average" else 1.0  # of g that enters v
     return np.array([[beta, share * curvature], [-lr * beta, 1 - lr * share * curvature]])
 
 
 def eigenvalues(lr, beta, curvature, form: str) -> np.ndarray:
-    """The two eigenvalues of `iteration_matrix`, complex: (2, …). Arrays broadcast."""
+    """Return the two eigenvalues of `iteration_matrix`, complex: (2, …). Arrays broadcast."""
     share = 1 - beta if form == "exponential average" else 1.0
     trace = 1 + beta - lr * share * curvature
     root = np.sqrt(trace**2 - 4 * beta + 0j)
@@ -244,25 +263,25 @@ def eigenvalues(lr, beta, curvature, form: str) -> np.ndarray:
 
 
 def spectral_radius(lr, beta, curvatures, form: str) -> np.ndarray:
-    """ρ: the largest |eigenvalue| over all directions. lr and beta broadcast."""
+    """Return ρ: the largest |eigenvalue| over all directions. lr and beta broadcast."""
     sizes = [np.abs(eigenvalues(lr, beta, curvature, form)).max(0) for curvature in curvatures]
     return np.max(sizes, axis=0)
 
 
 def first_swing(beta, curvature, form: str):
-    """The α above which a direction oscillates: its eigenvalues are complex or negative."""
+    """Return the α above which a direction oscillates: complex or negative eigenvalues."""
     share = 1 - beta if form == "exponential average" else 1.0
     return (1 - np.sqrt(beta)) ** 2 / (share * curvature)
 
 
 def limit(beta, curvature, form: str):
-    """The α from which a direction diverges: ρ = 1."""
+    """Return the α from which a direction diverges: ρ = 1."""
     share = 1 - beta if form == "exponential average" else 1.0
     return 2 * (1 + beta) / (share * curvature)
 
 
 def behaviour(lr: float, beta: float, curvatures, form: str) -> str:
-    """One of "monotone", "one direction oscillates", "both oscillate" or "diverges"."""
+    """Return "monotone", "one direction oscillates", "both oscillate" or "diverges"."""
     if lr >= limit(beta, max(curvatures), form):
         return "diverges"
     swings = sum(lr > first_swing(beta, curvature, form) for curvature in curvatures)

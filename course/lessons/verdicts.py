@@ -15,7 +15,7 @@ VERDICTS = ("holds", "imprecise", "wrong", "missing")
 
 @dataclass(frozen=True)
 class Case:
-    """One trial of a statement. number: what was measured, in words."""
+    """One trial of a statement. holds: if it is true there. number: what was measured, in words."""
 
     name: str
     holds: bool
@@ -24,22 +24,29 @@ class Case:
 
 @dataclass(frozen=True)
 class Check:
-    """examine(statement) → cases; document: the statement as the document has it, None where it
-    has none; planted: another statement, whose verdict must differ."""
+    """A program that settles a claim.
+
+    Args:
+        examine: called as examine(statement); returns the cases.
+        document: the statement as the document has it; None if it has none.
+        planted: another statement, whose verdict must differ.
+    """
 
     examine: Callable[[Any], list[Case]]
     document: Any
     planted: Any
 
     def cases(self, statement: Any) -> list[Case]:
+        """Return what each trial of the statement found; none for a missing statement."""
         return [] if statement is None else self.examine(statement)
 
     def verdict(self, statement: Any) -> str:
+        """Return the verdict of a statement, one of `VERDICTS`."""
         return verdict(self.cases(statement))
 
 
 def verdict(cases: list[Case]) -> str:
-    """holds, imprecise or wrong: true in all, some or none of the cases; missing: no cases."""
+    """Return holds, imprecise or wrong: true in all, some or none; missing: there are no cases."""
     if not cases:
         return "missing"
     held = sum(case.holds for case in cases)

@@ -6,6 +6,7 @@ import torch
 
 from course import compare
 from course.errors import CourseError
+from course.lessons.checking import first_match, near, same, unfinished
 
 one = torch.ones(3)
 
@@ -38,3 +39,38 @@ def test_nan_equals_nothing_and_shapes_must_agree():
     assert not compare(float("nan"), float("nan"))
     with pytest.raises(CourseError, match="shapes differ"):
         compare(one, one[:2])
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        ((1, 2), None), ([1, 2], None), ((1, 2, 3), "form"), ((1,), "form"), (1, "form"),
+        ("ab", "form"), (torch.ones(2), "form"), ({1: 2, 3: 4}, "form"),
+        ((1, None), "One of the two numbers is still open."),
+        ((..., 2), "One of the two numbers is still open."),
+        ((None, ...), "One of the two numbers is still open."),
+        ((torch.ones(2), torch.zeros(2)), None), ((0, ""), None),
+    ],
+)  # fmt: skip
+def test_an_answer_of_two_parts_is_whole_or_says_what_is_open(answer, said):
+    assert unfinished(answer, 2, "form") == said
+
+
+def test_an_answer_of_three_parts_may_be_a_word():
+    words = unfinished(["a", None, "c"], 3, "form", "letters", (str, list))
+    assert words == "One of the three letters is still open."
+    assert unfinished("abc", 3, "form", "letters", (str, list)) is None
+    assert unfinished("abcd", 3, "form", "letters", (str, list)) == "form"
+
+
+def test_a_number_is_near_to_three_digits():
+    assert near(0.5004, 0.5) and near("0.5", 0.5) and near(1e-10, 0) and near(torch.tensor(2.0), 2)
+    assert not near(0.501, 0.5) and not near(-0.5, 0.5) and not near(1e-8, 0)
+
+
+def test_the_first_mistake_with_the_same_numbers_is_named():
+    mistakes = [(one, "ones"), (2 * one, "twos"), (2 * one.double(), "never")]
+    assert first_match(one.double(), mistakes) == "ones"
+    assert first_match(2 * one + 1e-6, mistakes) == "twos"
+    assert first_match(3 * one, mistakes) is None
+    assert first_match(torch.ones(4), mistakes) is None and same(one, one.double())

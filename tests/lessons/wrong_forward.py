@@ -109,6 +109,7 @@ WRONG = [
     (RUN, fixed, "ValueError"),
     (ONE, 7, "function itself"),
     (ONE, lambda W1, b1, W2, b2: None, "returns nothing"),
+    (ONE, lambda W1, b1, W2, b2: (W2 @ W1, None), "One of the two things is still open"),
     (ONE, lambda W1, b1, W2, b2: W2 @ W1, "two things"),
     (ONE, lambda W1, b1, W2, b2: (W2 @ b1 + b2, W2 @ W1), "order is swapped"),
     (ONE, lambda W1, b1, W2, b2: (W1 @ W2, b1), "order of the product"),

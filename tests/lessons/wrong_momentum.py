@@ -28,6 +28,7 @@ def ema(v, g, b):
 
 WRONG = [
     (momentum.long_run, (..., ..., ...), "open"),
+    (momentum.long_run, (30, 0.3, None), "One of the three parts is still open"),
     (momentum.long_run, 30, "three things"),
     (momentum.long_run, (0.3, 30, "b"), "swapped"),
     (momentum.long_run, (3, 0.3, "b"), "old β"),
@@ -41,6 +42,7 @@ WRONG = [
     (momentum.long_run, (30, 0.3, "c"), "same function"),
     (momentum.long_run, (30, 0.3, "d"), "first step"),
     (momentum.ema_step, lambda w, v, g, lr, beta: ..., "returns nothing"),
+    (momentum.ema_step, lambda w, v, g, lr, beta: (w, None), "One of the two things is still open"),
     (momentum.ema_step, 0.7, "function itself"),
     (momentum.ema_step, lambda w, v, g, lr, beta: w, "two things"),
     (momentum.ema_step, step(ema, order=-1), "order"),
@@ -55,6 +57,7 @@ WRONG = [
     (momentum.ema_step, step(ema, lambda w, v, new, g, lr: w - new), "your w is"),
     (momentum.ema_step, in_place, "changed the gradient"),
     (momentum.ravine, 0.1, "two numbers"),
+    (momentum.ravine, (None, 0.5), "One of the two numbers is still open"),
     (momentum.ravine, (0.0198, 0.0), "Without memory"),
     (momentum.ravine, (0.5, 0.9), "diverges"),
     (momentum.ravine, (0.3799, 0.9), "limit"),

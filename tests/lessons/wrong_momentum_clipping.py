@@ -56,6 +56,7 @@ count = momentum_clipping.wrong_way
 WRONG = [
     (clip, 0.9, "function itself"),
     (clip, lambda w, v, g, lr, beta, eps: ..., "returns nothing"),
+    (clip, lambda w, v, g, lr, beta, eps: (w, None), "One of the two things is still open"),
     (clip, lambda w, v, g, lr, beta, eps: w, "two things"),
     (clip, in_place, "wrote into"),
     (clip, step(order=-1), "swapped: return w first"),
@@ -76,6 +77,7 @@ WRONG = [
     (clip, step(move=lambda w, old, v, g, a: w - v), "should be"),
     (bounds, 0.5, "three numbers"),
     (bounds, (..., ..., ...), "open"),
+    (bounds, (0.5, None, 0.05), "One of the three numbers is still open"),
     (bounds, (25, 0.5, 0.05), "swapped"),
     (bounds, (0.01, 25, 0.05), "*one* gradient"),
     (bounds, (0.49, 25, 0.05), "β does not clip"),

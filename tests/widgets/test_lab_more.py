@@ -27,7 +27,8 @@ from course import (
     chain,
     load_data,
 )
-from course.lessons.predictions import Progress, curve_miss, miss
+from course.lessons.guesses import curve_miss, miss
+from course.lessons.predictions import Predictions
 from course.training.baselines import HAND, duel
 from course.training.history import History, thin
 from course.training.presets import PRESETS, preset
@@ -361,7 +362,7 @@ def test_a_drawn_curve_is_scored_when_the_run_has_passed_it():
     lab.controls.canvas.drawn = [[i + 1, 2 * float(v)] for i, v in enumerate(exact)]
     assert lab.picture()["panels"][0]["curves"][-1][0] == "your guess"
     lab.run(80)
-    (entry,) = Progress().predictions
+    (entry,) = Predictions().entries
     assert entry["miss"] == pytest.approx(2, rel=0.05) and entry["question"] == "batch loss"
     assert "factor of 2.0" in lab.controls.drawer.verdict.value
 
@@ -370,9 +371,9 @@ def test_a_bet_is_scored_at_its_step_and_bad_ones_are_refused():
     lab = TrainingLab("digits", interactive=True)
     lab.place_bet(0.5, 50)
     lab.run(49)
-    assert Progress().predictions == []
+    assert Predictions().entries == []
     lab.run(1)
-    (entry,) = Progress().predictions
+    (entry,) = Predictions().entries
     assert entry["result"] == lab.trainer.evaluate("test")[1]
     for accuracy, at in [(1.5, 90), (0.5, 50), (0.5, 1)]:
         with pytest.raises(CourseError):
@@ -390,18 +391,18 @@ def test_misses_and_calibration(tmp_path):
     line = [[x, 1.0] for x in range(1, 50)]
     assert curve_miss([[0, 3.0], [60, 3.0]], line) == pytest.approx(3)
     assert curve_miss([[90, 1.0], [99, 1.0]], line) is None
-    progress = Progress(tmp_path / "p.json")
+    progress = Predictions(tmp_path / "p.json")
     for guess, result in [("a", "a"), ("a", "b"), ((0, 1), 0.5), (2.0, 1.0)]:
         progress.predict("3_04", "q", guess, result)
-    again = Progress(tmp_path / "p.json")
+    again = Predictions(tmp_path / "p.json")
     assert again.calibration() == {"guesses": 4, "intervals held": 1, "choices held": 0.5,
                                    "median factor": pytest.approx(2)}  # fmt: skip
     (tmp_path / "p.json").write_text("{broken")
     with pytest.warns(UserWarning, match="kept as"):
-        assert Progress(tmp_path / "p.json").predictions == []
+        assert Predictions(tmp_path / "p.json").entries == []
     assert (tmp_path / "p.damaged.json").read_text() == "{broken"
     with pytest.raises(CourseError, match="TRAINING_AT_SCALE_HOME"):
-        Progress("/dev/null/p.json").predict("3", "q", 1.0, 1.0)
+        Predictions("/dev/null/p.json").predict("3", "q", 1.0, 1.0)
 
 
 def test_the_duel_replays_the_hand_on_unseen_seeds():

@@ -6,7 +6,7 @@ import numpy as np
 
 from course import CourseError
 from course.errors import check_choice, check_count, check_number
-from course.lessons.predictions import Progress
+from course.lessons.predictions import Predictions
 from course.optim.schedules import Cosine, StepDecay, Warmup
 from course.training.baselines import duel
 from course.training.presets import preset
@@ -210,7 +210,7 @@ class Extras:
                 result = self._evaluations()[-1][4]
             where = f"lab on {self.trainer.data.name}"
             try:
-                entry = Progress().predict(where, bet["question"], bet["guess"], result)
+                entry = Predictions().predict(where, bet["question"], bet["guess"], result)
             except CourseError as error:  # as when the file cannot be written: training goes on
                 lines.append(f"Your guess of the {bet['question']} is not kept: {error}")
                 continue
@@ -218,7 +218,7 @@ class Extras:
                 f"was off by a factor of {entry['miss']:.2f}")  # fmt: skip
             shown = "" if isinstance(result, list) else f": it is {result:.1%}"
             lines.append(f"Your guess of the {bet['question']} {off}{shown}.")
-        counted = Progress().calibration()
+        counted = Predictions().calibration()
         if "median factor" in counted:
             lines.append(f"Your {counted['guesses']} guesses so far: median factor "
                          f"{counted['median factor']:.2f}.")  # fmt: skip

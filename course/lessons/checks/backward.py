@@ -1,4 +1,7 @@
-"""Chapter 3_02_backward: the document's formulas of back-propagation, and three missing ones."""
+"""Chapter 3_02_backward: the document's formulas of back-propagation, and three missing ones.
+
+D0 3.2, D3 3.3. The referee is autograd.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,7 +32,7 @@ class Known:
 
 
 def start(activation: str, seed: int) -> MLP:
-    """A 4-6-6-3 network in float64, with biases that are not 0."""
+    """Return a 4-6-6-3 network in float64, with biases that are not 0."""
     model = MLP([4, 6, 6, 3], activation, seed=seed, dtype=torch.float64)
     g = torch.Generator().manual_seed(seed)
     model.theta += 0.2 * torch.randn(len(model.theta), generator=g, dtype=torch.float64)
@@ -37,7 +40,7 @@ def start(activation: str, seed: int) -> MLP:
 
 
 def trace(model: MLP, seed: int, B: int) -> list[tuple[Known, Tensor]]:
-    """Every hidden layer: what is known of it, and autograd's ∂L/∂[W b]."""
+    """Return what is known of each hidden layer on B samples, and autograd's ∂L/∂[W b]."""
     g = torch.Generator().manual_seed(seed)
     x, y = torch.randn(4, B, generator=g, dtype=torch.float64), torch.randint(3, (B,), generator=g)
     f = getattr(torch, model.activation)
@@ -48,7 +51,7 @@ def trace(model: MLP, seed: int, B: int) -> list[tuple[Known, Tensor]]:
         z.append(W[:, :-1] @ a[-1] + W[:, -1:])
         a.append(f(z[-1]))
     loss = F.cross_entropy((Ws[-1][:, :-1] @ a[-1] + Ws[-1][:, -1:]).t(), y)
-    grads = torch.autograd.grad(loss, [*a[1:], *z, *Ws[:-1]], retain_graph=True)
+    grads = torch.autograd.grad(loss, [*a[1:], *z, *Ws], retain_graph=True)
     n = len(z)
     slopes = [torch.autograd.grad(a[i + 1].sum(), z[i], retain_graph=True)[0] for i in range(n)]
     return [
@@ -61,9 +64,14 @@ Statement = Callable[[Known], dict[str, Tensor]]  # claims by name: "a" or "z", 
 
 
 def error(statement: Statement, name: str, activation: str, in_order: bool, B: int) -> float:
-    """Relative error of one claim over the hidden layers, median of the seeds.
+    """Return the relative error of one claim over the hidden layers, the median of the seeds.
 
-    in_order: the second and third line get what the first one gave, else autograd's number.
+    Args:
+        statement: called as statement(known).
+        name: of the claim: "a", "z", "W" or "b".
+        activation: of the hidden layers.
+        in_order: the second and third line get what the first one gave, not autograd's number.
+        B: samples.
     """
     found = []
     for seed in SEEDS:
@@ -83,7 +91,7 @@ def error(statement: Statement, name: str, activation: str, in_order: bool, B: i
 
 
 def case(statement: Statement, title: str, name: str, in_order=False, B=1) -> Case:
-    """Does one line hold, with *every* activation? A formula for one f is not the formula."""
+    """Try one line with *every* activation: a formula for one f is not the formula."""
     errors = [error(statement, name, f, in_order, B) for f in ACTIVATIONS]
     if max(errors) == float("inf"):
         return Case(title, False, f"one column for each of the {B} samples, where b has one")
@@ -92,7 +100,7 @@ def case(statement: Statement, title: str, name: str, in_order=False, B=1) -> Ca
 
 
 def examine(statement: Statement) -> list[Case]:
-    """Each line against autograd: alone, given what is right, and in the order of the text."""
+    """Try each line: alone, given what is right, and in the order of the text."""
     g = torch.ones(1, 1, dtype=torch.float64)
     first = "a" if "a" in statement(Known(g, g, g, g)) else "z"
     other = "z" if first == "a" else "a"
@@ -107,12 +115,12 @@ def examine(statement: Statement) -> list[Case]:
 
 
 def as_printed(k: Known) -> dict[str, Tensor]:
-    """D0-3.2, word for word."""
+    """Return what D0-3.2 says, word for word."""
     return {"a": k.dz * k.slope, "W": k.da @ k.a.t(), "b": k.da}
 
 
 def mended(k: Known) -> dict[str, Tensor]:
-    """a and z exchanged, and the bias summed over the batch."""
+    """Return the same with a and z exchanged, and the bias summed over the batch."""
     return {"z": k.da * k.slope, "W": k.dz @ k.a.t(), "b": k.dz.sum(1, keepdim=True)}
 
 
@@ -123,7 +131,7 @@ formulas = Check(examine, document=as_printed, planted=mended)
 
 
 def examine_three(statement: dict[str, Callable]) -> list[Case]:
-    """Cross-entropy, gradient descent and back-propagation against PyTorch's own."""
+    """Try cross-entropy, gradient descent and back-propagation against PyTorch's own."""
     z = torch.tensor([[2.0, -1.0, 0.5], [0.0, 200.0, 3.0]], dtype=torch.float64)
     y = torch.tensor([0, 0])
     ours, theirs = statement["cross_entropy"](z, y), F.cross_entropy(z, y)
@@ -139,14 +147,14 @@ def examine_three(statement: dict[str, Callable]) -> list[Case]:
 
 
 def cross_entropy(z: Tensor, y: Tensor) -> Tensor:
-    """L = -(1/N) Σ log softmax(z)[y], z: (N, C)."""
+    """Return L = -(1/N) Σ log softmax(z)[y], z: (N, C), y: (N,)."""
     m = z.max(1, keepdim=True).values
     logs = z - m - (z - m).exp().sum(1, keepdim=True).log()
     return -logs[torch.arange(len(y)), y].mean()
 
 
 def descend(theta: Tensor, g: Tensor, lr: float) -> Tensor:
-    """θ ← θ - αg."""
+    """Return θ - αg."""
     return theta - lr * g
 
 

@@ -20,7 +20,7 @@ from ..verdicts import Case, Check
 
 
 def moved(rows: int, seed: int) -> tuple[int, int]:
-    """(weights that a step with so many rows moves, all weights), by autograd, tanh units."""
+    """Return (weights that a step with so many rows moves, all weights), by autograd."""
     generator = torch.Generator().manual_seed(seed)
     x, y = torch.randn(64, 20, generator=generator), torch.arange(64) % 3
     module = MLP([20, 16, 3], "tanh", seed=seed).to_module()
@@ -31,13 +31,13 @@ def moved(rows: int, seed: int) -> tuple[int, int]:
 
 @cache
 def race(seed: int) -> tuple[float, float]:
-    """Samples to 95 % of the digits: (one sample at a time, all at once), each at a tuned rate."""
+    """Return samples to 95 % of the digits: (one at a time, all at once), at tuned rates."""
     one, everything = samples_to(1, 0.03, seed), samples_to(10**6, 1.0, seed)
     return one or np.inf, everything or np.inf
 
 
 def examine_batch(says: dict[str, str]) -> list[Case]:
-    """What sets all rows at a time apart from one: each answer is 'all', 'one' or 'both'."""
+    """Try what sets all rows at a time apart from one: answers are 'all', 'one' or 'both'."""
     one, everything = moved(1, 0), moved(64, 0)
     every = [name for name, (n, of) in (("one", one), ("all", everything)) if n == of]
     who = "both" if len(every) == 2 else "".join(every)
@@ -55,7 +55,7 @@ def examine_batch(says: dict[str, str]) -> list[Case]:
 
 
 def accumulated(parts: int) -> torch.Tensor:
-    """Weights after two full-batch steps whose gradient was summed up over so many parts."""
+    """Return the weights after two full-batch steps, the gradient summed up over the parts."""
     data, model = load_data("digits"), MLP([64, 16, 10], dtype=torch.float64)
     n = len(data.y_train)
     trainer = Trainer(model, data, chain(Descend(0.3)), batch_size=n, accumulate=parts)
@@ -72,7 +72,7 @@ batch = Check(
 
 
 def others_changed(seed: int) -> float:
-    """Share of the *other* samples whose outputs change when one sample makes a step."""
+    """Return the share of *other* samples whose outputs change by a step of one sample."""
     data, module = load_data("digits", seed), MLP([64, 64, 10], seed=seed).to_module()
     with torch.no_grad():
         before = module(data.x_train[1:])
@@ -84,11 +84,11 @@ def others_changed(seed: int) -> float:
 
 
 def examine_single(says: dict[str, object]) -> list[Case]:
-    """One sample makes a step: whose outputs change, and is it slow?"""
+    """Try a step of one sample: whose outputs change, and is it slow?"""
     cases = []
     for seed in range(2):
         share = others_changed(seed)
-        own = says["changes only its own"] == (share < 0.01)
+        own = says["changes only its own"] == (share == 0)
         words = f"outputs change for {share:.0%} of the other samples"
         cases.append(Case(f"its own weights only, seed {seed}", own, words))
         one, everything = race(seed)
@@ -109,8 +109,13 @@ single = Check(
 
 
 def examine_section(estimate: Callable[[torch.Tensor], torch.Tensor]) -> list[Case]:
-    """What a section on SGD has to say: (B, P) gradients of a batch → (P,), which is right on
-    the average and errs like 1/√B. The referee is autograd over all rows at once."""
+    """Try what a section on SGD has to say: right on the average, errs like 1/√B.
+
+    The referee is autograd over all rows at once.
+
+    Args:
+        estimate: called with a batch's gradients (B, P); returns the step's gradient (P,).
+    """
     data, module = load_data("digits"), MLP([64, 10], dtype=torch.float64).to_module()
     x, params = data.x_train.double(), dict(module.named_parameters())
 

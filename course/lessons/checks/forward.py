@@ -1,30 +1,33 @@
-"""Chapter 3_01_forward: z = W * a + b, a = f(z), y = a_L."""
+"""Chapter 3_01_forward: z = W * a + b, a = f(z), y = a_L. D0 3.1; the referee is `torch.nn`."""
 
 import torch
 from torch import nn
 
+from ..checking import same
 from ..verdicts import Case, Check
 
 SIZES = (64, 64, 64, 64)  # one width: no product can complain about shapes
 
 
 def build(seed: int = 0) -> tuple[list, list, nn.Sequential]:
-    """Weights, biases (random, not zero), and the same network in `torch.nn`, its last layer
-    without f."""
+    """Return weights (n, n), biases (n,), not zero, and the same network in `torch.nn`.
+
+    Its last layer is without f.
+    """
     g = torch.Generator().manual_seed(seed)
     Ws = [torch.randn(n, m, generator=g) / 8 for m, n in zip(SIZES, SIZES[1:], strict=False)]
     bs = [torch.randn(len(W), generator=g) for W in Ws]
     modules: list[nn.Module] = []
     for W, b in zip(Ws, bs, strict=True):
         with torch.random.fork_rng(devices=[]):  # the layer draws a start that it does not keep
-            layer = nn.Linear(W.shape[1], W.shape[0])
+            layer = nn.Linear(*W.shape)
         layer.weight.data, layer.bias.data = W, b
         modules += [layer, nn.ReLU()]
     return Ws, bs, nn.Sequential(*modules[:-1])
 
 
 def outcome(statement, times, Ws, bs, x, right) -> tuple[bool, str]:
-    """Is what the statement computes the right output? And in words, what it is."""
+    """Return if the statement computes the right output, and in words what it computes."""
     try:
         y = statement(times, Ws, bs, x, torch.relu)
     except RuntimeError as error:
@@ -37,9 +40,11 @@ def outcome(statement, times, Ws, bs, x, right) -> tuple[bool, str]:
 
 @torch.no_grad()
 def examine(statement) -> list[Case]:
-    """One sample and a batch; `*` as a matrix product and as PyTorch's `*`; the output layer.
+    """Try one sample and a batch; `*` as a matrix product and as in code; the output layer.
 
-    statement(times, Ws, bs, x, f): the output y. times: how the reader carries out `*`.
+    Args:
+        statement: called as statement(times, Ws, bs, x, f); returns the output y. times: how the
+            reader carries out `*`.
     """
     Ws, bs, module = build()
     x = torch.randn(64, generator=torch.Generator().manual_seed(1))
@@ -55,12 +60,12 @@ def examine(statement) -> list[Case]:
     }
     found = {name: outcome(statement, *trial) for name, trial in trials.items()}
     cases = [Case(name, *result) for name, result in found.items()]
-    near = torch.allclose(out, right, atol=1e-5)
-    return [*cases, Case("y as probabilities of the classes", near, f"they sum to {total:.3f}")]
+    words = f"they sum to {total:.3f}"
+    return [*cases, Case("y as probabilities of the classes", same(out, right), words)]
 
 
 def as_printed(times, Ws, bs, x, f):
-    """The same f in every layer, `*` carried out as the reader does."""
+    """Return a_L by the same f in every layer, `*` carried out as the reader does."""
     a = x
     for W, b in zip(Ws, bs, strict=True):
         a = f(times(W, a) + b)
@@ -68,7 +73,7 @@ def as_printed(times, Ws, bs, x, f):
 
 
 def made_precise(times, Ws, bs, x, f):
-    """`@` whatever the reader makes of `*`, and softmax in the output layer (of three)."""
+    """Return a_L by `@`, whatever the reader makes of `*`, and softmax in the third layer."""
     a = x
     for layer, (W, b) in enumerate(zip(Ws, bs, strict=True), 1):
         z = W @ a + b

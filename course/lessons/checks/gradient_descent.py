@@ -18,12 +18,13 @@ from ..verdicts import Case, Check
 Update = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # (w, g, α) → w
 
 
-def gradients(n: int = 50, size: int = 4) -> torch.Tensor:
-    return torch.randn(n, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+def gradients() -> torch.Tensor:
+    """Return random gradients: (50, 4)."""
+    return torch.randn(50, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
 def torch_path(**options) -> torch.Tensor:
-    """Weights after each of the random gradients with torch.optim.SGD: (50, 4)."""
+    """Return the weights after each random gradient with torch.optim.SGD: (50, 4)."""
     w = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([w], **options)
     path = []
@@ -38,7 +39,7 @@ def torch_path(**options) -> torch.Tensor:
 
 
 def examine_formulas(formulas: dict[str, Callable[[], Chain]]) -> list[Case]:
-    """Each named rule against torch.optim.SGD on the same gradients."""
+    """Try each named rule against torch.optim.SGD on the same gradients."""
     referees = {"gradient descent": {"lr": 0.1}, "momentum": {"lr": 0.1 * 0.1, "momentum": 0.9}}
     cases = []
     for name, options in referees.items():
@@ -67,7 +68,7 @@ missing_formulas = Check(
 
 
 def examine_optimisers(names: dict[str, float]) -> list[Case]:
-    """Names of torch.optim with a rate: do batches of 32 bring a network nearer its targets?"""
+    """Try names of torch.optim, each with a rate: does a network learn in batches of 32?"""
     cases = []
     for name, lr in names.items():
         ends = []
@@ -99,7 +100,7 @@ optimisers = Check(
 
 
 def examine_core(steps: tuple[str, ...]) -> list[Case]:
-    """Five steps with cross-entropy: do they train, for every task, and at what price?"""
+    """Try five steps with cross-entropy: do they train, for every task, and at what price?"""
     cases = []
     for name in ("digits", "moons"):
         data = load_data(name)
@@ -138,6 +139,7 @@ core = Check(
 
 
 def examine_step(update: Update) -> list[Case]:
+    """Try an update: against torch.optim.SGD, on a bowl, and on a network."""
     w, path = torch.zeros(4, dtype=torch.float64), []
     for g in gradients():
         w = update(w, g, 0.1)
@@ -155,7 +157,7 @@ def examine_step(update: Update) -> list[Case]:
 
 
 def network_case(update: Update) -> Case:
-    """Ten steps of a network, weights and biases, against autograd and torch.optim."""
+    """Try ten steps of a network, weights and biases, against autograd and torch.optim."""
     data, model = load_data("digits", dtype=torch.float64), MLP([64, 16, 10], dtype=torch.float64)
     module = model.to_module()
     optimizer = torch.optim.SGD(module.parameters(), lr=0.3)
@@ -186,7 +188,7 @@ Trend = Callable[[np.ndarray], bool]  # of the gradient's lengths, step by step
 
 
 def network_norms(seed: int, hidden: tuple[int, ...], lr: float, until: float) -> np.ndarray:
-    """‖gradient‖ of all digits, by autograd, while gradient descent brings the loss to `until`."""
+    """Return ‖gradient‖ of all digits at each step of a descent, until the loss is `until`."""
     data = load_data("digits", seed)
     module = MLP([64, *hidden, 10], seed=seed, init="torch").to_module()
     params, norms = list(module.parameters()), []
@@ -203,7 +205,7 @@ def network_norms(seed: int, hidden: tuple[int, ...], lr: float, until: float) -
 
 
 def examine_shrinking(trend: Trend) -> list[Case]:
-    """The lengths of the gradient where the loss is convex, and where it is not."""
+    """Try a trend of the gradient's lengths where the loss is convex, and where it is not."""
     trials = {f"bowl of curvature 10, α = {lr}": 10 * abs(1 - 10 * lr) ** np.arange(30)
               for lr in (0.05, 0.15, 0.25)}  # fmt: skip
     trials["digits without a hidden layer"] = network_norms(0, (), 0.1, 1.42)

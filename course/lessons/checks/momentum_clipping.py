@@ -12,7 +12,7 @@ ZERO = torch.zeros(1, dtype=torch.float64)
 
 
 def follow(memory: Memory, gradients: Tensor, beta: float, eps: float) -> Tensor:
-    """v after each of the gradients (n, …), from 0."""
+    """Return v after each of the gradients (n, …), from 0: (n, …)."""
     v, path = torch.zeros_like(gradients[0]), []
     for g in gradients:
         v = memory(v, g, beta, eps)
@@ -21,7 +21,7 @@ def follow(memory: Memory, gradients: Tensor, beta: float, eps: float) -> Tensor
 
 
 def torch_path(gradients: Tensor, lr: float, beta: float, eps: float) -> Tensor:
-    """Weights by `clip_grad_value_` and `torch.optim.SGD`, with the rate that the average has."""
+    """Return weights by `clip_grad_value_` and `torch.optim.SGD`, at the average's own rate."""
     w = torch.zeros_like(gradients[0], requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=lr * (1 - beta), momentum=beta)
     path = []
@@ -33,10 +33,13 @@ def torch_path(gradients: Tensor, lr: float, beta: float, eps: float) -> Tensor:
     return torch.stack(path)
 
 
-def bowl(memory: Memory, steps: int = 2000) -> float:
-    """Steps on J(w) = ½w² from 10 to 1e-3, at α = 0.1 and β = 0.9."""
+def bowl(memory: Memory) -> float:
+    """Return the steps on J(w) = ½w² from 10 to 1e-3, at α = 0.1, β = 0.9, ε = 1.
+
+    Infinity: more than 2000.
+    """
     w, v = ZERO + 10, ZERO
-    for n in range(1, steps + 1):
+    for n in range(1, 2001):
         v = memory(v, w, 0.9, 1.0)
         w = w - 0.1 * v
         if float(w.abs()) < 1e-3 and float(v.abs()) < 1e-3:
@@ -45,7 +48,7 @@ def bowl(memory: Memory, steps: int = 2000) -> float:
 
 
 def examine(memory: Memory) -> list[Case]:
-    """Is it torch's; is v bounded, a spike harmless, β the limit, the descent faster?"""
+    """Try a memory: is it torch's, v bounded, a spike harmless, β the limit, it faster?"""
     noise = torch.Generator().manual_seed(0)
     wild = torch.empty(500, 4, dtype=torch.float64).cauchy_(generator=noise)
     ours = -0.3 * follow(memory, wild, 0.9, 0.5).cumsum(0)

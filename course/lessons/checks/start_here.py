@@ -9,12 +9,12 @@ from ..verdicts import Case, Check
 SIX = ("initialise", "forward", "loss", "backward", "update")  # and repeat
 
 
-def train(order: tuple[str, ...], seed: int, repeats: int = 20) -> tuple[float, float]:
-    """(first, last) loss of a batch of digits when these steps run in this order."""
+def train(order: tuple[str, ...], seed: int) -> tuple[float, float]:
+    """Return (first, last) loss of 128 digits as these steps run in this order, 20 times."""
     data, model = load_data("digits", seed), MLP([64, 64, 10], seed=seed)
     X, Y = model.encode(data.x_train[:128], data.y_train[:128])
     gradient, losses = torch.zeros_like(model.theta), []
-    for _ in range(repeats):
+    for _ in range(20):
         for name in order:
             if name == "loss":
                 losses.append(float(model.loss_and_grad(X, Y)))
@@ -26,7 +26,7 @@ def train(order: tuple[str, ...], seed: int, repeats: int = 20) -> tuple[float, 
 
 
 def examine(order: tuple[str, ...]) -> list[Case]:
-    """Does the loop learn? Three seeds."""
+    """Try the loop with three seeds: does it learn?"""
     cases = []
     for seed in range(3):
         first, last = train(order, seed)

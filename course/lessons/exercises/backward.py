@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...nn.layers import ACTIVATIONS
 from ...nn.network import MLP
-from ..checking import Exercise, unfinished
+from ..checking import Exercise, first_match, same, unfinished
 
-# what goes wrong in a gradient, and how a check that lets it pass is told so
+# What goes wrong in a gradient, and what to say of a check that lets it pass.
 MISTAKES = {
     "twice": "f′ is applied twice, as in the document. It still goes downhill: compare the "
     "gradient with differences of the loss, in numbers.",
@@ -34,9 +34,15 @@ MISTAKES = {
 
 
 class Problem:
-    """The loss of an MLP on x: (B, n_0) rows, y: (B,), as a function of one vector theta (P,).
+    """The loss of an MLP on some samples, as a function of one vector theta (P,).
 
-    theta: the start of the MLP, so all biases are 0. scale: what loss and gradient are times.
+    theta: the start of the MLP, so all biases are 0.
+
+    Args:
+        x: (B, n_0) rows.
+        y: class numbers (B,).
+        model: gives sizes, activation and start.
+        scale: a factor of loss and gradient.
     """
 
     def __init__(self, x: Tensor, y: Tensor, model: MLP, scale: float = 1.0):
@@ -46,7 +52,7 @@ class Problem:
         self.columns = torch.arange(len(y), device=y.device)
 
     def forward(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """[W b] of every layer; every a, from a_0 = x; every z."""
+        """Return [W b] of every layer; every a, from a_0 = x; every z."""
         Ws, a, z = self.model.views(theta), [self.x.to(theta).t()], []
         for n, W in enumerate(Ws, 1):
             z.append(W[:, :-1] @ a[-1] + W[:, -1:])
@@ -54,16 +60,17 @@ class Problem:
         return Ws, a, z
 
     def loss(self, theta: Tensor) -> float:
+        """Return the scaled cross-entropy at theta."""
         z = self.forward(theta)[2][-1]
         return self.scale * float(-z.log_softmax(0)[self.y, self.columns].mean())
 
     def slope(self, z: Tensor) -> Tensor:
-        """f′(z)."""
+        """Return f′(z)."""
         f: Any = ACTIVATIONS[self.model.activation]
         return f.slopes(z, self.f(z))[0]
 
     def gradient(self, theta: Tensor, mistake: str | None = None) -> Tensor:
-        """∂L/∂theta (P,) by the chapter's formulas, with one of `MISTAKES` or none."""
+        """Return ∂L/∂theta (P,) by the chapter's formulas, with one of `MISTAKES` or none."""
         Ws, a, z = self.forward(theta)
         B, grads, below = len(self.y), [], torch.zeros_like(theta[:1])
         delta = z[-1].softmax(0)
@@ -90,7 +97,7 @@ class Problem:
 
 
 def small_problem(seed: int, scale: float = 1.0, B: int = 32) -> Problem:
-    """A 3-4-4-3 tanh network in float32 on B random samples: biases 0, as networks start."""
+    """Return a 3-4-4-3 tanh network in float32 on B random samples; its biases are 0."""
     g = torch.Generator().manual_seed(seed)
     x, y = torch.randn(B, 3, generator=g), torch.randint(3, (B,), generator=g)
     return Problem(x, y, MLP([3, 4, 4, 3], "tanh", seed=seed), scale)
@@ -109,7 +116,7 @@ RIGHT = {
 
 
 def judge_gradient_check(answer) -> str | None:
-    """answer(loss, gradient, theta) → True for a right gradient, False for a wrong one."""
+    """Judge answer(loss, gradient, theta) → True for a right gradient, False for a wrong one."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_check."
     problems = [small_problem(seed) for seed in range(3)]
@@ -141,7 +148,7 @@ def judge_gradient_check(answer) -> str | None:
 
 
 def ask(answer: Callable, problem: Problem, mistake: str | None):
-    """The learner's verdict on one gradient."""
+    """Return the learner's verdict on one gradient."""
     given = problem.theta.clone()
     return answer(problem.loss, lambda theta: problem.gradient(theta, mistake), given)
 
@@ -164,7 +171,7 @@ check_gradients = Exercise(
 
 
 def judge_layer(answer) -> str | None:
-    """answer(da, z, W, a_below) → (dW, db, da_below) of a tanh layer, (n, B) columns."""
+    """Judge answer(da, z, W, a_below) → (dW, db, da_below) of a tanh layer, (n, B) columns."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_backward."
     g = torch.Generator().manual_seed(3)
@@ -173,8 +180,8 @@ def judge_layer(answer) -> str | None:
     got = answer(given, z, W, below)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return dW, db, da_below."
-    if not isinstance(got, tuple | list) or len(got) != 3:
-        return "Return three things: dW, db, da_below."
+    if words := unfinished(got, 3, "Return three things: dW, db, da_below.", "things"):
+        return words
     if not torch.equal(given, da):
         return "The function changed the da it was handed; the layer above may still need it."
     dW, db, da_below = (torch.as_tensor(part) for part in got)
@@ -208,7 +215,7 @@ def judge_layer(answer) -> str | None:
 
 
 def judge_rest(db: Tensor, da_below: Tensor, da: Tensor, delta: Tensor, W: Tensor) -> str | None:
-    """dW is right; what about the other two?"""
+    """Judge db and da_below beside a right dW."""
     if db.shape == (4, 1):
         db = db[:, 0]
     biases = [
@@ -232,15 +239,6 @@ def judge_rest(db: Tensor, da_below: Tensor, da: Tensor, delta: Tensor, W: Tenso
     return None
 
 
-def same(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=1e-6)
-
-
-def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:
-    """What is said of the first mistake that gives the same numbers."""
-    return next((words for wrong, words in mistakes if same(got, wrong)), None)
-
-
 layer = Exercise(
     "Exercise 2",
     judge_layer,
@@ -258,7 +256,7 @@ CASES = ("first", "one less", "sign")
 
 
 def report(case: int) -> dict[str, float]:
-    """The readings of a wrong gradient: relative error of each part, and of the whole."""
+    """Return the relative error of a wrong gradient: of each part, and of the whole."""
     problem = small_problem(7, B=8)
     noise = torch.Generator().manual_seed(7)
     theta = problem.theta.double()
@@ -283,7 +281,7 @@ SOLUTION = ("c", "a", "b")
 
 
 def judge_diagnosis(answer) -> str | None:
-    """Three letters: what is wrong with the gradients of reports 0, 1, 2."""
+    """Judge three letters: what is wrong with the gradients of reports 0, 1, 2."""
     form = "Give three letters, one a report, as ('a', 'b', 'd')."
     if words := unfinished(answer, 3, form, "letters", (str, tuple, list)):
         return words

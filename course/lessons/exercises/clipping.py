@@ -16,7 +16,7 @@ LIMIT = 2.8
 
 
 def layers() -> list[Tensor]:
-    """The gradients of two layers; joint norm √(4 + 36 + 9) = 7: 2.8 leaves two fifths."""
+    """Return the gradients of two layers; joint norm √(4 + 36 + 9) = 7: 2.8 leaves two fifths."""
     return [torch.tensor([2.0, -6.0]), torch.tensor([[3.0, 0.0]])]
 
 
@@ -67,7 +67,7 @@ WRONG_CLIPS: list[tuple[Callable[[], list[Tensor]], str]] = [
 
 
 def judge_clip_by_norm(clip) -> str | None:
-    """clip(gradients, c) → new list of tensors with joint norm at most c."""
+    """Judge clip(gradients, c) → new list of tensors with joint norm at most c."""
     if not callable(clip):
         return "Hand over the function itself, without calling it: clip_by_norm."
     given = layers()
@@ -79,13 +79,14 @@ def judge_clip_by_norm(clip) -> str | None:
             "The function wrote into the gradients it was handed. Make new tensors: "
             "`g * factor`, not `g *= factor`."
         )
-    if isinstance(got, Tensor) or len(got) != 2:
-        return "Return a list with one tensor for each layer, in the same order."
+    form = "Return a list with one tensor for each layer, in the same order."
+    if words := unfinished(got, 2, form, "tensors"):
+        return words
     if any(a.shape != b.shape for a, b in zip(got, given, strict=True)):
         return "The shapes changed: each layer's tensor keeps its shape."
     if not same(got, scaled(0.4)):
-        for made, words in WRONG_CLIPS:
-            if same(got, made()):
+        for wrong, words in WRONG_CLIPS:
+            if same(got, wrong()):
                 return words
         size = math.sqrt(sum(float((g**2).sum()) for g in got))
         return (
@@ -120,7 +121,7 @@ clip_by_norm = Exercise(
 
 
 def judge_mean(answer) -> str | None:
-    """(mean at c = 2, the c above which the mean has its true sign), of -1 (80 %), +10 (20 %)."""
+    """Judge (mean at c = 2, the c above which its sign is true), of -1 (80 %), +10 (20 %)."""
     form = "Give two numbers: (mean at c = 2, the c from which the sign is right)."
     if words := unfinished(answer, 2, form):
         return words
@@ -173,9 +174,9 @@ GOAL = 15
 
 
 def quartic_path(lr: float, c: float, cap: int) -> tuple[Tensor, int | None]:
-    """(paths (n + 1, 5), steps) on J(x) = x⁴ from five starts, until all have |x| ≤ 0.2.
+    """Return (paths (n + 1, 5), steps) on J(x) = x⁴ from five starts, until all have |x| ≤ 0.2.
 
-    By value, so each start is a problem of its own. steps: None when not within `cap`.
+    Clipped by value, so each start is a problem of its own. steps: None if more than `cap`.
     """
     x = torch.tensor(STARTS, dtype=torch.float64)
     rule = chain(ClipByValue(c), Descend(lr))
@@ -193,12 +194,12 @@ def quartic_path(lr: float, c: float, cap: int) -> tuple[Tensor, int | None]:
 
 
 def quartic_steps(lr: float, c: float = math.inf, cap: int = 1500) -> int | None:
-    """Steps on J(x) = x⁴ until every one of the five starts has come within 0.2; None: never."""
+    """Return the steps on J(x) = x⁴ to within 0.2 from all five starts; None: never."""
     return quartic_path(lr, c, cap)[1]
 
 
 def judge_quartic(answer) -> str | None:
-    """(α, c) that brings all five starts home in at most 15 steps."""
+    """Judge (α, c), which is to bring all five starts home in at most 15 steps."""
     form = "Give two numbers, (α, c), as (0.01, 1.0)."
     if words := unfinished(answer, 2, form):
         return words

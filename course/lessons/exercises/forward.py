@@ -7,23 +7,13 @@ product complains about shapes, so the numbers alone must tell.
 import torch
 from torch import Tensor
 
-from ..checking import Exercise
-
-
-def same(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=1e-6)
-
-
-def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:
-    """What is said of the first mistake that gives the same numbers."""
-    return next((words for wrong, words in mistakes if same(got, wrong)), None)
-
+from ..checking import Exercise, first_match, same, unfinished
 
 # ---- 1. log-softmax that cannot overflow ----------------------------------------------------
 
 
 def judge_log_softmax(answer) -> str | None:
-    """answer(z): logits (C,) → log of the softmax, (C,), for any finite logits."""
+    """Judge answer(z): logits (C,) → log of the softmax, (C,), for any finite logits."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_log_softmax."
     z = torch.tensor([1.0, 2.0, 4.0])
@@ -58,7 +48,7 @@ def judge_log_softmax(answer) -> str | None:
 
 
 def judge_far_logits(answer) -> str | None:
-    """The formula is right; does it also survive in float32?"""
+    """Judge a right formula in float32, where it may overflow."""
     far = torch.as_tensor(answer(torch.tensor([0.0, 200.0])))
     if far.isnan().any():
         return "Right for small logits; (0, 200) gives NaN: e²⁰⁰ overflows to ∞, and ∞/∞ is NaN."
@@ -95,7 +85,7 @@ log_softmax = Exercise(
 
 
 def run(x, layers, product=lambda W, a: W @ a, add=lambda z, b: z + b[:, None]) -> Tensor:
-    """The forward pass, with replaceable parts: the mistakes are made of it."""
+    """Return the logits (C, B); parts can be replaced, which gives the mistakes."""
     a = x
     for W, b in layers[:-1]:
         a = add(product(W, a), b).relu()
@@ -103,7 +93,7 @@ def run(x, layers, product=lambda W, a: W @ a, add=lambda z, b: z + b[:, None]) 
 
 
 def bias_last(x, layers) -> Tensor:
-    """f(W a) + b instead of f(W a + b)."""
+    """Return the logits by f(W a) + b instead of f(W a + b)."""
     a = x
     for W, b in layers[:-1]:
         a = (W @ a).relu() + b[:, None]
@@ -111,7 +101,7 @@ def bias_last(x, layers) -> Tensor:
 
 
 def network(sizes: list[int], B: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Columns x: (n_0, B) and [(W, b), …], drawn from a fixed seed."""
+    """Return columns x: (n_0, B) and [(W, b), …], drawn from a fixed seed."""
     g = torch.Generator().manual_seed(5)
     layers = [
         (torch.randn(n, m, generator=g), torch.randn(n, generator=g))
@@ -121,7 +111,7 @@ def network(sizes: list[int], B: int) -> tuple[Tensor, list[tuple[Tensor, Tensor
 
 
 def judge_forward(answer) -> str | None:
-    """answer(x, layers): x (n_0, B) columns, layers [(W, b), …] → logits (C, B)."""
+    """Judge answer(x, layers): x (n_0, B) columns, layers [(W, b), …] → logits (C, B)."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_forward."
     x, layers = network([4, 4, 4, 4], B=4)
@@ -160,7 +150,7 @@ def judge_forward(answer) -> str | None:
 
 
 def chained(x, layers) -> Tensor:
-    """No activation anywhere."""
+    """Return the output without any activation."""
     for W, b in layers:
         x = W @ x + b[:, None]
     return x
@@ -181,15 +171,15 @@ forward = Exercise(
 
 
 def judge_collapse(answer) -> str | None:
-    """answer(W1, b1, W2, b2) → (W, b) with W x + b = W2 (W1 x + b1) + b2."""
+    """Judge answer(W1, b1, W2, b2) → (W, b) with W x + b = W2 (W1 x + b1) + b2."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_collapse."
     _, ((W1, b1), (W2, b2)) = network([3, 3, 3], B=1)
     got = answer(W1, b1, W2, b2)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return W, b."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things: W and b."
+    if words := unfinished(got, 2, "Return two things: W and b.", "things"):
+        return words
     W, b = (torch.as_tensor(part) for part in got)
     if same(b, W2 @ W1) and same(W, W2 @ b1 + b2):
         return "The order is swapped: return W first, then b."

@@ -23,7 +23,7 @@ N, BATCH, RATE = 10, 4, 0.1  # two whole batches and a tail of two rows
 
 
 class Diary:
-    """Gradients of ½‖w - x_i‖² that note who asked for them: `calls` [(w, rows), …]."""
+    """Gradients of ½‖w - x_i‖² that note what was asked for: `calls` [(w, rows), …]."""
 
     def __init__(self):
         self.x = torch.randn(N, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
@@ -40,7 +40,7 @@ class Diary:
 
 
 def judge_epoch(epoch) -> str | None:
-    """epoch(w, n, gradients, lr, batch_size, generator) → w after one pass over n samples."""
+    """Judge epoch(w, n, gradients, lr, batch_size, generator) → w after one pass over n rows."""
     if not callable(epoch):
         return "Hand over the function itself, without calling it: epoch."
     start = torch.ones(3, dtype=torch.float64)
@@ -59,7 +59,7 @@ def judge_epoch(epoch) -> str | None:
 
 
 def judge_rows(calls, orders) -> str | None:
-    """Every row once, in batches of BATCH, in a new order that follows the generator."""
+    """Judge the rows: each once, in batches of BATCH, in an order that follows the generator."""
     order, sizes = orders[-1], [len(rows) for _, rows in calls]
     seen = set(order)
     if order == list(range(len(order))):
@@ -84,7 +84,7 @@ def judge_rows(calls, orders) -> str | None:
 
 
 def judge_steps(diary: Diary, end) -> str | None:
-    """Each move against -α times the mean gradient of its own rows."""
+    """Judge each move against -α times the mean gradient of its own rows."""
     path = [w for w, _ in diary.calls] + [end]
     if all(torch.equal(path[0], w) for w in path[:-1]):
         return (
@@ -145,7 +145,7 @@ FASTEST = {
 
 
 def judge_edge(answer) -> str | None:
-    """(the edge, the fastest rate) of gradient descent on ½ wᵀ H w, H = BOWL."""
+    """Judge (the edge, the fastest rate) of gradient descent on ½ wᵀ H w, H = BOWL."""
     form = "Give two numbers, (edge, fastest), as (0.5, 0.1)."
     if words := unfinished(answer, 2, form, "parts"):
         return words
@@ -184,10 +184,19 @@ edge = Exercise(
 
 
 def samples_to(batch_size, lr, seed, dataset="digits", target=0.95, cap=120_000, device="cpu"):
-    """Samples a network with 64 ReLU units needs to get `target` of its training rows right.
+    """Return the samples that 64 ReLU units need to get a share of the training rows right.
 
-    Looked at every 100 samples, or after every step where a batch is larger; a sample that comes
+    Looked at every 100 samples, or after every step if a batch is larger; a sample that comes
     again in the next pass counts again. None: not within `cap` samples.
+
+    Args:
+        batch_size: rows a step, at most all.
+        lr: the rate.
+        seed: of data, start and order.
+        dataset: its name.
+        target: the share, in (0, 1].
+        cap: samples at most.
+        device: where to train.
     """
     data = load_data(dataset, seed)
     model = MLP([data.features, 64, data.classes], seed=seed, device=device)
@@ -205,13 +214,14 @@ BUDGETS = {"samples": 2500, "steps": 60}
 
 
 def judge_budgets(answer) -> str | None:
-    """((B, α) for few samples, (B, α) for few steps): median of three fresh seeds."""
+    """Judge ((B, α) for few samples, (B, α) for few steps): median of three fresh seeds."""
     form = "Give two pairs, ((B, α) for few samples, (B, α) for few steps)."
     if words := unfinished(answer, 2, form, "parts"):
         return words
     for part, (unit, budget) in zip(answer, BUDGETS.items(), strict=True):
-        if not isinstance(part, tuple | list) or len(part) != 2:
-            return f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."
+        form = f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."
+        if words := unfinished(part, 2, form):
+            return words
         wrong = judge_budget(unit, budget, int(part[0]), float(part[1]))
         if wrong:
             return f"Few {unit}, B = {part[0]}, α = {part[1]}: {wrong}"

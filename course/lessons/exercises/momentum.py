@@ -3,19 +3,13 @@
 EMA is the documents' exponential average (`Momentum`), heavy ball the sum (`HeavyBall`).
 """
 
-import math
-
 import torch
 
 from ...optim.chain import chain
 from ...optim.first_order import Descend, Momentum
-from ..checking import Exercise, unfinished
+from ..checking import Exercise, near, unfinished
 
 CURVATURES = (1.0, 100.0)  # the chapter's ravine
-
-
-def near(a, b) -> bool:
-    return math.isclose(float(a), b, rel_tol=1e-3)
 
 
 # ---- 1. the long run ----------------------------------------------------------------------
@@ -31,7 +25,7 @@ LETTERS = {
 
 
 def judge_long_run(answer) -> str | None:
-    """(heavy-ball move, EMA move, letter) at α = .3, β = .99 under a constant gradient of 1."""
+    """Judge (heavy-ball move, EMA move, letter) at α = .3, β = .99 under gradients of 1."""
     form = "Give three things: (heavy-ball move, EMA move, 'letter'), as (0.5, 0.5, 'a')."
     if words := unfinished(answer, 3, form, "parts"):
         return words
@@ -77,7 +71,7 @@ long_run = Exercise(
 
 
 def judge_ema_step(step) -> str | None:
-    """step(w, v, g, lr, beta) → (w, v) after one step of the documents' formula."""
+    """Judge step(w, v, g, lr, beta) → (w, v) after one step of the documents' formula."""
     if not callable(step):
         return "Hand over the function itself, without calling it: ema_step."
     w0, v0, g0, lr, beta = 1.0, 0.5, 2.0, 0.1, 0.9
@@ -85,8 +79,9 @@ def judge_ema_step(step) -> str | None:
     got = step(*given, lr, beta)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things, the new w and the new v: `return w, v`."
+    form = "Return two things, the new w and the new v: `return w, v`."
+    if words := unfinished(got, 2, form, "things"):
+        return words
     if float(given[2]) != g0:
         return "The function changed the gradient it was handed: write g's part into a new value."
     new = beta * v0 + (1 - beta) * g0
@@ -130,7 +125,7 @@ ema_step = Exercise(
 
 
 def ravine_steps(lr: float, beta: float, cap: int = 2000) -> int | None:
-    """EMA steps from (1, 1) until ‖w‖ is a millionth of its start, or None: not within `cap`."""
+    """Return the EMA steps from (1, 1) to a millionth of the distance; None: more than `cap`."""
     curvature = torch.tensor(CURVATURES, dtype=torch.float64)
     w = torch.ones_like(curvature)
     start = float(w.norm())
@@ -147,9 +142,9 @@ def ravine_steps(lr: float, beta: float, cap: int = 2000) -> int | None:
 
 
 def judge_ravine(answer) -> str | None:
-    """(α, β) that needs at most 100 steps on the ravine."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "Give two numbers, (α, β), as (0.01, 0.5)."
+    """Judge (α, β), which is to need at most 100 steps on the ravine."""
+    if words := unfinished(answer, 2, "Give two numbers, (α, β), as (0.01, 0.5)."):
+        return words
     lr, beta = map(float, answer)
     n = ravine_steps(lr, beta)
     limit = 2 * (1 + beta) / ((1 - beta) * CURVATURES[-1])

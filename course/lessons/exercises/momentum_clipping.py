@@ -20,12 +20,12 @@ def vector(values: list[float]) -> Tensor:
 
 
 def average(g: Tensor, beta: float = BETA) -> Tensor:
-    """The new v from the old one and g."""
+    """Return the new v from the old one and g."""
     return beta * vector(V) + (1 - beta) * g
 
 
 def wrong_memory(v: Tensor) -> str | None:
-    """What is wrong with the new v, or None where it is right."""
+    """Return what is wrong with the new v, or None if it is right."""
     g, old = vector(G), vector(V)
     cut = g.clamp(-EPS, EPS)
     known = [
@@ -51,8 +51,8 @@ def wrong_memory(v: Tensor) -> str | None:
         (average(g.clamp(max=EPS)), "Clip on both sides: a large *negative* entry stayed long."),
         (cut, "v is the clipped gradient alone: where has the memory βv gone?"),
     ]
-    for made, words in known:
-        if torch.allclose(v, made, rtol=1e-4):
+    for wrong, words in known:
+        if torch.allclose(v, wrong, rtol=1e-4):
             return words
     if torch.allclose(v, average(cut), rtol=1e-4):
         return None
@@ -63,15 +63,16 @@ def wrong_memory(v: Tensor) -> str | None:
 
 
 def judge_clipped_step(step) -> str | None:
-    """step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
+    """Judge step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
     if not callable(step):
         return "Hand over the function itself, without calling it: clipped_step."
     w0, v0, g0 = vector(W), vector(V), vector(G)
     got = step(w0, v0, g0, LR, BETA, EPS)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        return "Return two things, the new w and the new v: `return w, v`."
+    form = "Return two things, the new w and the new v: `return w, v`."
+    if words := unfinished(got, 2, form, "things"):
+        return words
     if not torch.equal(g0, vector(G)):
         return (
             "The function wrote into the gradient it was handed: `g.clamp(…)` makes a new tensor, "
@@ -118,7 +119,7 @@ clipped_step = Exercise(
 
 
 def judge_bounds(answer) -> str | None:
-    """(|v| of the average, |v| of heavy ball, longest move when clipped after), each at most."""
+    """Judge the bounds (|v| of the average, |v| of heavy ball, longest move if clipped after)."""
     form = "Give three numbers: (average, heavy ball, longest move), as (1.0, 1.0, 1.0)."
     if words := unfinished(answer, 3, form):
         return words
@@ -169,7 +170,7 @@ TRIALS = [(0.9, 1000.0), (0.99, 1000.0), (0.5, 8.0), (0.9, 50.0), (0.9, 5.0)]
 
 
 def simulate(beta: float, size: float) -> int:
-    """Wrong-way steps after one gradient of -size in a stream of ones, v = 1 before it."""
+    """Count the wrong-way steps after one gradient of -size among ones, v = 1 before it."""
     w = torch.zeros(1, dtype=torch.float64)
     rule = chain(Momentum(beta), Descend(1.0))
     rule.init(w)
@@ -183,12 +184,12 @@ def simulate(beta: float, size: float) -> int:
         count, g = count + 1, one
 
 
-def answers(made) -> list[float]:
-    """The formula's values in all trials; NaN where it fails."""
+def answers(formula) -> list[float]:
+    """Return the formula's values in all trials; NaN for one that fails."""
     values = []
     for trial in TRIALS:
         try:
-            values.append(float(made(*trial)))
+            values.append(float(formula(*trial)))
         except (ValueError, ZeroDivisionError):
             values.append(math.nan)
     return values
@@ -226,7 +227,7 @@ WRONG_FORMULAS = [
 
 
 def judge_wrong_way(formula) -> str | None:
-    """formula(beta, size) → number of wrong-way steps, by a formula."""
+    """Judge formula(beta, size) → number of wrong-way steps."""
     if not callable(formula):
         return "Hand over the function itself, without calling it: wrong_way."
     first = formula(*TRIALS[0])
@@ -249,8 +250,8 @@ def judge_wrong_way(formula) -> str | None:
         return "One too many: the step at which v is positive again is no wrong-way step."
     if got[0] < 0:
         return "A negative count: ln β is negative. Divide by ln(1/β)."
-    for made, words in WRONG_FORMULAS:
-        if got[:-1] == answers(made)[:-1]:
+    for wrong, words in WRONG_FORMULAS:
+        if got[:-1] == answers(wrong)[:-1]:
             return words
     at = next(i for i, (a, b) in enumerate(zip(got, right, strict=True)) if a != b)
     beta, size = TRIALS[at]

@@ -19,7 +19,12 @@ SEEDS = (11, 12, 13)  # not the ones of the chapter: did you learn a schedule, o
 
 
 def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
-    """Mean test loss on digits, 64-64-10, batch 32, after 200 steps with rate schedule(step)."""
+    """Return the mean test loss on digits, 64-64-10, batch 32, after 200 steps of a schedule.
+
+    Args:
+        schedule: called as schedule(step), from 0; returns the rate.
+        seeds: of data, start and order; one run each.
+    """
     losses = []
     for seed in seeds:
         data = load_data("digits", seed)
@@ -33,7 +38,7 @@ def play(schedule: Callable[[int], float], seeds=SEEDS) -> float:
 
 @cache
 def best_constant() -> tuple[float, float]:
-    """(test loss, rate) of the best constant rate on the judge's seeds."""
+    """Return (test loss, rate) of the best constant rate on the judge's seeds."""
 
     def constant(lr: float) -> Callable[[int], float]:
         return lambda step: lr
@@ -42,6 +47,7 @@ def best_constant() -> tuple[float, float]:
 
 
 def judge_schedule(answer) -> str | None:
+    """Judge answer(step) → rate, which is to beat the best constant rate."""
     if isinstance(answer, int | float):
         return "That is one constant rate. Give a function of the step: lambda step: …"
     if not callable(answer):
