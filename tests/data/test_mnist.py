@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.data import mnist
-from course.data.dataset import Dataset, load_data
+from course.data.dataset import Dataset
+from course.data.loading import load_data
 from course.data.mnist import FetchError, Source, fetch, load_mnist, read_idx
 from course.errors import CourseError
 
