@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.dataset import Dataset
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_seed
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
 from .flat_parameters import Flat, flatten
@@ -94,7 +94,7 @@ class Adopted:
                         f"parameter {name!r} is adopted already; one adopter at a time; go on "
                         "with that one, `del` it, or adopt copy.deepcopy(module)"
                     )
-        self.random = RandomState(check_count("seed", seed, 0, 2**63 - 1, "0 or more"))
+        self.random = RandomState(check_seed(seed))
         self.module, self.flat = module, flatten(module, autocast)
         self.autocast = torch.bfloat16 if autocast else None
         self.stochastic = stochastic or any(map(draws_numbers, module.modules()))

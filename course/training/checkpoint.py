@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from ..errors import CourseError, shown
+from ..errors import SEEDS, CourseError, shown
 from ..files import write_bytes
 from ..nn.blocks import Dropout
 from ..optim.chain import Chain, build_chain
@@ -128,7 +128,7 @@ def _draft(run: Run, saved) -> Run:
 
     draft = copy.copy(run)
     draft.step_count = check_whole("step", saved["step"], 0, MOST)
-    draft.seed = check_whole("seed", saved["seed"], 0, 2**63 - 1)
+    draft.seed = check_whole("seed", saved["seed"], 0, SEEDS)
     size = check_whole("batch_size", settings["batch_size"], 1, len(run.data.y_train))
     draft.accumulate = check_whole("accumulate", settings["accumulate"], 1, size)
     draft.threshold = check_in("threshold", settings["threshold"], 0, math.inf, open_low=True)

@@ -177,6 +177,27 @@ def test_hvp_is_forward_over_reverse(build, device):
         assert compare(view, expected[name], rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("build", [mlp, Tied, frozen])
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # inside torch.func.jvp
+def test_gauss_newton_is_its_definition(build):
+    model = adopt(build().double(), loss="mse")
+    x, y = model.encode(X[build](), torch.randn(12, 4))
+    v = torch.randn_like(model.theta)
+    twin = copy.deepcopy(model.module)
+
+    def outputs(parameters):
+        return functional_call(twin, parameters, (x,))
+
+    parameters = {k: p.detach() for k, p in model.named_views(model.theta).items()}
+    _, Jv = jvp(outputs, (parameters,), (model.named_views(v),))
+    _, pull = torch.func.vjp(outputs, parameters)
+    expected = pull(2 / y.numel() * Jv)[0]  # S of a mean of squares
+    product = model.gauss_newton(v, x, y)
+    assert torch.equal(product, model.curvature(x, y).gauss_newton(v))
+    for name, view in model.named_views(product).items():
+        assert compare(view, expected[name], rtol=1e-9, atol=1e-13)
+
+
 def test_hvp_with_dropout_is_one_linear_map_at_the_next_steps_numbers():
     model, batch = make(transformer)
     u, v = torch.randn_like(model.theta), torch.randn_like(model.theta)

@@ -275,15 +275,17 @@ def test_an_error_while_the_draft_is_built_changes_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, value, allowed",
-    [("batch_size", 0, r"\[1, 96\]"), ("accumulate", 17, r"\[1, 16\]"),
-     ("label_noise", 1.5, r"\[0, 1\]"), ("threshold", 0, r"\(0, inf\]")],
+    "path, value, allowed",
+    [(["seed"], 2**63, ""), (["seed"], -1, ""), (["settings", "batch_size"], 0, r"\[1, 96\]"),
+     (["settings", "accumulate"], 17, r"\[1, 16\]"), (["settings", "threshold"], 0, r"\(0, inf\]"),
+     (["settings", "label_noise"], 1.5, r"\[0, 1\]")],
 )  # fmt: skip
-def test_a_setting_that_is_out_of_range_is_named_with_the_range(name, value, allowed):
+def test_a_part_that_is_out_of_range_is_named_with_the_range(path, value, allowed):
     refused = Refused(started(make))
-    state = put(refused.state, ["run", "settings", name], value)
-    with pytest.raises(CourseError, match=f"{name} of the state .*{value}.*{allowed}.*load what"):
+    state = put(refused.state, ["run", *path], value)
+    with pytest.raises(CourseError, match=f"{path[-1]} of the state .*{value}.*{allowed}.*load"):
         refused.trainer.load_state_dict(state)
+    assert bits(refused.trainer) == refused.bits
 
 
 def test_a_regression_takes_the_state_of_another_seed():

@@ -26,8 +26,9 @@ def test_it_learns_with_everything_switched_on(device):
 
 def test_moving_a_run_keeps_all_its_state(device):
     stayed, moved = (train(rich(), 10) for _ in range(2))
-    before = moved.evaluate("train")
+    before, splits = moved.evaluate("train"), moved.splits
     moved.to(device)
+    assert moved.splits is not splits  # they lie on the new device
     assert compare(moved.evaluate("train"), before, rtol=1e-4)
     for trainer in (stayed, moved):
         trainer.batches.augment = None
