@@ -89,6 +89,21 @@ def test_calm_is_within_a_tenth_of_the_bottom(end, mark):
     assert marks([cases["calm at a rate above 2/λ"]]) == mark
 
 
+def test_calm_is_every_one_of_the_last_steps():
+    def to_and_fro(g, eps):
+        return (g - (1.0 if float(g[0].abs()) < 0.5 else 0.05)) / 2.5
+
+    cases = by_name(examine(to_and_fro))
+    assert marks([cases["calm at a rate above 2/λ"]]) == "✗"
+
+
+def test_a_longest_entry_of_just_the_limit_is_within_it():
+    def by_largest(g, eps):
+        return eps * (g / g.abs().max()) if g.abs().max() > eps else g
+
+    assert marks(examine(by_largest))[:3] == "✗✓✓"
+
+
 def test_a_statement_is_tried_on_these_gradients():
     calls = []
 

@@ -74,6 +74,22 @@ def test_the_best_is_found_within_900_steps_from_one_end_of_the_rates_to_the_oth
     assert best(lambda beta: [Leap(900, lr)], 0.9, scale) == math.inf
 
 
+class EverySecond(Transform):
+    """Turns the sign of w at every second step of the rate `lr`."""
+
+    def __init__(self, lr: float):
+        self.lr, self.step = lr, 0
+
+    def __call__(self, g, context):
+        self.step += 1
+        return 2 * g / torch.from_numpy(CURVATURES) / self.lr * (self.step % 2)
+
+
+def test_half_the_flips_are_not_fewer_than_half():
+    case = examine(lambda beta: [EverySecond(0.0195)])[2]
+    assert numbers(case.number) == [100, 50, 100] and not case.holds
+
+
 def test_the_numbers_of_the_document_are_those_of_numpy():
     cases = by_name(average.cases(average.document))
     said = {name: numbers(case.number) for name, case in cases.items()}

@@ -140,7 +140,7 @@ def test_a_recipe_is_read_before_anything_runs(tmp_path):
 def test_the_command_says_what_does_not_fit(name, value, said, tmp_path, shared_kernels, capsys):
     arguments = ["regenerate", "00_start_here", "--output-dir", str(tmp_path), "-p", name, value]
     assert cli.main(arguments) == 1
-    where = "00_start_here.ipynb: cell 3 (`from course.lessons."
+    where = "00_start_here.ipynb: cell 3 (`from course.lessons import"
     told = capsys.readouterr().out
     assert f"\n{where}" in told and f"): CourseError: {said}" in told
 

@@ -29,7 +29,7 @@ def torch_path(**options) -> torch.Tensor:
     optimizer = torch.optim.SGD([w], **options)
     path = []
     for g in gradients():
-        w.grad = g.clone()
+        w.grad = g
         optimizer.step()
         path.append(w.detach().clone())
     return torch.stack(path)
