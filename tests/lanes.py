@@ -30,6 +30,8 @@ GROUPS = {  # fixture: what its tests share, in one process and one after anothe
     "colab": "kernels",
 }
 
+FACES = ("__init__.py", "face.py")  # files that only pass names on
+
 SLOW = (  # rooms, files and tests that take a second or more
     "tests/widgets/",  # labs draw their stills
     "test_adopt_ddp",
@@ -136,10 +138,10 @@ def origin(module: str, name: str | None, folder: Path) -> Path | None:
     if name and (path := file_of(f"{module}.{name}", folder)):
         return path
     path = file_of(module, folder)
-    if path is not None and path.name == "__init__.py":
+    if path is not None and path.name in FACES:
         for inner, passed in imported(path):
-            if name is not None and passed == name:
-                return origin(inner, passed, path.parent)
+            if name is not None and passed in (name, "*"):
+                return origin(inner, name, path.parent)
     return path
 
 

@@ -34,7 +34,7 @@ def test_a_file_needs_what_it_imports_and_what_that_imports():
 @pytest.mark.parametrize("chapter", [c.file for c in ROUTE])
 def test_a_chapter_needs_its_libraries_scripts_and_claims(chapter):
     needed = lanes.needed(ROOT / f"notebooks/{chapter}.ipynb")
-    for name in ("nn/network.py", "training/trainer.py", "lessons/claims.toml"):
+    for name in ("nn/network.py", "optim/chain.py", "lessons/claims.toml"):
         assert ROOT / "course" / name in needed
     assert ROOT / "widgets/common/painters.js" in needed
     others = {ROOT / f"notebooks/{c.file}.ipynb" for c in ROUTE if c.file != chapter}
