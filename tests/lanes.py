@@ -46,8 +46,13 @@ SLOW = (  # rooms, files and tests that take a second or more
 
 
 def group(item) -> str | None:
-    """Return the group of a test: one JupyterLab, one server of kernels, no two at a time."""
-    return next((GROUPS[name] for name in GROUPS if name in item.fixturenames), None)
+    """Return the group of a test: its tests share a JupyterLab or a server of kernels.
+
+    The labs' own tests in the browser take as long as all the others there: a group of their own.
+    """
+    name = next((GROUPS[name] for name in GROUPS if name in item.fixturenames), None)
+    in_lab = name == "browser" and "lab" in item.nodeid.split("::")[0]
+    return "browser of the labs" if in_lab else name
 
 
 def is_fast(item) -> bool:

@@ -155,10 +155,13 @@ def test_fast_is_what_starts_no_process_and_draws_nothing(changed, fast):
 
 
 def test_browser_and_kernels_have_a_process_each():
-    def group(*names):
-        return lanes.group(SimpleNamespace(fixturenames=names))
+    def group(*names, file="tests/browser/test_pages.py"):
+        return lanes.group(SimpleNamespace(fixturenames=names, nodeid=f"{file}::test_a"))
 
     assert group("page", "jupyter", "kernels", "browser_page") == "browser"
+    lab = "tests/browser/test_training_lab.py"
+    assert group("page", "browser_page", file=lab) == "browser of the labs"
+    assert group("tmp_path", file=lab) is None
     assert group("shared_kernels", "kernels") == "kernels" == group("colab")
     assert group("tmp_path", "device") is None
 
