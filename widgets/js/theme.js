@@ -1,0 +1,36 @@
+// The colours of the page's theme: as strings for lines and text, as [r, g, b] for pixels.
+
+const TOKENS = ["paper", "ink", "dim", "rule", "wash", "focus"];
+const HUES = ["run", "run2", "run3", "hand", "limit", "pos", "neg"];
+
+/** {paper: "…", …, font, rgb: {paper: [r, g, b], …}} of an element inside `.face`. */
+export function themeOf(element) {
+  const style = getComputedStyle(element);
+  const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const theme = { rgb: {}, font: style.fontFamily };
+  const paper = style.getPropertyValue("--paper").trim();
+  for (const name of [...TOKENS, ...HUES]) {
+    theme[name] = style.getPropertyValue(`--${name}`).trim();
+    for (const colour of [paper, theme[name]]) { // a transparent ink is mixed with the paper
+      probe.fillStyle = colour;
+      probe.fillRect(0, 0, 1, 1);
+    }
+    theme.rgb[name] = [...probe.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  }
+  return theme;
+}
+
+/** Call `changed` whenever JupyterLab or the system changes the theme; returns how to stop. */
+export function watchTheme(changed) {
+  const observer = new MutationObserver(changed);
+  const names = ["data-jp-theme-name", "data-jp-theme-light", "class"];
+  for (const element of [document.body, document.documentElement]) {
+    observer.observe(element, { attributeFilter: names });
+  }
+  const media = [matchMedia("(prefers-color-scheme: dark)"), matchMedia("(forced-colors: active)")];
+  for (const query of media) query.addEventListener("change", changed);
+  return () => {
+    observer.disconnect();
+    for (const query of media) query.removeEventListener("change", changed);
+  };
+}
