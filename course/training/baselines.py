@@ -5,6 +5,7 @@ three autopilots with as many steps: the best constant rate, a cosine and Adam. 
 rate is chosen from a grid on the seed of the recording, as the hand had only that seed too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,6 +44,18 @@ class Duel:
         """Return on how many seeds the hand ended lower than this rival."""
         return int((self.losses[HAND] < self.losses[rival]).sum())
 
+    def sentence(self) -> str:
+        """Return the result against each autopilot: 'Your hand lost to Adam on 9 of 10 seeds …'."""
+        n, parts = len(self.seeds), []
+        for name in self.ranking:
+            if name != HAND:
+                won = self.won(name)
+                tied = int((self.losses[HAND] == self.losses[name]).sum())
+                lost = n - won - tied
+                verb = f"beat {name} on {won}" if won > lost else f"lost to {name} on {lost}"
+                parts.append(f"{verb} of {n} seeds")
+        return f"Your hand {', '.join(parts[:-1])} and {parts[-1]}."
+
     def __str__(self):
         lines = [f"{'':14}{'median':>9}{'lowest':>9}{'highest':>9}   hand lower on"]
         for name in self.ranking:
@@ -55,13 +68,18 @@ class Duel:
         return "\n".join(lines)
 
 
-def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
+def duel(
+    recipe, seeds: int = 10, anyway: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Duel:  # fmt: skip
     """Replay a recording and the autopilots on unseen seeds.
 
     Args:
         recipe: the recording, as `load_recipe` takes it.
         seeds: how many unseen seeds, from 1 to 1000.
         anyway: run also what takes longer than `course.effort` allows.
+        progress: called as progress(runs done, runs in all) after each; what it raises ends the
+            duel.
 
     Raises:
         CourseError: for a recipe without steps, one on your own data or module, and runs that
@@ -72,19 +90,28 @@ def duel(recipe, seeds: int = 10, anyway: bool = False) -> Duel:
     if recipe.steps < 1:
         raise CourseError("steps = 0 in the recording; train at least 1 step, then duel")
     unseen = [check_seed(recipe.seed + 1 + i) for i in range(seeds)]
-    runs = 4 * seeds + 2 * len(RATES) + len(ADAM_RATES)
-    effort.begin(effort_of(recipe, recipe.steps, runs, anyway=anyway)[0], anyway)
-    hand = np.array([_loss(recipe, seed) for seed in unseen])
+    total = 4 * seeds + 2 * len(RATES) + len(ADAM_RATES)
+    effort.begin(effort_of(recipe, recipe.steps, total, anyway=anyway)[0], anyway)
+    done = 0
+
+    def loss(recipe: Recipe, seed: int) -> float:
+        nonlocal done
+        result, done = _loss(recipe, seed), done + 1
+        if progress is not None:
+            progress(done, total)
+        return result
+
+    hand = np.array([loss(recipe, seed) for seed in unseen])
     losses, rates = {HAND: hand}, {}
     for name, grid, make in (
         ("constant", RATES, lambda rate: _momentum_chain(recipe, rate)),
         ("cosine", RATES, lambda rate: _momentum_chain(recipe, Cosine(rate, recipe.steps))),
         ("Adam", ADAM_RATES, lambda rate: chain(Adam(), Descend(rate))),
     ):
-        by_rate = {rate: _loss(_autopilot(recipe, make(rate)), recipe.seed) for rate in grid}
+        by_rate = {rate: loss(_autopilot(recipe, make(rate)), recipe.seed) for rate in grid}
         rates[name] = min(by_rate, key=lambda rate: _finite(by_rate[rate]))
         steps = make(rates[name])
-        losses[name] = np.array([_loss(_autopilot(recipe, steps), seed) for seed in unseen])
+        losses[name] = np.array([loss(_autopilot(recipe, steps), seed) for seed in unseen])
     return Duel(losses, rates, unseen)
 
 

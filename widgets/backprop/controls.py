@@ -12,7 +12,7 @@ import traitlets
 from course import CourseError
 
 from ..common.canvas import module
-from ..common.knob_row import tip
+from ..common.knobs import tip
 from .still import layout, still
 
 STEP = 0.05  # of the slider, in powers of ten

@@ -28,20 +28,15 @@ def module(*names: str) -> str:
 class Canvas(anywidget.AnyWidget):
     """Shows the picture that `send_picture` was given last; repaints it after a reload.
 
-    visible: whether anybody can see it. calm: the reader prefers reduced motion. drawing: whether
-    the pointer draws on the loss panel; drawn: the [x, y] points drawn, in the panel's units.
+    visible: whether anybody can see it. calm: the reader prefers reduced motion.
     """
 
     window = 6  # frames that may be on their way: fewer than half a second's
-    _esm = module("common/painters.js", "common/names.js", "common/canvas.js")
     _css = HERE / "common" / "canvas.css"
     frame = traitlets.Bytes(b"").tag(sync=True)
     ack = traitlets.Int(0)  # by message: ipywidgets would echo a synced trait at every frame
     visible = traitlets.Bool(True).tag(sync=True)
     calm = traitlets.Bool(False).tag(sync=True)
-    drawing = traitlets.Bool(False).tag(sync=True)
-    drawn: traitlets.List = traitlets.List().tag(sync=True)
-    clip = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self):
         super().__init__()
@@ -51,11 +46,6 @@ class Canvas(anywidget.AnyWidget):
     def _painted(self, seq) -> None:
         if isinstance(seq, int):
             self.ack = seq
-
-    def copy(self, text: str) -> None:
-        """Put a text on the browser's clipboard."""
-        self.clip = ""
-        self.clip = text
 
     def ready(self) -> bool:
         """True when somebody looks and has painted nearly all frames (or one was lost)."""

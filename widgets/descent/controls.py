@@ -12,7 +12,7 @@ from course.lessons.race import NAMES, SPEEDS, Race
 from course.lessons.surfaces import FORMS, SURFACES
 
 from ..common.canvas import Canvas, encode, module
-from ..common.knob_row import tip
+from ..common.knobs import tip
 from .still import frame, has_diagram, scene, still
 
 FALLBACK = 3.0  # seconds without any answer from the canvas: show stills instead

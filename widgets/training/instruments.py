@@ -1,219 +1,183 @@
-"""Instruments: panels that look deeper than the loss. Each is a switch; looking changes nothing.
+"""Instruments: what looks deeper than the loss. Each is a switch; looking changes nothing.
 
-They see a `View` of the run, which is made of copies: a run is the same bits with and without.
+They see a `View` of the run, which is made of copies: a run is the same bits with and without. Each
+looks when the run is sampled (see `sampling`), so that two runs of the same steps show the same.
 """
 
 import copy
 import math
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from course import CourseError, Network
-from course.optim.second_order import sharpness
 
-from ..common.picture import (
-    POINTS,
-    accuracy_panel,
-    bytes_of,
-    loss_panel,
-    norm_panel,
-    samples_panel,
-    thin_rows,
-)
+from . import side, strips
+from .strips import Scene, axis, log_domain, plot
 
-BINS = 24
 ROWS = 256  # training rows an instrument looks at
 PLANE = 13  # loss slice: PLANE × PLANE points
 PATH = 40  # weights kept for its path
-
-
-def layers_of(flat: Tensor, model) -> list[tuple[str, Tensor]]:
-    """(name, values) of every weight matrix in a flat (P,) vector; biases left out."""
-    return [(k, v) for k, v in model.named_views(flat).items() if v.ndim > 1][:6]
+MOST_LAYERS = 6
+HUES = ("run", "run2", "run3", "hand", "neg", "ink")
 
 
 class Instrument:
-    """Base. `look` measures, at every frame; `panel` gives what to draw, or None."""
-
-    def __init__(self):
-        self.rows: list[tuple] = []  # (step, numbers …)
+    """Base. `look` measures at a sample; `strip` or `panels` give what to draw."""
 
     def look(self, view) -> None:
         """Measure now."""
 
-    def panel(self, view, arrays: dict) -> dict | None:
-        raise TypeError(f"{type(self).__name__} does not say what to draw")
+    def strip(self, scene: Scene) -> dict | None:
+        """Return a plot on the step axis; None: this one has none."""
 
-    def curves(self, view, arrays: dict, names: list[str], key: str) -> list:
-        """The measured numbers as curves; what lies ahead of the present step is left out."""
-        rows = [row for row in self.rows if row[0] <= view.step]
-        if not rows:
-            return []
-        table = thin_rows(torch.tensor(rows, dtype=torch.float64).numpy(), POINTS // 2)
-        arrays[f"{key}_x"] = table[:, 0]
-        for i, _ in enumerate(names):
-            arrays[f"{key}{i}"] = table[:, i + 1]
-        return [[name, f"{key}_x", f"{key}{i}", i] for i, name in enumerate(names)]
+    def panels(self, view, arrays: dict) -> list[dict]:
+        """Return panels below the strips."""
+        return []
 
 
-def guarded(instrument: Instrument, title: str):
-    """The instrument's panel; where it fails, a panel that says why."""
+class Strip(Instrument):
+    """A strip that is made of the samples alone."""
 
-    def make(view, arrays: dict) -> dict | None:
-        mine: dict = {}
-        try:
-            instrument.look(view)
-            panel = instrument.panel(view, mine)
-        except CourseError as error:
-            return {"kind": "note", "title": title, "words": str(error)}
-        except Exception as error:  # of an instrument, or of a stranger's module: training goes on
-            words = f"This instrument failed: {type(error).__name__}: {error}"
-            return {"kind": "note", "title": title, "words": words}
-        arrays |= mine
-        return panel
+    def __init__(self, describe: Callable[[Scene], dict | None]):
+        self.strip = describe  # type: ignore[method-assign]
 
-    return make
+
+def accuracy(scene: Scene) -> dict | None:
+    """Return the strip of the training and test accuracy; None for a regression."""
+    if scene.view.data.is_regression:
+        return None
+    layers = scene.sampled("train", 3, "dotted") + scene.sampled("test", 4, "solid")
+    shares = scene.samples[:, 3:5]
+    low = float(np.nanmin(shares)) if np.isfinite(shares).any() else 0.0
+    return plot("accuracy", "accuracy", 72, axis("share", math.floor(low * 10) / 10, 1.0), layers)
+
+
+def sharpness(scene: Scene) -> dict:
+    """Return the strip of the Hessian's largest eigenvalue."""
+    layers = scene.sampled("λ", 5, "solid")
+    low, high = log_domain(scene.samples[:, 5], 1.0, 10.0)
+    return plot("sharpness", "sharpness λ", 72, axis("log", low, high), layers)
 
 
 class UpdateRatio(Instrument):
     """‖Δw‖ / ‖w‖ of one step, by layer. About 1e-3 is healthy; 1e-1 tears a layer to pieces."""
 
-    def look(self, view) -> None:
+    def __init__(self):
+        self.names: list[str] = []
+        self.rows: dict[int, list[float]] = {}
+
+    def look(self, view):
         if view.probe is None:
             return
-        step, before, after = view.probe
-        if self.rows and self.rows[-1][0] >= step:
-            self.rows = [row for row in self.rows if row[0] < step]
-        olds, news = (layers_of(t, view.model) for t in (before, after))
-        tiny = torch.finfo(before.dtype).tiny
-        ratios = [
-            float((new - old).norm() / old.norm().clamp(min=tiny))
-            for (_, old), (_, new) in zip(olds, news, strict=True)
-        ]
-        self.rows.append((step, *ratios))
+        found = list(side.layer_sizes(view))[:MOST_LAYERS]
+        self.names = [name for name, *_ in found]
+        self.rows[view.probe[0]] = [ratio for *_, ratio in found]
 
-    def panel(self, view, arrays):
-        names = [name for name, _ in layers_of(view.model.theta, view.model)]
-        return {"kind": "curves", "title": "update ÷ weight, by layer", "log": True,
-                "curves": self.curves(view, arrays, names, "ratio"),
-                "lines": [["1e-3", 1e-3]]}  # fmt: skip
-
-
-class Activations(Instrument):
-    """Histograms of what each activation layer puts out, and the share of units that are dead."""
-
-    def panel(self, view, arrays):
-        found = activations(view)
-        if not found:
-            return None
-        counts, rows = zip(*(histogram(name, a, dead=True) for name, a in found), strict=True)
-        arrays["activations"] = torch.stack(counts).numpy()
-        return {"kind": "hist", "title": "activations", "counts": "activations", "rows": rows}
-
-
-class Gradients(Instrument):
-    """Histograms of the last step's gradient, by layer: entries near 0 learn nothing."""
-
-    def panel(self, view, arrays):
-        found = layers_of(view.model.grad, view.model)
-        counts, rows = zip(*(histogram(name, g) for name, g in found), strict=True)
-        arrays["gradients"] = torch.stack(counts).numpy()
-        return {"kind": "hist", "title": "gradients", "counts": "gradients", "rows": rows}
-
-
-class Sharpness(Instrument):
-    """The Hessian's largest eigenvalue, and the edge of stability, above which steps overshoot.
-
-    On a quadratic, gradient descent is stable below 2/α; with averaged momentum below
-    2(1 + β)/((1 - β)α) (Cohen et al. 2021). Few Lanczos steps, warm-started from the last vector.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.vector: Tensor | None = None
-
-    def look(self, view) -> None:
-        model = view.model
-        product = model.curvature(*model.encode(*view.rows(ROWS))).hvp
-        start, last = torch.ones_like(model.theta), self.vector
-        warm = last is not None and last.shape == start.shape
-        if last is not None and warm:
-            start.copy_(last)
-        value, self.vector = sharpness(product, start, 4 if warm else 12)
-        if not bool(torch.isfinite(self.vector).all()):
-            self.vector = None
-            return
-        edge = 2 / max(view.knobs["lr"], 1e-12)
-        if view.averaging is not None:
-            edge *= (1 + view.averaging) / (1 - view.averaging)
-        self.rows = [row for row in self.rows if row[0] < view.step]
-        self.rows.append((view.step, max(value, 1e-12), edge))
-
-    def panel(self, view, arrays):
-        return {"kind": "curves", "title": "sharpness and the edge of stability", "log": True,
-                "curves": self.curves(view, arrays, ["sharpness", "edge"], "sharp")}  # fmt: skip
-
-
-class Weights(Instrument):
-    """The first layer's weights of up to 16 units, as images: what each unit looks for."""
-
-    def panel(self, view, arrays):
-        shape = view.data.image_shape
-        (_, W), *_ = layers_of(view.model.theta, view.model)
-        if shape is None or W.ndim != 2 or W.shape[1] != shape[0] * shape[1]:
-            return None
-        W = W[:16].detach().float().cpu()
-        scale = W.abs().amax(1, keepdim=True).clamp(min=1e-12)
-        arrays["weights"] = bytes_of(0.5 + 0.5 * W / scale)
-        captions = [str(i + 1) for i in range(len(W))]
-        return {"kind": "images", "title": "first-layer weights: white > 0, black < 0",
-                "pixels": "weights", "shape": [len(W), *shape], "captions": captions,
-                "wrong": [0] * len(W)}  # fmt: skip
+    def strip(self, scene):
+        rows = [(step, *r) for step, r in sorted(self.rows.items()) if step <= scene.view.step]
+        table = np.array(rows, dtype=float).reshape(len(rows), len(self.names) + 1)
+        layers: list[dict] = [{"kind": "level", "y": 1e-3, "hue": "dim", "look": "dotted"}]
+        for i, (name, hue) in enumerate(zip(self.names, HUES, strict=False)):
+            layers.append(scene.curve(name, table[:, 0], table[:, i + 1], hue, "line", label=name))
+        low, high = log_domain(table[:, 1:], 1e-4, 1e-2)
+        title = "update ÷ weight, by layer"
+        return plot("update ratio", title, 72, axis("log", low, high), layers)
 
 
 class LossSlice(Instrument):
-    """Training loss on the plane in which the last steps moved most, with their path on it."""
+    """Training loss on the plane in which the last samples moved most, with their path on it."""
 
     def __init__(self):
-        super().__init__()
         self.path: list[tuple[int, Tensor]] = []
 
-    def look(self, view) -> None:
+    def look(self, view):
         self.path = [p for p in self.path if p[0] < view.step][-PATH + 1 :]
         self.path.append((view.step, view.model.theta.clone()))
 
-    def panel(self, view, arrays):
-        if len(self.path) < 3:
-            return None
-        thetas = torch.stack([theta for _, theta in self.path])
-        centre = thetas.mean(0)
-        _, _, V = torch.linalg.svd(thetas - centre, full_matrices=False)
-        places = (thetas - centre) @ V[:2].t()  # (steps, 2)
-        if not bool(torch.isfinite(places).all()):
-            return None
+    def panels(self, view, arrays):
+        title = "loss where the last samples moved"
+        path = [theta for step, theta in self.path if step <= view.step]
+        if len(path) < 3:
+            return [{"kind": "note", "title": title, "words": "Needs three samples: train on."}]
+        centre, places, axes = plane_of(torch.stack(path))
         half = 1.4 * places.abs().amax(0).clamp(min=1e-9)
-        ticks = torch.linspace(-1, 1, PLANE, dtype=centre.dtype)
-        model, losses = copy.deepcopy(view.model), []
-        x, y = view.rows(ROWS)
-        x, y = x.to(centre.device, centre.dtype), y.to(centre.device)
-        for b in ticks.tolist():
-            for a in ticks.tolist():
-                model.theta.copy_(centre + a * half[0] * V[0] + b * half[1] * V[1])
-                losses.append(model.loss.value(model.predict(x), y))
-        levels = torch.stack(losses).double().log()
-        levels = levels.nan_to_num(posinf=float(levels[levels.isfinite()].max()))
+        if not bool(torch.isfinite(half).all()):
+            return [{"kind": "note", "title": title, "words": "The weights are not finite."}]
+        levels = losses_on(view, centre, half[:, None] * axes)
         low, high = float(levels.min()), float(levels.max())
-        arrays["slice"] = bytes_of((levels - low) / max(high - low, 1e-9))
-        arrays["path"] = bytes_of(0.5 + 0.5 * places / half).ravel()
-        low, high = math.exp(low), math.exp(high)
-        return {"kind": "slice", "title": "loss where the last steps moved", "heat": "slice",
-                "shape": [PLANE, PLANE], "path": "path", "low": low, "high": high}  # fmt: skip
+        arrays["slice"] = side.byte((levels - low) / max(high - low, 1e-9))
+        arrays["path"] = side.byte(0.5 + 0.5 * places / half)
+        x, y = half.tolist()
+        return [{"kind": "map", "title": title, "values": "slice", "shape": [PLANE, PLANE],
+                 "extent": [-x, x, -y, y], "colours": "height", "path": "path",
+                 "low": math.exp(low), "high": math.exp(high)}]  # fmt: skip
+
+
+def plane_of(thetas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (centre (P,), places (n, 2), axes (2, P)) of the plane of the largest spread."""
+    centre = thetas.mean(0)
+    _, _, V = torch.linalg.svd(thetas - centre, full_matrices=False)
+    return centre, (thetas - centre) @ V[:2].t(), V[:2]
+
+
+def losses_on(view, centre: Tensor, axes: Tensor) -> Tensor:
+    """Return the logarithm of the training loss on PLANE × PLANE points of a plane, float64."""
+    model, losses = copy.deepcopy(view.model), []
+    x, y = (rows.to(centre.device) for rows in view.rows(ROWS))
+    x = x.to(centre.dtype) if x.is_floating_point() else x
+    ticks = torch.linspace(-1, 1, PLANE, dtype=centre.dtype)
+    for b in ticks:
+        for a in ticks:
+            model.theta.copy_(centre + a * axes[0] + b * axes[1])
+            losses.append(model.loss.value(model.predict(x), y))
+    levels = torch.stack(losses).double().log()
+    return levels.nan_to_num(posinf=float(levels[levels.isfinite()].max()))
+
+
+class Panels(Instrument):
+    """Panels without a memory."""
+
+    def __init__(self, describe: Callable):
+        self.panels = describe  # type: ignore[method-assign]
+
+
+def activations(view, arrays: dict) -> list[dict]:
+    """Return histograms of what each activation layer puts out, and the share of dead units."""
+    found = outputs_of_activations(view)
+    if not found:
+        words = "This model has no activation layers of a kind known here."
+        return [{"kind": "note", "title": "activations", "words": words}]
+    rows = []
+    for name, values in found:
+        gone = float((values == values[:1]).all(0).float().mean())
+        rows.append((name, values, f"{gone:.0%} of {values.shape[1]} dead"))
+    return [ridges("activations", rows, arrays)]
+
+
+def gradients(view, arrays: dict) -> list[dict]:
+    """Return histograms of the last step's gradient, by layer: entries near 0 learn nothing."""
+    found = list(side.layer_sizes(view))[:MOST_LAYERS]
+    rows = [(name, g, f"rms {side.rms(g):.1e}") for name, _, g, _ in found]
+    return [ridges("gradients", rows, arrays)]
+
+
+def ridges(title: str, rows, arrays: dict) -> dict:
+    """Return a panel of histograms; rows: [(name, values, note), …]."""
+    counts, lines = [], []
+    for name, values, note in rows:
+        histogram, low, high = side.histogram(values)
+        counts.append(histogram)
+        lines.append([name, low, high, note])
+    arrays[title] = np.stack(counts)
+    return {"kind": "ridges", "title": title, "counts": title, "rows": lines}
 
 
 @torch.no_grad()
-def activations(run) -> list[tuple[str, Tensor]]:
-    """(name, values (rows, units)) of the activation layers, on the first training rows.
+def outputs_of_activations(run) -> list[tuple[str, Tensor]]:
+    """Return (name, values (rows, units)) of the activation layers, on the first training rows.
 
     run: a `View` or a `Trainer`: its `model` and `data`.
     """
@@ -238,52 +202,37 @@ def activations(run) -> list[tuple[str, Tensor]]:
     finally:
         for handle in handles:
             handle.remove()
-    return found[:6]
+    return found[:MOST_LAYERS]
 
 
-def histogram(name: str, values: Tensor, dead: bool = False) -> tuple[Tensor, list]:
-    """(counts scaled to the largest as uint8 (BINS,), [name, low, high, note])."""
-    flat = values.detach().float().cpu().flatten()
-    flat = flat[flat.isfinite()]
-    if not len(flat):
-        return torch.zeros(BINS, dtype=torch.uint8), [name, 0.0, 0.0, "no finite number"]
-    low, high = float(flat.min()), float(flat.max())
-    counts = torch.histc(flat, BINS, low, high)
-    note = f"σ {float(flat.std(correction=0)):.2g}"
-    if dead:
-        gone = (values == values[:1]).all(0).float().mean()
-        note += f", {float(gone):.0%} of {values.shape[1]} units dead"
-    return (counts / counts.max() * 255).round().byte(), [name, low, high, note]
+def weight_images(view, arrays: dict) -> list[dict]:
+    if not view.data.is_image:
+        words = "Only images have weights that look like something."
+        return [{"kind": "note", "title": "weights", "words": words}]
+    return side.first_layer(view, arrays)
 
 
-class Plain(Instrument):
-    """A panel without a memory."""
-
-    def __init__(self, make):
-        super().__init__()
-        self.panel = make
+def layers(view, arrays: dict) -> list[dict]:
+    return [side.layers(view, arrays)]
 
 
-class Slow(Instrument):
-    """A panel made anew only when the lab has evaluated: while it trains, not at every frame."""
-
-    def __init__(self, make):
-        super().__init__()
-        self.make, self.kept, self.of = make, None, None
-
-    def panel(self, view, arrays):
-        if self.kept is None or view.looked != self.of:
-            fresh: dict = {}
-            self.kept, self.of = (self.make(view, fresh), fresh), view.looked
-        panel, made = self.kept
-        arrays |= made
-        return panel
+def guarded(make: Callable, title: str):
+    """Call `make`; return [a note that says why] when it fails: training goes on."""
+    try:
+        return make()
+    except CourseError as error:
+        words = str(error)
+    except Exception as error:  # of an instrument, or of a learner's own module
+        words = f"This instrument failed: {type(error).__name__}: {error}"
+    return [{"kind": "note", "title": title, "words": words}]
 
 
-INSTRUMENTS = {
-    "loss": lambda: Plain(loss_panel), "accuracy": lambda: Slow(accuracy_panel),
-    "gradient norm": lambda: Plain(norm_panel), "samples": lambda: Slow(samples_panel),
-    "update ratio": UpdateRatio, "activations": Activations, "gradients": Gradients,
-    "sharpness": Sharpness, "weights": Weights, "loss slice": LossSlice,
+INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
+    **{name: (lambda describe=describe: Strip(describe)) for name, describe in strips.STRIPS.items()},
+    "network": lambda: Panels(side.side),
+    "accuracy": lambda: Strip(accuracy), "sharpness": lambda: Strip(sharpness),
+    "update ratio": UpdateRatio, "layers": lambda: Panels(layers),
+    "activations": lambda: Panels(activations), "gradients": lambda: Panels(gradients),
+    "weights": lambda: Panels(weight_images), "loss slice": LossSlice,
 }  # fmt: skip
-DEFAULT = ("loss", "accuracy", "gradient norm", "samples")
+DEFAULT = ("loss", "gradient norm", "learning rate", "momentum", "network")

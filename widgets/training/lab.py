@@ -1,53 +1,67 @@
 """TrainingLab: a network trains, and every knob is live.
 
-    lab = TrainingLab(data="digits"); lab
+    lab = TrainingLab(data="spirals", sizes=[2, 8, 8, 2]); lab
 
-In a notebook with a front end: buttons, knobs and a picture that moves. Without one (papermill,
+In a notebook with a front end: transport, knobs and a picture that moves. Without one (papermill,
 nbval, a script): `steps` steps, then a still picture with its description in words.
 """
-
-import time
 
 import torch
 
 from course import CourseError, Trainer
 from course.errors import check_choice, check_count
+from course.training.recipe import Recipe
+from course.training.recipe_source import as_code
+from course.training.replay import replay
 from course.training.timeline import Timeline
 
-from ..common.front_end import cell_name, enter, has_front_end, leave, pin
-from ..common.runner import Runner
-from ..common.still import still
-from .controls import Controls
-from .extras import Extras
-from .instruments import DEFAULT, INSTRUMENTS, Instrument
-from .looking import Looking
-from .setup import Setup, from_knobs, from_recipe, is_recipe
+from ..common.lab import FAST, Lab
+from . import marks, numbers, plans, sampling
+from .guess import Guess
+from .instruments import DEFAULT, INSTRUMENTS
+from .setup import Setup, from_form, from_knobs, from_recipe, is_recipe
+from .view import View, undrawn
+from .watching import Watching
 
-EVALUATE = 0.5  # seconds between two evaluations while it trains
+SPEED = 30  # steps a second at first
+CHECK = 16  # steps between two looks for numbers that are not finite
 
 
-class TrainingLab(Looking, Extras):
+class TrainingLab(Lab):
     """A network in training, with its knobs.
 
-    data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
-    recipe (dict, JSON text or file), which is replayed to its end. sizes: layer sizes; default: one
-    hidden layer of 64. optimiser: a name of `OPTIMISERS` (`knobs`); momentum in its form; clip
-    ("off", "value", "norm") with threshold. All but data, sizes, activation, init and seed may
-    change while it trains. steps: how long a headless lab trains. instruments: names of
-    `INSTRUMENTS`. interactive: None finds out. name: a new lab of the same name stops the old one;
-    default: the notebook cell. Raises `CourseError` for bad values.
+    Args:
+        data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
+            recipe (dict, JSON text or file), which is replayed to its end.
+        sizes: the widths from input to output; default: one hidden layer of 64.
+        lr, momentum, clip, threshold, batch_size, optimiser: where the knobs stand at first; `clip`
+            is "off", "value" or "norm".
+        seed: of the first weights and of the order of the rows.
+        steps: the planned end of the run; a lab without a front end trains so far by itself.
+        instruments: names of `INSTRUMENTS`.
+        speed: steps a second while it plays, 0 for as fast as it goes.
+        interactive: whether it has controls; None finds out.
+        name: a new lab of the same name stops the old one; None: the notebook cell.
+
+    Attributes:
+        trainer: the run; only the thread that steps may touch it.
+        timeline: its branches.
+        planned: the step at which it stops by itself.
+
+    Raises:
+        CourseError: for bad values.
     """
 
     def __init__(
         self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", threshold=1.0,
         batch_size=32, seed=0, steps=300, activation="relu", init=None, optimiser="momentum",
-        instruments=DEFAULT, device="cpu", interactive=None, name=None,
+        instruments=DEFAULT, device="cpu", speed=SPEED, interactive=None, name=None,
     ):  # fmt: skip
-        self.steps = check_count("steps", steps, 0, 10**7, "how long a headless lab trains")
+        self.steps = check_count("steps", steps, 1, 10**9, "the planned end of the run")
         for instrument in instruments:
             check_choice("instrument", instrument, INSTRUMENTS)
         torch.set_num_threads(1)  # recipes say so, and small networks are faster
-        done: dict | None = None
+        done: Recipe | None = None
         if isinstance(data, Trainer):
             self.setup = Setup(None, data.data, data)
         elif is_recipe(data):
@@ -55,86 +69,138 @@ class TrainingLab(Looking, Extras):
         else:
             self.setup = from_knobs(data, sizes, activation, init, optimiser, lr, momentum, clip,
                                     threshold, batch_size, seed)  # fmt: skip
-        self.name = name or cell_name()
-        self.runner = Runner(self.tick, self.apply, self.between, self.failed)
-        self.interactive = has_front_end() if interactive is None else bool(interactive)
-        self.controls: Controls | None = None
-        self.instruments: dict[str, Instrument] = {k: INSTRUMENTS[k]() for k in instruments}
+        super().__init__(name, interactive)
+        self.set_speed(speed)
+        self._watched = tuple(instruments)
         with self.runner.held():
             self._begin(self.setup.build())
             if device != "cpu":
                 self.trainer.to(device)
         if done is not None:
             self._replay(done)
-        enter(self)
+        self.opened()
         if self.interactive:
-            self.controls = Controls(self)
-            self._show()
+            from .controls import TrainingPanel  # widgets only if there is a front end
+
+            self.panel = TrainingPanel(self)
+            self.refresh()
 
     def _begin(self, trainer: Trainer) -> None:
         self.trainer, self.timeline = trainer, Timeline(trainer)
-        self.message, self.diverged = "", None
-        self.bets = []
-        self.drawn: tuple | None = None  # the guess, (x, y)
-        self.probe: tuple | None = None  # (step, weights before, weights after)
-        self._taken: dict | None = None  # the last picture
-        self._spoken = self.words = ""  # the last summary, with and without the message
-        self.looked = object()
-        self._shown_at = self._evaluated_at = self._taken_at = self._cost = 0.0
-        self._probing = False
-        for name in self.instruments:
-            self.instruments[name] = INSTRUMENTS[name]()
-        self._look()
+        self.planned = trainer.step_count + self.steps
+        self.message, self.diverged, self.guessed = "", None, Guess()
+        self.watching = Watching(self._watched, trainer)
+        self._sample()
 
-    # ---- driving --------------------------------------------------------------------------
+    # ---- driving ----------------------------------------------------------------------------------
+
+    def set_speed(self, speed: float) -> None:
+        """Train so many steps a second while it plays; 0: as fast as it goes."""
+        if not (isinstance(speed, int | float) and (speed == FAST or 0.1 <= speed <= 1e6)):
+            raise CourseError(f"speed = {speed!r}; allowed: 0.1 to 1,000,000 steps a second, or 0 "
+                              "for as fast as it goes")  # fmt: skip
+        self.speed = speed
 
     def play(self) -> None:
-        """Train in the background until paused."""
+        """Train in the background until paused, or to the planned end; from there as far again."""
         if self.diverged is not None:
-            self._say(self.message)
+            self.say(self.message)
             return
-        self.message = ""
-        if self.controls:
-            self.controls.playing()
-        self.runner.start()
-
-    def pause(self) -> None:
-        with self.runner.alone():
-            self._look()
-            self._show()
+        if self.trainer.step_count >= self.planned:
+            self.planned = self.trainer.step_count + self.steps
+        super().play()
 
     def step(self) -> None:
         """Pause, then train one step."""
         self.run(1)
 
-    def tick(self) -> None:
-        """One training step."""
-        if self._probing:
-            before = self.trainer.model.theta.clone()
-            self.timeline.step()
-            self.probe = self.trainer.step_count, before, self.trainer.model.theta.clone()
-            self._probing = False
-        else:
-            self.timeline.step()
+    def step_once(self) -> bool:
+        """Train one step, and sample the run if the step is due; False: stop here."""
+        t = self.trainer
+        due = sampling.is_due(t.step_count + 1)
+        before = t.model.theta.clone() if due and self._probes() else None
+        self.timeline.step()
+        if before is not None:
+            self.watching.probe = t.step_count, before, t.model.theta.clone()
+        if due:
+            self._sample()
+        if due or t.step_count % CHECK == 0:
+            self._find_divergence()
+        if t.step_count == self.guessed.end:
+            self.message = self.guessed.settle(t)
+        return self.diverged is None and t.step_count != self.planned
 
     def run(self, steps: int) -> "TrainingLab":
-        """Train `steps` steps here and now, evaluating along the way."""
-        every = max(1, check_count("steps", steps, 0, 10**7, "0 or more") // 50)
+        """Train `steps` steps here and now."""
+        check_count("steps", steps, 0, 10**9, "0 or more")
+        self.planned = max(self.planned, self.trainer.step_count + steps)
 
         def step(n: int) -> bool:
             if self.diverged is None:
-                self.tick()
-                if n % every == 0 or n == steps:
-                    self._look()
+                self.step_once()
             return self.diverged is None
 
         self.runner.here(step, steps)
-        self._show()
+        self.refresh()
         return self
 
-    def set(self, knob: str, value) -> None:
-        """Turn a knob, running or not. A bad value is shown in the lab; nothing changes."""
-        self.runner.turn(knob, value)
+    def plan_end(self, step: int) -> None:
+        """Stop by itself at this step."""
+        here = self.runner.ask(lambda: self.trainer.step_count)
+        self.planned = check_count("the planned end", step, here + 1, 10**9, "a step to come")
+        self.steps = self.planned - self.timeline.first
+        self.refresh()
+
+    def headless(self) -> None:
+        """Train to the planned end, if the run has not begun."""
+        if self.trainer.step_count == self.timeline.first:
+            self.run(self.steps)
+
+    # ---- knobs ------------------------------------------------------------------------------------
+
+    def apply(self, knob: str, value) -> None:
+        t = self.trainer
+        try:
+            if knob == "threshold" and t.knobs()["clip"] == "off" and self.panel:
+                t.set("clip", "norm")  # the line has been taken in hand: it clips from now on
+            t.set(knob, value)
+            self.message = ""
+            self._sample()
+        except CourseError as error:
+            self.message = f"Not changed: {error}"
+            if self.panel:
+                self.panel.show_knobs()
+        if not self.runner.running:
+            self.show()
+
+    def plan(self, knob: str, points: list) -> None:
+        """Let a knob follow a line through points from now on.
+
+        Args:
+            knob: "lr", "momentum" or "threshold".
+            points: [[step, value], …] of steps to come; an empty list takes the plan back.
+
+        Raises:
+            CourseError: for another knob, and points that no schedule can have.
+        """
+        self.set(knob, self.runner.ask(lambda: plans.schedule(self.trainer, knob, points)))
+
+    def guess(self, points: list) -> None:
+        """Guess the batch loss: [[step, loss], …] of steps to come; an empty list takes it back.
+
+        It is scored when the run has passed its last point.
+
+        Raises:
+            CourseError: for fewer than two points, losses below 0 and steps that are past.
+        """
+        self.runner.ask(lambda: self.guessed.take(points, self.trainer))
+        self.refresh()
+
+    def knob_values(self) -> dict[str, object]:
+        """Return where the knobs stand; only the thread that steps may call it."""
+        return self.trainer.knobs()
+
+    # ---- in time ----------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Start again from the first step, with the knobs as they stand now."""
@@ -143,7 +209,7 @@ class TrainingLab(Looking, Extras):
     def restart(self, **changes) -> None:
         """Start again, with the knobs as they stand and new data, hidden, activation, init, seed.
 
-        A lab around one's own Trainer goes back to the step at which it was made.
+        A lab around your own Trainer goes back to the step at which it was made.
         """
         with self.runner.alone():
             if self.setup.recipe is None and not changes:
@@ -153,121 +219,123 @@ class TrainingLab(Looking, Extras):
             else:
                 self._start(self.setup.changed(self.trainer.settings(), **changes))
 
+    def restart_with(self, **fields) -> None:
+        """`restart` with a form's fields, of which only those that differ count."""
+        self.restart(**from_form(self.setup.recipe, fields))
+
+    def take_recipe(self, recipe: Recipe) -> None:
+        """Start the run of a recipe, at its first step."""
+        with self.runner.alone():
+            self._start(from_recipe(recipe)[0])
+
     def _start(self, setup: Setup) -> None:
-        """Begin the run that `setup` builds."""
         self.setup = setup
         self._begin(setup.build())
-        if self.controls:
-            self.controls.show_all()
-        self._show()
-
-    def _arrived(self, message: str = "") -> None:
-        """Show the step that the timeline has gone to."""
-        self.message, self.diverged = message, None
-        self._find_divergence()
-        if self.controls:
-            self.controls.show_knobs()
-        self._show()
+        self._after("started")
 
     def go_to(self, step: int) -> None:
-        """Go to any step of this run, exactly. Raises `CourseError` for one it never had."""
+        """Go to any step of this branch, exactly.
+
+        Raises:
+            CourseError: for a step that the branch never had; nothing changes.
+        """
         with self.runner.alone():
             self.timeline.go_to(step)
             self._arrived()
 
     def go_back(self) -> None:
-        """To just before the last knob was turned, or the last kept step, before it diverged."""
+        """Go to just before the last knob was turned, or to the start."""
         with self.runner.alone():
-            self._go_back()
+            self.timeline.note()
+            end = self.diverged if self.diverged is not None else self.trainer.step_count
+            before = [s for s, _, _ in self.trainer.history.knobs if self.timeline.first < s < end]
+            self.timeline.go_to(max(before, default=self.timeline.first))
+            self._arrived()
 
-    def _go_back(self) -> None:
-        self.timeline.note()
-        broken = self.diverged if self.diverged is not None else self.trainer.step_count
-        changes = [c for c in self.trainer.history.knobs if 0 < c[0] <= broken]
-        kept = [s for s in self.timeline.current.snapshots if s < broken] or [self.timeline.first]
-        step, words = max(kept), "the last one that was kept"
-        if changes and changes[-1][0] > step:
-            step, words = changes[-1][0], f"just before {changes[-1][1]} was turned"
-        self.timeline.go_to(step)
-        self.timeline.leave()
-        self._arrived(f"Back at step {step}, {words}.")
+    def switch(self, branch: int) -> None:
+        """Go on with another of `timeline.branches`, at its end."""
+        with self.runner.alone():
+            self.timeline.switch(branch)
+            self._arrived()
 
-    def close(self) -> None:
-        """Stop the thread for good."""
-        self.runner.stop()
-        leave(self)
+    def _arrived(self) -> None:
+        self.message, self.diverged = "", None
+        self._find_divergence()
+        self._after("arrived")
 
-    # ---- what the runner calls ------------------------------------------------------------
+    def _after(self, what: str) -> None:
+        if self.panel:
+            self.panel.renew(what)
+        self.show()
 
-    def apply(self, knob: str, value) -> None:
-        try:
-            self.trainer.set(knob, value)
-            self.message = ""
-        except CourseError as error:
-            self.message = f"Not changed: {error}"
-        if self.controls and self.message:
-            self.controls.show_knobs()
-        if not self.runner.running:
-            self._show()
+    def _replay(self, recipe: Recipe) -> None:
+        """Do what a recipe says, turn by turn."""
 
-    def between(self) -> None:
-        """After a slice of steps: a frame, if it is time and the browser has kept up."""
-        now, pause = time.monotonic(), self._pause()
-        if now - self._shown_at < pause or (self.controls and not self.controls.ready()):
-            if self.trainer.history.filled % 64 == 0:
-                self._find_divergence()  # also when nobody looks
-            return
-        self._shown_at = max(self._shown_at + pause, now - pause)  # on the average, on time
-        if now - self._evaluated_at > EVALUATE:
-            self._evaluated_at = now
-            self._look()
-        else:
-            self._find_divergence()
-        self._show()
-        self._cost = time.monotonic() - now
+        def turn() -> None:
+            here = self.trainer.step_count
+            changes = [c for c in recipe.knobs if c[0] == here]
+            replay(self.trainer, changes, here)
+            if changes:
+                self._sample()
 
-    def failed(self, error: Exception) -> None:
-        words = f"{type(error).__name__}: {error}"
-        if isinstance(error, torch.cuda.OutOfMemoryError):
-            words = "the GPU's memory is full; choose a smaller batch or another device"
-        self._say(f"The training stopped at step {self.trainer.step_count}: {words}")
-        if self.controls:
-            self.controls.paused()
+        def step(n: int) -> None:
+            turn()
+            self.step_once()
+
+        self.planned = max(self.planned, recipe.steps)
+        self.runner.here(step, recipe.steps)
+        self.runner.ask(turn)
+
+    # ---- looking ----------------------------------------------------------------------------------
+
+    def watch(self, instrument: str, on: bool = True) -> None:
+        """Switch an instrument on or off."""
+        check_choice("instrument", instrument, INSTRUMENTS)
+        self.runner.ask(lambda: self.watching.switch(instrument, on, View(self)))
+        self._watched = tuple(self.watching.instruments)
+        self.refresh()
+
+    @property
+    def evaluations(self) -> list[sampling.Sample]:
+        """The samples up to this step."""
+        return self.runner.ask(lambda: View(self).past)
+
+    def _probes(self) -> bool:
+        """Return whether a step's update is to be measured: some picture shows it."""
+        shown = self.watching.instruments
+        return "update ratio" in shown or "layers" in shown or not self.trainer.data.is_2d
+
+    def _sample(self) -> None:
+        with undrawn(self.trainer.model):
+            self.watching.sample(View(self))
+        self.message = self.watching.message or self.message
 
     def _find_divergence(self) -> None:
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
             self.diverged = first
-            self.runner.stopping.set()
+            rate = marks.short(self.trainer.knobs()["lr"])
             self.message = (
-                f"Diverged: the loss or its gradient is no finite number since step {first + 1}. "
-                f"The learning rate {self.trainer.knobs()['lr']:.4g} is too high for this network: "
-                "press Go back, then lower it, or switch clipping on."
+                f"Diverged: from step {first + 1} on the loss or its gradient is not a finite "
+                f"number. The learning rate {rate} is too high for this network: go back to the "
+                "last turn, then lower it, or switch clipping on."
             )
 
-    # ---- showing --------------------------------------------------------------------------
+    def describe(self) -> dict:
+        return self.watching.describe(View(self), self.runner.running)
 
-    def still(self) -> bytes:
-        """The picture as PNG bytes."""
-        return still(self.picture())
+    def speak(self) -> str:
+        return numbers.sentence(View(self))
 
-    def _say(self, message: str) -> None:
-        self.message = message
-        if self.controls:
-            self.controls.say(self.summary())
+    def heads(self) -> list[tuple[str, str]]:
+        return numbers.heads(View(self))
 
-    def _show(self) -> None:
-        if self.controls:
-            self.runner.ask(self.controls.show)
+    # ---- the way home -----------------------------------------------------------------------------
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        if not self.interactive and self.trainer.step_count == 0:
-            self.run(self.steps)
-        words = self.summary()
-        bundle = {"text/plain": f"TrainingLab. {words}", "image/png": self.still()}
-        alt = {"image/png": {"alt": words}}
-        if self.controls:
-            pin(self)
-            view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
-            bundle["application/vnd.jupyter.widget-view+json"] = view
-        return bundle, alt
+    def recipe(self) -> Recipe:
+        """Return what reproduces this run up to the step it is at."""
+        return self.runner.ask(lambda: self.trainer.recipe())
+
+    def code(self) -> str:
+        """Return the same run as a short program."""
+        return as_code(self.recipe())

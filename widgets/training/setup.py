@@ -111,3 +111,32 @@ def is_recipe(source) -> bool:
     if isinstance(source, Recipe | dict | Path):
         return True
     return isinstance(source, str) and (source.lstrip().startswith("{") or source.endswith(".json"))
+
+
+def from_form(recipe: Recipe | None, fields: dict) -> dict:
+    """Return what `Setup.changed` takes, of a form's fields those that differ from the recipe's.
+
+    Args:
+        recipe: of the run as it stands; None around a trainer of your own.
+        fields: {"data", "hidden", "activation", "init", "seed": value}; hidden: "64, 32" or "".
+
+    Raises:
+        CourseError: for widths that are not whole numbers.
+    """
+    changes = dict(fields)
+    if "hidden" in fields:
+        try:
+            parts = str(fields["hidden"]).replace(",", " ").split()
+            changes["hidden"] = [int(part) for part in parts]
+        except ValueError:
+            raise CourseError(f"hidden widths = {fields['hidden']!r}; allowed: whole numbers with "
+                              "commas, as 64, 32") from None  # fmt: skip
+    if recipe is None or recipe.model.get("kind") != "MLP":
+        return changes
+    old = recipe.model
+    stand = {"data": recipe.data.get("name", "own"), "hidden": old["sizes"][1:-1],
+             "activation": old["activation"], "init": old["init"], "seed": recipe.seed}  # fmt: skip
+    changes = {k: v for k, v in changes.items() if v != stand.get(k)}
+    if "activation" in changes and fields.get("init") == old["init"]:
+        changes.pop("init", None)  # what suits the new activation
+    return changes or {"seed": recipe.seed}

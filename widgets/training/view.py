@@ -11,39 +11,68 @@ import torch
 from torch import Tensor
 
 from course import Network
-from course.optim.first_order import Momentum
+
+from . import marks, plans
 
 
 class View:
-    """A run between two steps. Made by the thread that steps, for one picture.
+    """A run between two steps. Only the thread that steps makes one, for one picture or sample.
 
-    step: the steps done; data: the data set; knobs: {name: value}; averaging: β where momentum is
-    an exponential average, else None; numbers: (steps, 3) of the history; evaluations: [(step,
-    train loss, test loss, train accuracy, test accuracy)]; branches: each `timeline.Branch` that
-    were left; drawn: None or (x, y) arrays; probe: None or (step, weights before, weights after);
-    words: the state; looked: what changes when the run was evaluated.
+    Attributes:
+        step: the steps done.
+        planned: the step at which the run is planned to end.
+        data: the data set.
+        source: the model itself; look at `model`, which is a copy.
+        knobs: {name: value}, as they stand.
+        started: {name: value} at the first step; a schedule where one stood.
+        plans: {knob: [[step, value], …]} of what a schedule has in store.
+        guess, score: the drawn guess of the loss as [[step, loss], …], and its score in words.
+        branch: the `timeline.Branch` on show; others: the other branches.
+        hues, names: {branch: hue or name}.
+        samples: `sampling.Sample` of the whole branch, by step.
+        probe: None or (step, weights before it, weights after it).
     """
 
     def __init__(self, lab):
         self._trainer = t = lab.trainer
-        self.step, self.data, self.knobs = t.step_count, t.data, t.knobs()
-        averaged = t.chain.find(Momentum)
-        self.averaging: float | None = None if averaged is None else averaged.beta
-        self.numbers = t.history.numbers().view()
-        self.numbers.flags.writeable = False
-        self.evaluations, self.branches = lab._evaluations(), lab._branches()
-        self.drawn, self.probe = lab.drawn, lab.probe
-        self.words, self.looked = lab.words, lab.looked
+        self.step, self.planned, self.data, self.knobs = t.step_count, lab.planned, t.data, t.knobs()
+        self.source, self.started, self.probe = t.model, lab.watching.started, lab.watching.probe
+        self.branch, branches = lab.timeline.note(), lab.timeline.branches
+        self.others = [b for b in branches if b is not self.branch]
+        self.hues = {b: lab.watching.hue(b, branches) for b in branches}
+        self.names = {b: branch_name(b, branches) for b in branches}
+        self.samples = self.branch.evaluations
+        self._guessed = lab.guessed
+
+    @cached_property
+    def plans(self) -> dict[str, list]:
+        return plans.shown(self._trainer, max(self.planned, self.branch.end))
+
+    @property
+    def guess(self) -> list[list]:
+        return [[step, value] for step, value in self._guessed.points]
+
+    @property
+    def score(self) -> str:
+        factor = self._guessed.score(self.numbers)
+        return "" if factor is None else f"off by ×{factor:.2f}"
 
     @cached_property
     def model(self):
         """A copy of the model: weights, gradient, buffers, generators."""
         return copied(self._trainer.model)
 
-    def means(self, points: int) -> tuple[list[float], np.ndarray]:
-        """See `course.training.history.History.means`."""
-        place, rows = self._trainer.history.means(points)
-        return place, rows.copy()
+    @property
+    def numbers(self) -> np.ndarray:
+        """(steps, 4) of the history up to now."""
+        numbers = self._trainer.history.numbers().view()
+        numbers.flags.writeable = False
+        return numbers
+
+    @property
+    def past(self) -> list:
+        """The samples up to now."""
+        return [sample for sample in self.samples if sample[0] <= self.step]
 
     def rows(self, n: int) -> tuple[Tensor, Tensor]:
         """Copies of the first training rows: x (n, …) and y (n, …), as the data has them."""
@@ -60,6 +89,14 @@ class View:
         twin = copy.copy(self._trainer)
         twin.model = self.model
         return twin.evaluate(split)
+
+
+def branch_name(branch, branches) -> str:
+    """Return what was turned since a branch parted from the others, as 'α 12 at 630'."""
+    parted = [b.left_at for b in branches if b.left_at is not None and b is not branch]
+    start = branch.left_at if branch.left_at is not None else min(parted, default=0)
+    turned = marks.name([change for change in branch.knobs if change[0] >= start])
+    return turned or ("first run" if branch.left_at is None else f"branch at {branch.left_at:,}")
 
 
 def copied(model):

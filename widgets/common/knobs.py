@@ -1,0 +1,165 @@
+"""The knobs of a lab: core ipywidgets, laid out by the lab's style sheet.
+
+A knob is a small box with its name and its number above, and its slider, list or buttons below. It
+calls turn(value) when a hand moves it; `show` puts it where the knob stands, and turns nothing.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+
+import ipywidgets as ipw
+
+Turn = Callable[[object], None]
+
+
+def tip(widget: ipw.Widget, text: str) -> None:
+    """Say what a widget does, on hover and to a screen reader; ipywidgets 7 names it otherwise."""
+    setattr(widget, "tooltip" if widget.has_trait("tooltip") else "description_tooltip", text)
+
+
+def button(words: str, icon: str, act: Callable, style: str = "", hint: str = "") -> ipw.Button:
+    """Return a button; without words it shows its icon alone, and `hint` is its name."""
+    made = ipw.Button(description=words, icon=icon, layout=ipw.Layout(width="auto"))
+    tip(made, hint or words)
+    if style:
+        made.add_class(style)
+    made.on_click(lambda _: act())
+    return made
+
+
+class Knob:
+    """Base of all knobs.
+
+    Args:
+        turn: called with a value when a hand has moved the knob.
+
+    Attributes:
+        box: the widget to show.
+    """
+
+    box: ipw.Widget
+
+    def __init__(self, turn: Turn):
+        self._turn = turn
+        self._quiet = threading.local()  # the runner may show a knob while a hand turns it
+
+    def _watch(self, *widgets: ipw.Widget) -> None:
+        for widget in widgets:
+            widget.observe(self._changed, "value")
+
+    def _changed(self, change) -> None:
+        if not getattr(self._quiet, "on", False):
+            self._turn(self._read(change["owner"], change["new"]))
+
+    def _read(self, widget, value):
+        return value
+
+    def show(self, value) -> None:
+        """Put the knob where it stands."""
+        self._quiet.on = True
+        try:
+            self._put(value)
+        finally:
+            self._quiet.on = False
+
+    def _put(self, value) -> None:
+        raise TypeError(f"{type(self).__name__} does not say how it is shown")
+
+
+class Number(Knob):
+    """A slider, and above it a field that takes any number.
+
+    The slider stands at the point of its grid nearest to the knob. The browser rounds a slider to
+    its grid by itself and reports that as a move; such an echo turns nothing.
+
+    Args:
+        label: the knob's name.
+        low, high: the ends of the slider; powers of ten when `log`.
+        log: whether the slider is logarithmic.
+        zero: whether the far left of a logarithmic slider means 0.
+    """
+
+    def __init__(self, label: str, value: float, turn: Turn, low, high, log=False, zero=False):
+        super().__init__(turn)
+        self.low, self.high, self.log, self.zero = low, high, log, zero
+        self.grid = 0.05 if log else 0.01
+        kind = ipw.FloatLogSlider if log else ipw.FloatSlider
+        self.slider = kind(value=self._near(value), min=low, max=high, step=self.grid,
+                           readout=False, description=label)  # fmt: skip
+        self.number = ipw.FloatText(value=float(f"{value:.4g}"), step=None,
+                                    description=f"{label} as a number")  # fmt: skip
+        self.box = ipw.HBox([self.slider, self.number]).add_class("face-knob")
+        self._watch(self.slider, self.number)
+
+    def _near(self, value) -> float:
+        """Return the slider's place for a value."""
+        if self.log:
+            value = math.log10(value) if value > 0 else self.low
+        steps = round((min(max(value, self.low), self.high) - self.low) / self.grid)
+        place = self.low + steps * self.grid
+        return 10**place if self.log else place
+
+    def _changed(self, change) -> None:
+        echo = f"{self._near(self.number.value):.4g}"
+        if change["owner"] is self.number or f"{change['new']:.4g}" != echo:
+            super()._changed(change)
+
+    def _read(self, widget, value):
+        if widget is self.slider:
+            value = float(f"{value:.4g}")  # 0.1585, not 0.15848931924611134
+            if self.zero and value <= 1.001 * 10**self.low:
+                value = 0.0
+        self.show(value)
+        return value
+
+    def _put(self, value) -> None:
+        if isinstance(value, int | float) and math.isfinite(value):
+            self.number.value, self.slider.value = float(f"{value:.4g}"), self._near(value)
+
+
+class Choice(Knob):
+    """A list. options: values, or (words, value) pairs; a value that is missing is added."""
+
+    def __init__(self, label: str, options: Sequence, value, turn: Turn):
+        super().__init__(turn)
+        self.list = ipw.Dropdown(options=with_value(options, value), value=value,
+                                 description=label)  # fmt: skip
+        self.box = ipw.HBox([self.list]).add_class("face-knob")
+        self._watch(self.list)
+
+    def _put(self, value) -> None:
+        self.list.options = with_value(self.list.options, value)
+        self.list.value = value
+
+
+def with_value(options: Sequence, value) -> list:
+    """Return options as (words, value) pairs, the value among them."""
+    pairs = [o if isinstance(o, tuple) else (str(o), o) for o in options]
+    return pairs if value in [v for _, v in pairs] else [*pairs, (str(value), value)]
+
+
+class Buttons(Knob):
+    """A row of buttons, one of which is down. options: (words, value) pairs."""
+
+    def __init__(self, label: str, options: Sequence, value, turn: Turn):
+        super().__init__(turn)
+        self.row = ipw.ToggleButtons(options=options, value=value, description=label)
+        self.box = ipw.HBox([self.row]).add_class("face-knob")
+        self._watch(self.row)
+
+    def _put(self, value) -> None:
+        self.row.value = value
+
+
+class Words(Knob):
+    """A field for words or numbers, taken when it is left or Enter is pressed."""
+
+    def __init__(self, label: str, value: str, turn: Turn):
+        super().__init__(turn)
+        self.field = ipw.Text(value=value, description=label, continuous_update=False)
+        self.box = ipw.HBox([self.field]).add_class("face-knob")
+        self._watch(self.field)
+
+    def _put(self, value) -> None:
+        self.field.value = str(value)

@@ -1,0 +1,79 @@
+"""Plans: the future of a knob, drawn as a line through points."""
+
+from typing import Any
+
+from course import CourseError
+from course.errors import check_choice
+from course.optim.schedules import Points, Schedule
+from course.training.knobs import schedules
+
+SCALES = {"lr": "log", "threshold": "log", "momentum": "memory"}  # as in the lanes
+MOST = 60  # points of a plan
+
+
+def schedule(trainer, knob: str, points: Any) -> Schedule | float:
+    """Return the schedule that holds a knob until its first point and then follows the points.
+
+    Args:
+        trainer: the run; only the thread that steps may hand it over.
+        knob: a name of `SCALES`.
+        points: [[step, value], …]; empty: the present value, as a number.
+
+    Raises:
+        CourseError: for another knob, and points that are past, not in order, or not numbers.
+    """
+    check_choice("the knob of a plan", knob, tuple(SCALES))
+    here, now = trainer.step_count, float(trainer.knobs()[knob])
+    wanted = check_points(points, here)
+    if not wanted:
+        return now
+    first = wanted[0][0]
+    held = [(here, now)] if here < first else []
+    if first - 1 > here:
+        held.append((first - 1, now))  # a jump, not a slope, to where the hand began
+    return Points(tuple(held + thinned(wanted, MOST)), SCALES[knob])
+
+
+def check_points(points: Any, here: int) -> list[tuple[int, float]]:
+    """Return drawn points as (whole step, value) pairs, one a step, from the present step on."""
+    if not isinstance(points, list) or len(points) > 10_000:
+        raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
+                          "to 10,000 [step, value] pairs")  # fmt: skip
+    found: dict[int, float] = {}
+    for pair in points:
+        try:
+            step, value = pair
+            step, value = round(float(step)), float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise CourseError(f"the drawn point {str(pair)[:60]} is not a [step, value] pair of "
+                              "numbers; draw the line again") from None  # fmt: skip
+        if step >= here and value == value:
+            found[step] = value
+    return sorted(found.items())
+
+
+def thinned(points: list, most: int) -> list:
+    """Return at most `most` of the points, the first and the last among them."""
+    if len(points) <= most:
+        return points
+    places = [round(i * (len(points) - 1) / (most - 1)) for i in range(most)]
+    return [points[i] for i in places]
+
+
+def standing(trainer) -> dict[str, Schedule]:
+    """Return the schedules that knobs with a lane follow now."""
+    return {knob: s for knob, s in schedules(trainer).items() if knob in SCALES}
+
+
+def shown(trainer, end: int) -> dict[str, list]:
+    """Return {knob: [[step, value], …]} of what is planned from now to the end of the axis."""
+    here, plans = trainer.step_count, {}
+    for knob, plan in standing(trainer).items():
+        if isinstance(plan, Points):
+            steps = [step for step, _ in plan.points if here < step]
+        else:
+            steps = [here + round((end - here) * i / 24) for i in range(1, 25)]
+        if steps:
+            corners = [here, *steps]
+            plans[knob] = [[step, float(f"{plan.value(step):.5g}")] for step in corners]
+    return plans

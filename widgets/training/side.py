@@ -1,0 +1,211 @@
+"""What the network makes of the data: the panels beside the strips, as the painters' contract has it.
+
+A network on the plane is drawn whole; images show the first layer's weights, the accuracy by class
+and samples; a curve its fit; any other model its layers. Each panel is {kind, title, …}, and puts
+its arrays into `arrays`.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course import MLP
+
+SHOWN = 200  # test points on the plane
+SAMPLES = 8  # test images
+TILES = 64  # first-layer units
+GRID = 32  # cells of a map, a side
+BINS = 24
+LAYERS = 8
+MOST = 64  # neurons of a layer whose network is still drawn
+SUBSCRIPTS = "₁₂₃₄₅₆₇₈₉"
+
+Panel = dict
+
+
+def side(view, arrays: dict) -> list[Panel]:
+    """Return the panels that suit the data and the model."""
+    data = view.data
+    if data.is_2d and not data.is_regression and data.classes == 2:
+        return [network(view, arrays) if is_drawn(view.model) else plane(view, arrays)]
+    if data.is_image and not data.is_regression:
+        return [*first_layer(view, arrays), by_class(view, arrays), samples(view, arrays)]
+    if data.is_regression and data.features == 1 and data.outputs == 1:
+        return [fit(view, arrays), layers(view, arrays)]
+    return [layers(view, arrays)]
+
+
+def byte(values) -> np.ndarray:
+    """0 to 1 → uint8."""
+    return np.rint(np.clip(np.asarray(values), 0, 1) * 255).astype(np.uint8)
+
+
+# ---- the plane ------------------------------------------------------------------------------------
+
+
+def is_drawn(model) -> bool:
+    """Return whether the painters can evaluate a model by themselves: a small MLP, nothing else."""
+    return isinstance(model, MLP) and max(model.sizes) <= MOST and len(model.sizes) <= 6
+
+
+def extent(data) -> list[float]:
+    """Return [x0, x1, y0, y1] around the test points."""
+    low, high = data.x_test.float().min(0).values, data.x_test.float().max(0).values
+    margin = 0.08 * (high - low)
+    (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
+    return [round(v, 3) for v in (x0, x1, y0, y1)]
+
+
+def points(view, arrays: dict) -> dict:
+    """Return the test points on the plane, and which of them the model gets wrong."""
+    x, y = view.data.x_test[:SHOWN], view.data.y_test[:SHOWN]
+    x0, x1, y0, y1 = extent(view.data)
+    places = (x.float() - torch.tensor([x0, y0])) / torch.tensor([x1 - x0, y1 - y0])
+    arrays["points"] = byte(places)
+    arrays["points"] = np.column_stack([arrays["points"], y.numpy().astype(np.uint8)])
+    arrays["wrong"] = (probabilities(view.predict(x)).argmax(1) != y).numpy().astype(np.uint8)
+    return {"points": "points", "wrong": "wrong", "extent": [x0, x1, y0, y1]}
+
+
+def network(view, arrays: dict) -> Panel:
+    model = view.model
+    arrays["weights"] = weights(model)
+    return {"kind": "network", "title": "output", "sizes": model.sizes,
+            "activation": model.activation, "weights": "weights",
+            "inputs": [f"x{i}" for i in SUBSCRIPTS[:2]], "classes": ["class 0", "class 1"],
+            } | points(view, arrays)  # fmt: skip
+
+
+def weights(model: MLP) -> np.ndarray:
+    """Return an MLP's weights, layer by layer W (out, in) by rows and then b (out,)."""
+    matrices = model.views(model.theta)
+    parts = itertools.chain.from_iterable((w[:, :-1].ravel(), w[:, -1]) for w in matrices)
+    return torch.cat([p.float().cpu() for p in parts]).numpy()
+
+
+def plane(view, arrays: dict) -> Panel:
+    found = points(view, arrays)
+    x0, x1, y0, y1 = found["extent"]
+    rows, columns = torch.meshgrid(torch.linspace(y0, y1, GRID), torch.linspace(x0, x1, GRID),
+                                   indexing="ij")  # fmt: skip
+    grid = torch.stack([columns.ravel(), rows.ravel()], 1)
+    arrays["values"] = byte(probabilities(view.predict(grid))[:, 1])
+    return {"kind": "map", "title": "output", "values": "values", "shape": [GRID, GRID],
+            "colours": "two classes", "contour": True} | found  # fmt: skip
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """Outputs (N, C) → (N, C); one output is the log odds of class 1."""
+    if outputs.shape[1] == 1:
+        p = outputs.sigmoid()
+        return torch.cat([1 - p, p], 1)
+    return outputs.softmax(1)
+
+
+# ---- images ---------------------------------------------------------------------------------------
+
+
+def first_layer(view, arrays: dict) -> list[Panel]:
+    """Return the first layer's weights as images, if the layer looks at whole images."""
+    height, width = view.data.image_shape
+    matrices = [v for v in view.model.named_views(view.model.theta).values() if v.ndim > 1]
+    W = matrices[0]
+    if W.ndim != 2 or W.shape[1] != height * width:
+        return [layers(view, arrays)]
+    W = W[:TILES].detach().float().cpu()
+    scale = W.abs().amax().clamp(min=1e-12)
+    arrays["tiles"] = np.rint(128 + 127 * (W / scale).numpy()).astype(np.uint8)
+    return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} neurons",
+             "note": "orange −, blue +", "pixels": "tiles", "shape": [len(W), height, width],
+             "colours": "signed"}]  # fmt: skip
+
+
+def by_class(view, arrays: dict) -> Panel:
+    x, y = view.data.x_test[:2000], view.data.y_test[:2000]
+    right = probabilities(view.predict(x)).argmax(1) == y
+    classes = range(view.data.classes)
+    values = [float(right[y == k].float().mean()) if bool((y == k).any()) else 0.0 for k in classes]
+    return {"kind": "bars", "title": "test accuracy by class, %",
+            "names": [str(k) for k in classes], "values": [round(v, 4) for v in values]}  # fmt: skip
+
+
+def samples(view, arrays: dict) -> Panel:
+    data = view.data
+    x, y = data.x_test[:SAMPLES], data.y_test[:SAMPLES]
+    p = probabilities(view.predict(x)).nan_to_num(0.0)
+    grey = x.reshape(len(x), -1).float()
+    low, high = grey.min(), grey.max()
+    arrays["pixels"] = byte((grey - low) / (high - low).clamp(min=1e-9))
+    arrays["probabilities"] = byte(p)
+    return {"kind": "samples", "title": "test samples", "pixels": "pixels",
+            "shape": [len(x), *data.image_shape], "probabilities": "probabilities",
+            "truth": y.tolist(), "guess": p.argmax(1).tolist(),
+            "classes": [str(k) for k in range(p.shape[1])]}  # fmt: skip
+
+
+# ---- curves, and any other model --------------------------------------------------------------------
+
+
+def fit(view, arrays: dict) -> Panel:
+    x, y = view.data.x_test[:80].float(), view.data.y_test[:80].float()
+    grid = torch.linspace(float(x.min()), float(x.max()), 120)[:, None]
+    arrays["fit_x"], arrays["fit_y"] = grid[:, 0].numpy(), view.predict(grid)[:, 0].numpy()
+    arrays["data_x"], arrays["data_y"] = x[:, 0].numpy(), y[:, 0].numpy()
+    span = 0.1 * float(y.max() - y.min())
+    dots = {"kind": "points", "x": "data_x", "y": "data_y", "marker": "dot", "hue": "neg"}
+    line = {"kind": "curve", "name": "network", "x": "fit_x", "y": "fit_y", "hue": "run",
+            "look": "solid"}  # fmt: skip
+    return {"kind": "plot", "id": "fit", "title": "the fitted curve", "note": "dots: test samples",
+            "height": 220, "lane": None, "hint": "", "layers": [dots, line],
+            "x": {"scale": "linear", "low": float(x.min()), "high": float(x.max()), "label": "x"},
+            "y": {"scale": "linear", "low": float(y.min()) - span, "high": float(y.max()) + span,
+                  "label": ""}}  # fmt: skip
+
+
+def layers(view, arrays: dict) -> Panel:
+    """Return every layer with weights: their histogram, the size of weights, gradient, update."""
+    rows = []
+    for i, (name, w, g, ratio) in enumerate(layer_sizes(view)):
+        counts, low, high = histogram(w)
+        arrays[f"layer{i}"] = counts
+        shape = " × ".join(map(str, w.shape))
+        rows.append({"name": name, "shape": shape, "weights": rms(w), "grad": rms(g),
+                     "ratio": ratio, "counts": f"layer{i}", "low": low, "high": high})  # fmt: skip
+    return {"kind": "layers", "title": "layers", "rows": rows}
+
+
+def layer_sizes(view):
+    """Yield (name, weights, gradient, ‖Δw‖/‖w‖ of the last probed step or None) of the layers."""
+    model = view.model
+    flats = {"w": model.theta, "g": model.grad}
+    if view.probe is not None:
+        flats |= {"old": view.probe[1], "new": view.probe[2]}
+    views = {key: model.named_views(flat) for key, flat in flats.items()}
+    names = [name for name, v in views["w"].items() if v.ndim > 1][:LAYERS]
+    for name in names:
+        ratio = None
+        if "old" in views:
+            old, new = views["old"][name], views["new"][name]
+            ratio = float((new - old).norm() / old.norm().clamp(min=1e-30))
+        yield name.removesuffix(".weight"), views["w"][name], views["g"][name], ratio
+
+
+def rms(values: Tensor) -> float:
+    """Return the root of the mean square; 0 where it is not finite."""
+    size = float(values.detach().float().square().mean().sqrt())
+    return size if np.isfinite(size) else 0.0
+
+
+def histogram(values: Tensor) -> tuple[np.ndarray, float, float]:
+    """Return (counts scaled to the largest as uint8 (BINS,), lowest, highest) of finite values."""
+    flat = values.detach().float().cpu().flatten()
+    flat = flat[flat.isfinite()]
+    if not len(flat):
+        return np.zeros(BINS, dtype=np.uint8), 0.0, 0.0
+    low, high = float(flat.min()), float(flat.max())
+    counts = torch.histc(flat, BINS, low, high)
+    return byte(counts / counts.max()), low, high
+
+

@@ -1,0 +1,101 @@
+"""How a training lab looks at its run: samples, instruments, hues of branches, the picture.
+
+Only the thread that steps may call what is here.
+"""
+
+import bisect
+import weakref
+
+import numpy as np
+
+from course.training.timeline import Branch
+
+from . import marks, plans, sampling
+from .instruments import INSTRUMENTS, Instrument, guarded
+from .strips import Strips
+from .view import View, undrawn
+
+HUES = ("run", "run2", "run3", "dim")
+
+
+class Watching:
+    """What a lab knows about its run besides the run itself.
+
+    Args:
+        names: of instruments, keys of `INSTRUMENTS`.
+
+    Attributes:
+        instruments: {name: instrument} that are on.
+        started: {knob: number or schedule} at the first step.
+        probe: None or (step, weights before it, weights after it).
+        message: why a sample or an instrument failed, if the last one did.
+    """
+
+    def __init__(self, names, trainer):
+        self.instruments: dict[str, Instrument] = {name: INSTRUMENTS[name]() for name in names}
+        self.started = trainer.knobs() | plans.standing(trainer)
+        self.strips = Strips()
+        self.probe: tuple | None = None
+        self.message = ""
+        self._hues: weakref.WeakKeyDictionary[Branch, str] = weakref.WeakKeyDictionary()
+
+    def switch(self, name: str, on: bool, view: View) -> None:
+        """Switch an instrument on or off."""
+        if not on:
+            self.instruments.pop(name, None)
+        elif name not in self.instruments:
+            self.instruments[name] = INSTRUMENTS[name]()
+            self._look(name, view)
+
+    def sample(self, view: View) -> None:
+        """Measure the run at this step; a later sample of the same step replaces it."""
+        self.message = ""
+        try:
+            sample = sampling.measure(view)
+        except Exception as error:  # of a learner's module: looking must not stop the run
+            self.message = f"The evaluation failed: {type(error).__name__}: {error}"
+            return
+        samples = view.branch.evaluations
+        at = bisect.bisect_left([s[0] for s in samples], sample.step)
+        samples[at : at + (at < len(samples) and samples[at][0] == sample.step)] = [sample]
+        for name in self.instruments:
+            self._look(name, view)
+
+    def _look(self, name: str, view: View) -> None:
+        try:
+            self.instruments[name].look(view)
+        except Exception as error:
+            self.message = f"The instrument “{name}” failed: {type(error).__name__}: {error}"
+
+    def hue(self, branch: Branch, branches: list[Branch]) -> str:
+        """Return the hue of a branch, which it keeps; one of `HUES`."""
+        if branch not in self._hues:
+            used = {self._hues[b] for b in branches if b in self._hues}
+            self._hues[branch] = next((hue for hue in HUES if hue not in used), HUES[-1])
+        return self._hues[branch]
+
+    # ---- the picture ------------------------------------------------------------------------------
+
+    def describe(self, view: View, playing: bool) -> dict:
+        """Return the picture of a run (see `widgets.common.picture`)."""
+        with undrawn(view.source):
+            scene = self.strips.scene(view)
+            strips, below = [], []
+            for name, instrument in self.instruments.items():
+                made = guarded(lambda i=instrument: [i.strip(scene)], name)
+                notes = [p for p in made if p and p["kind"] == "note"]
+                strips += [p for p in made if p and p["kind"] != "note"]
+                below += notes
+            side: list[dict] = []
+            for name, instrument in self.instruments.items():
+                fresh: dict[str, np.ndarray] = {}
+                panels = guarded(lambda i=instrument, a=fresh: i.panels(view, a), name)
+                scene.arrays |= fresh
+                (side if name == "network" else below).extend(panels)
+        return {
+            "step": view.step, "horizon": max(view.planned, view.branch.end),
+            "end": view.branch.end, "playing": playing, "strips": strips,
+            "turns": marks.turns(view.branch.knobs, max(view.planned, view.branch.end)),
+            "side": side, "below": below,
+            "arrays": {name: np.array(values) for name, values in scene.arrays.items()},
+        }  # fmt: skip
