@@ -17,9 +17,9 @@ __all__ = [
     "Context", "Cosine", "CourseError", "CrossEntropy", "Dataset", "Descend", "Dropout",
     "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "L1", "L2", "LayerNorm",
     "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network",
-    "Newton", "NewtonCG", "Noise", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe", "Shift",
-    "Sigmoid", "SignDescent", "Stack", "standardise", "StepDecay", "Tanh", "Trainer", "Transform",
-    "Warmup",
+    "Newton", "NewtonCG", "Noise", "Points", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe",
+    "Shift", "Sigmoid", "SignDescent", "Spike", "Stack", "standardise", "StepDecay", "Tanh",
+    "Trainer", "Transform", "Warmup",
 ]  # fmt: skip
 
 

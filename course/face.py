@@ -24,8 +24,9 @@ from .optim.first_order import (
     Momentum,
     Nesterov,
     SignDescent,
+    Spike,
 )
-from .optim.schedules import Cosine, LinearRamp, StepDecay, Warmup
+from .optim.schedules import Cosine, LinearRamp, Points, StepDecay, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG
 from .training.replay import run_recipe
 from .training.run import available_devices

@@ -141,7 +141,8 @@ def write_history(rows: list[list[float]], path: str) -> None:
     """Write a CSV file with one line a step, whole or not at all.
 
     Args:
-        rows: loss, norm of the gradient, and norm after clipping, of each step
+        rows: of each step the loss and the norms of the gradient, of what the clip left, and of
+            what entered it
         path: the file
 
     Raises:
@@ -150,7 +151,7 @@ def write_history(rows: list[list[float]], path: str) -> None:
     lines = (",".join(map(repr, (step, *row))) for step, row in enumerate(rows, 1))
     try:
         with replacing(path) as file:
-            file.write(b"step,loss,grad_norm,clipped_norm\n")
+            file.write(b"step,loss,grad_norm,clipped_norm,unclipped_norm\n")
             file.writelines(f"{line}\n".encode() for line in lines)
     except OSError as error:
         raise CourseError(f"--history {shown(path)} was not written ({error}); the run itself "

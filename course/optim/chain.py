@@ -11,7 +11,6 @@ moves the weights. The documents' algorithms are one line each:
     Newton's method (D4 3.7)    chain(Newton(damping), Descend(1.0))
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -20,36 +19,14 @@ import torch
 from torch import Tensor
 
 from ..descriptions import Registry, describe
-from ..errors import CourseError, check_number, shown
+from ..errors import CourseError, shown
 from ..states import MOST, check_list, check_names, check_tensor, check_whole
+from .ranges import RANGES, check_setting
 from .schedules import SCHEDULES, Schedule
 
-# field: (low, high, low excluded, high excluded, remedy)
-RANGES = {
-    "lr": (0, math.inf, False, True, "a common start is 0.1"),
-    "beta": (0, 1, False, True, "a common choice is 0.9"),
-    "beta1": (0, 1, False, True, "a common choice is 0.9"),
-    "beta2": (0, 1, False, True, "a common choice is 0.999"),
-    "eps": (0, math.inf, False, True, "a common choice is 1e-8"),
-    "threshold": (0, math.inf, True, False, "to switch clipping off, leave the transform out"),
-    "weight_decay": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
-    "strength": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
-    "damping": (0, math.inf, False, True, "a common start is 1e-3"),
-    "iterations": (1, 10_000, False, False, "a common choice is 10"),
-}
-LARGEST = 1e30
 TRANSFORMS = Registry(
     "transform", lambda field, value: SCHEDULES.build(value) if isinstance(value, dict) else value
 )
-
-
-def check_field(label: str, value: object, limits: tuple) -> float:
-    """Return `value` as a float inside an entry of `RANGES`, or raise `CourseError`."""
-    low, high, open_low, open_high, remedy = limits
-    number = check_number(label, value, low, high, remedy, open_low=open_low, open_high=open_high)
-    if LARGEST < number < math.inf:  # float32 weights cannot hold it
-        raise CourseError(f"{label} = {shown(value)} is above {LARGEST:g}; {remedy}")
-    return number
 
 
 class Context:
@@ -57,18 +34,25 @@ class Context:
 
     Attributes:
         theta: the weights, (P,).
-        grad: the raw gradient, (P,).
+        grad: the raw gradient, (P,); in the step of a `Spike`, what that has made of it.
+        step: the number of steps made before this one.
         lr: the rate of the chain's `Descend` in this step.
         named_views: called with any flat (P,) vector; returns its views by name.
         curvature: called without arguments; returns that of the loss on this batch.
     """
 
     lr: float
+    step = 0
 
     def __init__(self, theta: Tensor, named_views=None, curvature=None):
-        self.theta, self.grad = theta, theta
+        self.theta = theta
         self.named_views = named_views or (lambda flat: {"theta": flat})
         self.curvature = curvature or _no_curvature
+        self.take(theta)
+
+    def take(self, grad: Tensor) -> None:
+        """Take this vector (P,) for the raw gradient."""
+        self.grad = grad
         self._norm: Tensor | None = None
 
     def norm_of(self, g: Tensor) -> Tensor:
@@ -90,7 +74,8 @@ class Transform:
     Attributes:
         schedules: the schedules of fields that have one, by field.
         descends: whether it moves the weights: `Descend`.
-        clips: whether it bounds the gradient, and returns as `norm()` what it left.
+        clips: whether it bounds the gradient; `norms()` then returns those of what it left in the
+            last step and of what entered it, each 0-d.
         after_descend: whether it acts on the weights that `Descend` has moved.
 
     Raises:
@@ -104,17 +89,17 @@ class Transform:
         TRANSFORMS.add(cls)
 
     def __setattr__(self, name, value):
-        limits = RANGES.get(name)
-        if limits:
-            label = f"{type(self).__name__}.{name}"
+        if name in RANGES:
+            value = check_setting(f"{type(self).__name__}.{name}", value)
             schedules = {k: v for k, v in self.schedules.items() if k != name}
             if isinstance(value, Schedule):
-                for level in value.levels():
-                    check_field(label, level, limits)
                 schedules[name], value = value, value.value(0)
-            value = check_field(label, value, limits)
             super().__setattr__("schedules", schedules)
         super().__setattr__(name, value)
+
+    def setting(self, field: str) -> float | Schedule:
+        """Return what a field was set to: a number or a schedule."""
+        return self.schedules.get(field, getattr(self, field))
 
     def advance(self, step: int) -> None:
         """Set each scheduled field to its value in this step."""
@@ -214,7 +199,8 @@ class Chain:
         context = self.context
         if context is None:
             raise CourseError("the chain has no buffers yet; call chain.init(theta) first")
-        context.theta, context.grad, context._norm = theta, grad, None
+        context.theta, context.step = theta, self.step
+        context.take(grad)
         for t in self.transforms:
             if t.schedules:
                 t.advance(self.step)
@@ -224,11 +210,16 @@ class Chain:
             g = t(g, context)
         self.step += 1
 
-    def norms(self, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient's norm before and after clipping in the last step, each 0-d."""
+    def norms(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return three norms of the last step, each 0-d.
+
+        Returns:
+            That of the raw gradient, of what the clip left, and of what entered it; without a
+            clip all three are the first.
+        """
         assert self.context is not None
-        before = self.context.norm_of(grad)
-        return before, before if self.clip is None else self.clip.norm()
+        raw = self.context.norm_of(self.context.grad)
+        return raw, *((raw, raw) if self.clip is None else self.clip.norms())
 
     def find(self, *kinds: type) -> Any:
         """Return the first transform of one of these kinds, or None."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from ..errors import check_count, check_number
 from .chain import Transform
+from .schedules import LATEST
 
 
 @dataclass
@@ -21,6 +23,39 @@ class Descend(Transform):
     def __call__(self, g, context):
         context.theta.add_(g, alpha=-self.lr)
         return g
+
+
+@dataclass
+class Spike(Transform):
+    """g · factor in one step only: what a rare wild batch does.
+
+    First in a chain, it counts as the raw gradient: the recorded norm shows it.
+
+    Args:
+        at: that step, t = 0, 1, 2, ….
+        factor: in (0, 10⁶].
+    """
+
+    at: int = 0
+    factor: float = 100.0
+
+    def __setattr__(self, name, value):
+        if name == "at":
+            value = check_count("Spike.at", value, 0, LATEST, "a step of the run, the first is 0")
+        elif name == "factor":
+            value = check_number("Spike.factor", value, 0, 1e6, "100 is a lot", open_low=True)
+        super().__setattr__(name, value)
+
+    def init(self, theta):
+        self.out = torch.empty_like(theta)
+
+    def __call__(self, g, context):
+        if context.step != self.at:
+            return g
+        torch.mul(g, self.factor, out=self.out)
+        if g is context.grad:
+            context.take(self.out)
+        return self.out
 
 
 # ---- clipping -----------------------------------------------------------------------------
@@ -45,11 +80,12 @@ class ClipByValue(Transform):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
+        self.before = context.norm_of(g)
         return torch.clamp(g, -self.threshold, self.threshold, out=self.out)
 
-    def norm(self):
-        """‖g'‖ of the step just made."""
-        return torch.linalg.vector_norm(self.out)
+    def norms(self):
+        """‖g'‖ and ‖g‖ of the step just made."""
+        return torch.linalg.vector_norm(self.out), self.before
 
 
 @dataclass
@@ -74,17 +110,17 @@ class ClipByNorm(Transform):
         self.held = 0.0  # what `limit` is filled with: c as a tensor saves an operation a step
 
     def __call__(self, g, context):
-        norm = context.norm_of(g)
+        self.before = context.norm_of(g)
         if self.held != self.threshold:
             self.held = self.threshold
             self.limit.fill_(self.threshold)
-        torch.div(self.limit, norm, out=self.scale).clamp_max_(1)
-        torch.mul(norm, self.scale, out=self.after)
+        torch.div(self.limit, self.before, out=self.scale).clamp_max_(1)
+        torch.mul(self.before, self.scale, out=self.after)
         return torch.mul(g, self.scale, out=self.out)
 
-    def norm(self):
-        """‖g'‖ of the step just made."""
-        return self.after
+    def norms(self):
+        """‖g'‖ and ‖g‖ of the step just made."""
+        return self.after, self.before
 
 
 # ---- memory -------------------------------------------------------------------------------

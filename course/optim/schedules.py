@@ -9,10 +9,19 @@ Before each step t = 0, 1, 2, …, counted from the start of the run, the chain 
 """
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, fields
 
 from ..descriptions import Registry, describe
-from ..errors import CourseError, check_count, check_number
+from ..errors import CourseError, check_choice, check_count, check_number, shown
+
+LATEST = 10**12  # the last step that a schedule may name
+MOST_POINTS = 200
+SCALES = {  # where a value lies on the scale, and the value that lies there
+    "linear": (float, float),
+    "log": (math.log10, lambda place: 10.0**place),
+    "memory": (lambda value: -math.log10(1 - value), lambda place: 1 - 10.0**-place),
+}
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,11 @@ class Schedule:
             value: object = getattr(self, name)
             label = f"{type(self).__name__}.{name}"
             if name in ("steps", "every"):
-                value = check_count(label, value, 1, 10**12, "a number of steps")
+                value = check_count(label, value, 1, LATEST, "a number of steps")
             elif name == "factor":
                 value = check_number(label, value, 0, 1, "a common choice is 0.1", open_low=True)
             elif name == "warmup":
-                value = check_count(label, value, 0, 10**12, "a number of steps, fewer than all")
+                value = check_count(label, value, 0, LATEST, "a number of steps, fewer than all")
             else:
                 value = check_number(label, value, 0, math.inf, "as in 0.1", open_high=True)
             object.__setattr__(self, name, value)  # a plain number, whatever kind was given
@@ -146,6 +155,62 @@ class StepDecay(Schedule):
         return (self.start,)
 
 
+@dataclass(frozen=True)
+class Points(Schedule):
+    """Through points: straight between two of them, constant before the first and after the last.
+
+    Args:
+        points: 1 to 200 pairs (step, value), with rising steps.
+        scale: on which it is straight: "linear"; "log", of values above 0; or "memory", that is
+            -log10(1 - value), of values in [0, 1): 0, 0.9 and 0.99 are equally far apart.
+    """
+
+    points: tuple[tuple[int, float], ...]
+    scale: str = "linear"
+
+    def __post_init__(self):
+        check_choice("Points.scale", self.scale, SCALES)
+        high = 1.0 if self.scale == "memory" else math.inf
+        remedy = f"the scale is {self.scale!r}: choose another value or scale"
+        points: list[tuple[int, float]] = []
+        for pair in _pairs(self.points):
+            low = points[-1][0] + 1 if points else 0
+            step = check_count("a step of Points", pair[0], low, LATEST, "steps must rise")
+            value = check_number("a value of Points", pair[1], 0, high, remedy,
+                                 open_low=self.scale == "log", open_high=True)  # fmt: skip
+            points.append((step, value))
+        object.__setattr__(self, "points", tuple(points))
+
+    def value(self, t):
+        at = bisect_right(self.points, (t, math.inf))
+        (t0, y0), (t1, y1) = self.points[max(at - 1, 0)], self.points[min(at, len(self.points) - 1)]
+        if t <= t0 or t0 == t1:
+            return y0
+        place_of, value_at = SCALES[self.scale]
+        share = (t - t0) / (t1 - t0)
+        between = value_at((1 - share) * place_of(y0) + share * place_of(y1))
+        return min(max(between, min(y0, y1)), max(y0, y1))  # rounding leaves no knob's range
+
+    def levels(self):
+        return tuple(value for _, value in self.points)
+
+    def describe(self):
+        return super().describe() | {"points": [list(pair) for pair in self.points]}
+
+
+def _pairs(points: object) -> list | tuple:
+    if (
+        isinstance(points, list | tuple)
+        and 1 <= len(points) <= MOST_POINTS
+        and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in points)
+    ):
+        return points
+    raise CourseError(
+        f"Points.points = {shown(points)}; allowed: a list of 1 to {MOST_POINTS} pairs "
+        "[step, value], as in [[0, 0.1], [500, 0.01]]"
+    )
+
+
 SCHEDULES = Registry("schedule")
-for _kind in (Warmup, LinearRamp, Cosine, StepDecay):
+for _kind in (Warmup, LinearRamp, Cosine, StepDecay, Points):
     SCHEDULES.add(_kind)

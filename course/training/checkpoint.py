@@ -10,10 +10,12 @@ import math
 
 import torch
 
-from ..errors import SEEDS, CourseError, shown
+from ..errors import SEEDS, CourseError, check_choice, shown
 from ..files import write_bytes
 from ..nn.blocks import Dropout
 from ..optim.chain import Chain, build_chain
+from ..optim.ranges import check_setting
+from ..optim.schedules import SCHEDULES, Schedule
 from ..states import (
     MOST,
     check_in,
@@ -29,7 +31,7 @@ from ..states import (
     shown_part,
 )
 from .knobs import set_augment, set_label_noise
-from .run import Best, Run
+from .run import CLIP_ORDERS, Best, Run
 
 RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batches")
 
@@ -131,7 +133,8 @@ def _draft(run: Run, saved) -> Run:
     draft.seed = check_whole("seed", saved["seed"], 0, SEEDS)
     size = check_whole("batch_size", settings["batch_size"], 1, len(run.data.y_train))
     draft.accumulate = check_whole("accumulate", settings["accumulate"], 1, size)
-    draft.threshold = check_in("threshold", settings["threshold"], 0, math.inf, open_low=True)
+    draft.threshold = _revived_threshold(settings["threshold"])
+    draft.clip_order = check_choice("clip_order", settings["clip_order"], CLIP_ORDERS)
     draft.chain = _revived_chain(run, settings["chain"], saved["transforms"], draft.step_count)
     draft.batches = run.batches.revived(saved["batches"], size, run.model)
     set_augment(draft, check_list("augment", settings["augment"]))
@@ -153,6 +156,15 @@ def _check_fits(run: Run, kind) -> None:
                 f"the state is for {word} {shown_part(theirs)}; this trainer has "
                 f"{shown_part(own)}; build a trainer with that first"
             )
+
+
+def _revived_threshold(saved) -> float | Schedule:
+    if not isinstance(saved, dict):
+        return check_in("threshold", saved, 0, math.inf, open_low=True)
+    schedule = SCHEDULES.build(saved)
+    check_setting("threshold", schedule)
+    check_same("the threshold", saved, plain_state(schedule.describe()))
+    return schedule
 
 
 def _revived_chain(run: Run, description, buffers, step: int) -> Chain:

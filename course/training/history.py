@@ -15,7 +15,7 @@ from ..states import (
     refusal,
 )
 
-COLUMNS = ("loss", "grad_norm", "clipped_norm")
+COLUMNS = ("loss", "grad_norm", "clipped_norm", "unclipped_norm")
 CHUNK = 512
 BLOCK = 64  # steps a stored mean, so that a picture of a long run costs no more than a short one's
 
@@ -39,7 +39,7 @@ def thin(values: np.ndarray, points: int) -> tuple[list[float], np.ndarray]:
 
 
 class History:
-    """Three numbers a step, every knob change, and the evaluations.
+    """Four numbers a step, every knob change, and the evaluations.
 
     It may be read while another thread records.
 
@@ -48,7 +48,10 @@ class History:
         dtype: in which they are recorded; they are read as float64.
 
     Attributes:
-        loss, grad_norm, clipped_norm: (steps,) each, copied from the device when they are read.
+        loss: (steps,), of each batch; like the norms, copied from the device when it is read.
+        grad_norm: (steps,), of the raw gradient.
+        unclipped_norm, clipped_norm: (steps,), of what entered the clip and of what it left. After
+            momentum that is the velocity. Without a clip both are `grad_norm`.
         knobs: [(step, knob, value)]: `value` holds from the step after `step`.
         evaluated: [(step, split, loss, accuracy)], the last two as 0-d tensors until read.
     """
@@ -70,9 +73,13 @@ class History:
         self.rows = self.chunk.unbind()
         self.filled = 0
 
-    def record(self, loss: Tensor, grad_norm: Tensor, clipped_norm: Tensor) -> None:
-        """Append the numbers of one step, 0-d tensors, without waiting for the device."""
-        torch.stack((loss, grad_norm, clipped_norm), out=self.rows[self.filled])
+    def record(self, *numbers: Tensor) -> None:
+        """Append the numbers of one step without waiting for the device.
+
+        Args:
+            numbers: one 0-d tensor for each of `COLUMNS`.
+        """
+        torch.stack(numbers, out=self.rows[self.filled])
         self.filled += 1
         if self.filled == CHUNK:
             with self._lock:
@@ -85,7 +92,7 @@ class History:
         self._open(device, self.chunk.dtype)
 
     def numbers(self) -> np.ndarray:
-        """Return all steps so far, (steps, 3); only what is new since the last call is copied."""
+        """Return all steps so far, (steps, 4); only what is new since the last call is copied."""
         with self._lock:
             fresh = [*self.full, self.chunk[: self.filled]]
             end = self.in_table + sum(map(len, fresh))
@@ -108,7 +115,7 @@ class History:
             points: the number of rows at most.
 
         Returns:
-            ([first step, distance of two], rows): rows (points, 3). Of a long run the last few
+            ([first step, distance of two], rows): rows (points, 4). Of a long run the last few
             steps, fewer than `BLOCK`, are still to come.
         """
         numbers, width = self.numbers(), 1
@@ -139,6 +146,10 @@ class History:
         return self.numbers()[:, 2]
 
     @property
+    def unclipped_norm(self) -> np.ndarray:
+        return self.numbers()[:, 3]
+
+    @property
     def evaluations(self) -> list[tuple[int, str, float, float]]:
         """Return [(step, split, loss, accuracy)], the last two as numbers."""
         return [(step, split, float(a), float(b)) for step, split, a, b in self.evaluated]
@@ -158,7 +169,7 @@ class History:
         self.evaluated = [e for e in self.evaluated if e[0] <= steps]
 
     def rewrite(self, numbers: np.ndarray, knobs: list) -> None:
-        """Put these steps (steps, 3) and knob changes in place of the recorded ones."""
+        """Put these steps (steps, 4) and knob changes in place of the recorded ones."""
         with self._lock:
             self.table, self.knobs = numbers.copy(), list(knobs)
             self.in_table, self.filled = len(self.table), 0

@@ -2,7 +2,7 @@
 
 Every other number of a transform is a knob, too, named by its place: `Adam.beta2`,
 `NewtonCG.damping`. Histories, labs and recipes use these names and values: a value is a number, a
-name, a schedule, or plain JSON that describes one.
+name, a schedule, or plain JSON that describes one (or a spike).
 """
 
 from typing import Any
@@ -11,23 +11,14 @@ from ..data.preprocess import Augment, Noise, Rotate, Shift, build_augment
 from ..errors import CourseError, check_choice, check_number, shown
 from ..nn.blocks import check_rate
 from ..optim.adaptive import Adam, AdamW, Muon, RMSProp
-from ..optim.chain import RANGES, Transform, build_chain, check_field
-from ..optim.first_order import (
-    L1,
-    L2,
-    ClipByNorm,
-    ClipByValue,
-    Descend,
-    HeavyBall,
-    Momentum,
-    Nesterov,
-    SignDescent,
-)
-from ..optim.schedules import SCHEDULES
+from ..optim.chain import Transform, build_chain
+from ..optim.first_order import HeavyBall, Momentum, Nesterov, SignDescent
+from ..optim.schedules import SCHEDULES, Schedule
 from ..optim.second_order import GaussNewton, NewtonCG
-from .run import Run
+from .gradient_knobs import CLIPS as CLIPS  # labs take the names of all choices from here
+from .gradient_knobs import GRADIENT_KNOBS, optimiser_end, setting_now
+from .run import FRAME, Run, optimiser_in
 
-CLIPS = {"value": ClipByValue, "norm": ClipByNorm}  # and "off"
 OPTIMISERS: dict[str, tuple[type[Transform], ...]] = {
     "gradient descent": (), "momentum": (Momentum,), "heavy ball": (HeavyBall,),
     "nesterov": (Nesterov,), "sign descent": (SignDescent,), "rmsprop": (RMSProp,),
@@ -46,67 +37,37 @@ def _beta(transform) -> str:
 
 
 def momentum(run: Run) -> float:
-    """Return β of the chain's momentum; 0 when it has none."""
+    """Return β of the chain's momentum in the next step; 0 when it has none."""
     transform = run.chain.find(*MOMENTA)
-    return 0.0 if transform is None else getattr(transform, _beta(transform))
+    return 0.0 if transform is None else setting_now(run, transform, _beta(transform))
+
+
+def _momentum_setting(run: Run) -> float | Schedule | None:
+    transform = run.chain.find(*MOMENTA)
+    return None if transform is None else transform.setting(_beta(transform))
 
 
 def set_momentum(run: Run, value) -> None:
-    """Set β of the momentum; a chain without any gets `Momentum` before `Descend`."""
+    """Set β of the momentum; a chain without any gets `Momentum` at the optimiser's end."""
     transform = run.chain.find(*MOMENTA)
     if transform is None:
-        chain = run.chain
-        chain.insert(chain.transforms.index(chain.descend), Momentum(value))
+        run.chain.insert(optimiser_end(run), Momentum(value))
     else:
         setattr(transform, _beta(transform), value)
 
 
-def clip_kind(run: Run) -> str:
-    """Return 'off', 'value' or 'norm'."""
-    return next((k for k, kind in CLIPS.items() if isinstance(run.chain.clip, kind)), "off")
-
-
-def set_clip(run: Run, kind) -> None:
-    """Clip by 'value', by 'norm', or switch it 'off'.
-
-    A new clip stands first, before momentum (D4 3.6).
-    """
-    check_choice("clip", kind, ("off", *CLIPS))
-    old, new = run.chain.clip, None
-    if kind != "off":
-        new = CLIPS[kind](run.threshold)
-    if old is not None:
-        run.chain.replace(old, new)
-    elif new is not None:
-        run.chain.insert(0, new)
-
-
-def set_threshold(run: Run, value) -> None:
-    """Set the threshold of clipping, ε or c; it is remembered while clipping is off."""
-    threshold = check_field("threshold", value, RANGES["threshold"])
-    if run.chain.clip is not None:
-        run.chain.clip.threshold = value
-    run.threshold = threshold
-
-
-def _memory(run: Run) -> list:
-    """Return the transforms that make the optimiser: no clipping, regularisation or `Descend`."""
-    frame = (ClipByValue, ClipByNorm, L2, Descend, L1)
-    return [t for t in run.chain.transforms if not isinstance(t, frame)]
-
-
 def optimiser(run: Run) -> str:
     """Return the name of the optimiser, 'own' for one that `OPTIMISERS` does not have."""
-    kinds = tuple(type(t) for t in _memory(run))
+    kinds = tuple(type(t) for t in optimiser_in(run.chain))
     return next((name for name, those in OPTIMISERS.items() if those == kinds), "own")
 
 
-def make_optimiser(name: str, beta: float | None) -> list[Any]:
+def make_optimiser(name: str, beta: float | Schedule | None) -> list[Any]:
     """Return the transforms of an optimiser.
 
     Args:
         name: one of `OPTIMISERS`.
-        beta: of its momentum; None: the usual one.
+        beta: of its momentum, a number or a schedule; None: the usual one.
 
     Raises:
         CourseError: for an unknown name.
@@ -115,7 +76,7 @@ def make_optimiser(name: str, beta: float | None) -> list[Any]:
     transforms: list[Any] = [kind() for kind in OPTIMISERS[name]]
     for t in transforms:
         if isinstance(t, (Momentum, HeavyBall, Nesterov)) and beta is not None:
-            t.beta = beta
+            setattr(t, "beta", beta)  # noqa: B010 (a schedule, too, which the field turns into a number)
     return transforms
 
 
@@ -132,46 +93,16 @@ def set_optimiser(run: Run, value) -> object:
     if isinstance(value, list):
         whole = build_chain(value)
         chain.arrange(whole.transforms)
+        run.remember_clip()
         return whole.describe()
-    old, new = _memory(run), make_optimiser(value, momentum(run) or None)
-    frame = [t for t in chain.transforms if t not in old]
-    at = frame.index(chain.descend)
-    chain.arrange([*frame[:at], *new, *frame[at:]])
+    old, new = optimiser_in(chain), make_optimiser(value, _momentum_setting(run) or None)
+    end = optimiser_end(run)
+    before, after = (
+        [t for t in part if not any(t is o for o in old)]
+        for part in (chain.transforms[:end], chain.transforms[end:])
+    )
+    chain.arrange([*before, *new, *after])
     return None
-
-
-def l2(run: Run) -> float:
-    """Return λ of the gradient λθ; 0 when the chain has none."""
-    penalty = run.chain.find(L2)
-    return 0.0 if penalty is None else penalty.weight_decay
-
-
-def set_l2(run: Run, value) -> None:
-    """Set λ of λθ, which joins the gradient after clipping and before the optimiser.
-
-    `torch.optim` adds its weight decay at the same place.
-    """
-    chain, penalty = run.chain, run.chain.find(L2)
-    if penalty is not None:
-        penalty.weight_decay = value
-    else:
-        clipped = 0 if chain.clip is None else chain.transforms.index(chain.clip) + 1
-        chain.insert(clipped, L2(value))
-
-
-def l1(run: Run) -> float:
-    """Return the strength of the L1 penalty; 0 when the chain has none."""
-    penalty = run.chain.find(L1)
-    return 0.0 if penalty is None else penalty.strength
-
-
-def set_l1(run: Run, value) -> None:
-    """Set the strength of the L1 penalty, which acts after the step."""
-    chain, penalty = run.chain, run.chain.find(L1)
-    if penalty is not None:
-        penalty.strength = value
-    else:
-        chain.insert(len(chain.transforms), L1(value))
 
 
 def augmentation(run: Run) -> str:
@@ -233,20 +164,17 @@ def set_device(run: Run, value) -> None:
 
 
 KNOBS = {
-    "lr": (lambda t: t.chain.descend.lr, set_lr),
+    "lr": (lambda t: setting_now(t, t.chain.descend, "lr"), set_lr),
     "momentum": (momentum, set_momentum),
-    "clip": (clip_kind, set_clip),
-    "threshold": (lambda t: t.threshold, set_threshold),
+    **GRADIENT_KNOBS,
     "batch_size": (lambda t: t.batch_size, set_batch_size),
     "optimiser": (optimiser, set_optimiser),
-    "l1": (l1, set_l1),
-    "l2": (l2, set_l2),
     "label_noise": (lambda t: t.label_noise, set_label_noise),
     "augment": (augmentation, set_augment),
     "device": (lambda t: t.model.theta.device.type, set_device),
 }
 # The numbers of these have short names, in `KNOBS`.
-SHORT = (Descend, Momentum, HeavyBall, Nesterov, ClipByValue, ClipByNorm, L1, L2)
+SHORT = (*FRAME, Momentum, HeavyBall, Nesterov)
 
 
 def _fields(run: Run) -> dict[str, tuple[Any, str]]:
@@ -262,9 +190,29 @@ def _fields(run: Run) -> dict[str, tuple[Any, str]]:
 
 
 def knobs(run: Run) -> dict[str, object]:
-    """Return every knob as it stands: the common ones, then 'Transform.field', then dropout."""
-    fields = {name: getattr(t, field) for name, (t, field) in _fields(run).items()}
+    """Return every knob as it stands: the common ones, then 'Transform.field', then dropout.
+
+    Of a schedule, the value in the next step.
+    """
+    fields = {
+        name: setting_now(run, t, field) if isinstance(t, Transform) else getattr(t, field)
+        for name, (t, field) in _fields(run).items()
+    }
     return {name: read(run) for name, (read, _) in KNOBS.items()} | fields
+
+
+def schedules(run: Run) -> dict[str, Schedule]:
+    """Return the schedules that stand, of the knobs 'lr', 'momentum' and 'threshold'.
+
+    That of the threshold stands while clipping is off, too: it is remembered.
+    """
+    clip = run.chain.clip
+    settings = {
+        "lr": run.chain.descend.setting("lr"),
+        "momentum": _momentum_setting(run),
+        "threshold": run.threshold if clip is None else clip.setting("threshold"),
+    }
+    return {knob: s for knob, s in settings.items() if isinstance(s, Schedule)}
 
 
 def turn(run: Run, knob: str, value) -> object:
@@ -281,7 +229,7 @@ def turn(run: Run, knob: str, value) -> object:
         CourseError: for an unknown knob or a bad value; nothing changes then.
     """
     check_choice("knob", knob, knobs(run), "see Trainer.knobs()")
-    if isinstance(value, dict):
+    if isinstance(value, dict) and knob != "spike":
         value = SCHEDULES.build(value)
     recorded = value.describe() if hasattr(value, "describe") else None
     if knob in KNOBS:

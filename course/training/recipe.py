@@ -21,7 +21,7 @@ import torch
 from ..errors import CourseError, check_choice, check_count, check_number, check_seed, shown
 from ..files import write_bytes
 from ..nn.network import build_network
-from ..optim.chain import RANGES, check_field
+from ..optim.ranges import check_setting
 from ..version import __version__
 from .run import Run
 
@@ -56,8 +56,8 @@ class Recipe:
     """What changes the inputs of each batch, before the first knob change."""
     label_noise: float = _must_be("a number in [0, 1]")
     """The share of training rows with a wrong label, before the first knob change."""
-    threshold: float = _must_be("a number above 0")
-    """Of clipping, whether it is on or off."""
+    threshold: int | float | dict = _must_be("a number above 0, or a schedule")
+    """Of clipping, whether it is on or off, before the first knob change."""
     seed: int = _must_be("a whole number")
     """Of the order of the rows."""
     steps: int = _must_be("a whole number")
@@ -86,7 +86,7 @@ class Recipe:
             schema=SCHEMA, data=run.data.source or {"own": run.data.name}, model=model,
             seed=run.seed, steps=run.step_count, knobs=[list(turn) for turn in run.history.knobs],
             threads=torch.get_num_threads(), versions=versions(),
-            **{name: value for name, value in settings.items() if name != "dropouts"},
+            **{name: settings[name] for name in settings.keys() & {f.name for f in fields(cls)}},
         )  # fmt: skip
 
     def describe(self) -> dict:
@@ -164,7 +164,7 @@ def load_recipe(source: Recipe | dict | str | Path) -> Recipe:
     most = max(64, 8 * (os.cpu_count() or 1))
     check_count("threads", recipe.threads, 1, most, "write fewer; the bits then differ")
     check_number("label_noise", recipe.label_noise, 0, 1, "0 for none")
-    check_field("threshold", recipe.threshold, RANGES["threshold"])
+    check_setting("threshold", recipe.threshold)
     _check_knobs(recipe.knobs, recipe.steps)
     return recipe
 

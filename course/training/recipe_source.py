@@ -27,7 +27,8 @@ def as_code(recipe, anyway: bool = False) -> str:
     ]
     if trainer.label_noise:
         lines.append(f"trainer.set('label_noise', {trainer.label_noise!r})")
-    if trainer.chain.clip is None or trainer.threshold != trainer.chain.clip.threshold:
+    clip = trainer.chain.clip
+    if clip is None or trainer.threshold != clip.setting("threshold"):
         lines.append(f"trainer.threshold = {trainer.threshold!r}  # for when clipping is on")
     changes: dict[int, list[tuple]] = {}
     for step, knob, value in recipe.knobs:

@@ -16,6 +16,7 @@ from ..data.loading import build_data
 from ..errors import CourseError, check_count, shown
 from ..nn.network import build_network
 from ..optim.chain import build_chain
+from ..optim.ranges import check_setting
 from .knobs import set_augment, set_label_noise
 from .recipe import MOST_STEPS, Recipe, load_recipe
 from .trainer import Trainer
@@ -46,7 +47,7 @@ def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = Fal
         recipe.batch_size, recipe.seed, recipe.accumulate,
     )  # fmt: skip
     set_augment(trainer, recipe.augment)
-    trainer.threshold = recipe.threshold
+    trainer.threshold = check_setting("threshold", recipe.threshold)
     if recipe.label_noise:
         set_label_noise(trainer, recipe.label_noise)
     trainer.start = trainer.start._replace(settings=trainer.settings())
@@ -140,5 +141,5 @@ def replay(trainer: Trainer, changes: list, steps: int) -> None:
 
 
 def history_digest(trainer: Trainer) -> str:
-    """Return the SHA-256 of the three numbers of every step: equal digests, equal histories."""
+    """Return the SHA-256 of the four numbers of every step: equal digests, equal histories."""
     return hashlib.sha256(trainer.history.numbers().tobytes()).hexdigest()

@@ -16,10 +16,14 @@ from ..data.dataset import Dataset
 from ..data.preprocess import Augment
 from ..errors import check_choice, check_count, check_seed
 from ..nn.model import Model, Products
-from ..optim.chain import Chain
+from ..optim.chain import Chain, Transform
+from ..optim.first_order import L1, L2, ClipByNorm, ClipByValue, Descend, Spike
+from ..optim.schedules import Schedule
 from .history import History
 
 GradientHook = Callable[[Tensor, Tensor], Tensor]  # (loss 0-d, gradient (P,)) → loss
+CLIP_ORDERS = ("before", "after")  # the optimiser
+FRAME = (Spike, ClipByValue, ClipByNorm, L2, Descend, L1)  # what stands around an optimiser
 
 
 class Start(NamedTuple):
@@ -51,6 +55,21 @@ def available_devices() -> list[str]:
     return [name for name, present in devices.items() if present]
 
 
+def optimiser_in(chain: Chain) -> list[Transform]:
+    """Return the transforms that make the optimiser: all but a spike, clips, penalties, descent."""
+    return [t for t in chain.transforms if not isinstance(t, FRAME)]
+
+
+def clip_order_in(chain: Chain) -> str:
+    """Return 'after' when the chain's clip stands after its optimiser, else 'before'.
+
+    Without an optimiser it is 'after' when the clip stands after the penalty L2.
+    """
+    inner = optimiser_in(chain) or [t for t in chain.transforms if isinstance(t, L2)]
+    first = next((t for t in chain.transforms if t.clips or any(t is i for i in inner)), None)
+    return "before" if first is None or first.clips else "after"
+
+
 class Run:
     """A model, the data it trains on, and the chain of transforms that moves its weights.
 
@@ -60,7 +79,9 @@ class Run:
         step_count: the steps done.
         history: what happened in each of them.
         best: the weights of the lowest validation loss, after early stopping; else None.
-        threshold: of clipping by value or norm; remembered while clipping is off.
+        threshold: of clipping by value or norm, a number or a schedule; remembered while clipping
+            is off.
+        clip_order: 'before' or 'after' the optimiser; remembered likewise.
         label_noise: the share of training rows with a wrong label, in [0, 1].
         gradient_hook: called as hook(loss, grad) between the gradient and the chain. It may change
             `grad` (P,) in place and returns the loss (0-d) to record. None: nothing is called.
@@ -74,7 +95,9 @@ class Run:
         self.model, self.data, self.chain, self.seed = model, data, chain, check_seed(seed)
         size = self.check_batch_size(batch_size)
         self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
-        self.threshold = 1.0 if chain.clip is None else chain.clip.threshold
+        self.threshold: float | Schedule = 1.0
+        self.clip_order = "before"
+        self.remember_clip()
         self.label_noise = 0.0
         self.batches = Batches(model, data, size, self.seed, augment)
         self.step_count = 0
@@ -89,16 +112,23 @@ class Run:
         """Make a chain's buffers for this run's weights."""
         chain.init(self.model.theta, self.model.named_views, self.curvature)
 
+    def remember_clip(self) -> None:
+        """Remember the chain's threshold and order of clipping for when it is switched off."""
+        clip = self.chain.clip
+        if clip is not None:
+            self.threshold, self.clip_order = clip.setting("threshold"), clip_order_in(self.chain)
+
     def settings(self) -> dict:
         """Return where the knobs stand, as plain JSON values."""
-        augment = self.batches.augment
+        augment, limit = self.batches.augment, self.threshold
         return {
             "chain": self.chain.describe(),
             "batch_size": self.batch_size,
             "accumulate": self.accumulate,
             "augment": augment.describe() if augment else [],
             "label_noise": self.label_noise,
-            "threshold": self.threshold,
+            "threshold": limit.describe() if isinstance(limit, Schedule) else limit,
+            "clip_order": self.clip_order,
             "dropouts": [layer.p for layer in self.model.dropouts()],
         }
 

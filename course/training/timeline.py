@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import check_count
+from .history import COLUMNS
 from .replay import replay
 from .trainer import Trainer
 
@@ -31,8 +32,8 @@ class Branch:
 
     snapshots: dict[int, dict] = field(default_factory=dict)
     """{step: snapshot}."""
-    numbers: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
-    """(steps, 3), as `History.numbers`."""
+    numbers: np.ndarray = field(default_factory=lambda: np.empty((0, len(COLUMNS))))
+    """(steps, 4), as `History.numbers`."""
     knobs: list[tuple[int, str, object]] = field(default_factory=list)
     """[(step, knob, value)]."""
     evaluations: list[tuple] = field(default_factory=list)

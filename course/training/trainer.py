@@ -47,7 +47,7 @@ class Trainer(Run):
             if self.gradient_hook is not None:
                 loss = self.gradient_hook(loss, grad)
             self.chain(grad, self.model.theta)
-            self.history.record(loss, *self.chain.norms(grad))
+            self.history.record(loss, *self.chain.norms())
         self.step_count += 1
 
     def _loss_and_grad(self, rows: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from checkpoint_runs import (
 )
 
 from course import MLP, CourseError, load_data
-from course.optim.chain import LARGEST
+from course.optim.ranges import LARGEST
 
 # ---- what is possible ------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ def test_course_run_replays_a_file(tmp_path, capsys):
     out = capsys.readouterr().out
     assert history_digest(trainer) in out and "40 steps" in out
     table = (tmp_path / "h.csv").read_text().splitlines()
-    assert table[0] == "step,loss,grad_norm,clipped_norm" and len(table) == 41
+    assert table[0] == "step,loss,grad_norm,clipped_norm,unclipped_norm"
+    assert len(table) == 41 and {line.count(",") for line in table} == {4}
     assert float(table[-1].split(",")[1]) == trainer.history.loss[-1]
     assert main(["run", str(path), "--code"]) == 0
     assert "Trainer(model" in capsys.readouterr().out

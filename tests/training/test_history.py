@@ -46,7 +46,7 @@ def test_the_means_lie_at_the_steps_that_they_are_means_of(steps, points):
     for more in steps:
         start = len(history.numbers())
         for step in range(start + 1, start + more + 1):
-            history.record(*torch.tensor([step, 2.0 * step, -step]).unbind())
+            history.record(*torch.tensor([step, 2.0 * step, -step, 1.0]).unbind())
         (first, distance), rows = history.means(points)
         n = len(history.numbers())
         width = BLOCK if n >= 4 * BLOCK * points else 1
@@ -63,21 +63,21 @@ def test_the_means_lie_at_the_steps_that_they_are_means_of(steps, points):
 def test_a_rewritten_history_forgets_what_it_had():
     history = History()
     for step in range(5 * BLOCK * 4 + CHUNK):
-        history.record(*torch.full((3,), float("nan") if step > 9 else 1.0).unbind())
+        history.record(*torch.full((4,), float("nan") if step > 9 else 1.0).unbind())
         if step == 4 * BLOCK * 4:
             assert history.first_not_finite() == 10 and len(history.means(4)[1]) == 4
     assert history.full  # not read yet
-    history.rewrite(np.full((4 * BLOCK * 4, 3), 7.0), [(0, "lr", 0.1)])
+    history.rewrite(np.full((4 * BLOCK * 4, 4), 7.0), [(0, "lr", 0.1)])
     assert len(history.numbers()) == 4 * BLOCK * 4 and history.knobs == [(0, "lr", 0.1)]
     assert (history.means(4)[1] == 7).all() and history.first_not_finite() is None
-    history.rewrite(np.array([[np.inf, 1, 1], [1, 1, 1]]), [])
+    history.rewrite(np.array([[np.inf, 1, 1, 1], [1, 1, 1, 1]]), [])
     assert history.first_not_finite() == 0
 
 
 def test_evaluations_at_the_cut_stay_and_later_ones_go():
     history = History()
     for step in range(6):
-        history.record(*torch.ones(3).unbind())
+        history.record(*torch.ones(4).unbind())
         history.evaluated.append((step + 1, "test", *torch.ones(2).unbind()))
     history.knobs = [(2, "lr", 1.0), (3, "lr", 2.0)]
     history.cut(3)

@@ -20,6 +20,7 @@ from course import (
     Linear,
     LinearRamp,
     Network,
+    Points,
     Residual,
     StepDecay,
     Warmup,
@@ -51,7 +52,8 @@ def test_every_knob_takes_a_value_or_refuses_it_whole(knob):
 @pytest.mark.parametrize("kind", SCHEDULES.builders)
 def test_every_field_of_a_schedule_is_a_plain_number(kind):
     good = {"Warmup": Warmup(1.0, 5), "LinearRamp": LinearRamp(1.0, 0.0, 5),
-            "Cosine": Cosine(1.0, 5), "StepDecay": StepDecay(1.0, 5)}[kind].describe()  # fmt: skip
+            "Cosine": Cosine(1.0, 5), "StepDecay": StepDecay(1.0, 5),
+            "Points": Points([[0, 1.0], [3, 0.5]], "log")}[kind].describe()  # fmt: skip
     for field in good:
         for value in HOSTILE:
             schedule = only_course_errors(SCHEDULES.build, good | {field: value})

@@ -113,7 +113,7 @@ def test_a_recipe_starts_with_all_its_settings():
     }  # fmt: skip
     recipe = load_recipe(small_digits().recipe().describe() | changes)
     trainer = build_recipe(recipe)
-    assert trainer.settings() == changes | {"dropouts": [0.0]}
+    assert trainer.settings() == changes | {"clip_order": "before", "dropouts": [0.0]}
     assert trainer.recipe() == recipe
     by_hand = small_digits()
     wrong = by_hand.data.noisy_labels(0.2, by_hand.seed)

@@ -42,7 +42,8 @@ def test_a_fresh_run_stands_where_the_documentation_says():
     trainer = Trainer(MLP([2, 4, 2]), load_data("moons"), chain(Descend(0.1)))
     assert trainer.settings() == {
         "chain": [{"kind": "Descend", "lr": 0.1}], "batch_size": 32, "accumulate": 1,
-        "augment": [], "label_noise": 0.0, "threshold": 1.0, "dropouts": [],
+        "augment": [], "label_noise": 0.0, "threshold": 1.0, "clip_order": "before",
+        "dropouts": [],
     }  # fmt: skip
     assert trainer.step_count == trainer.seed == 0 and trainer.best is trainer.gradient_hook is None
     same = Trainer(MLP([2, 4, 2]), load_data("moons"), chain(Descend(0.1)), 32, 0, 1, None)

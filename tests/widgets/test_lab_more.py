@@ -544,10 +544,10 @@ def test_the_means_of_a_long_run_follow_every_cut():
         if steps < len(history.numbers()):
             history.cut(steps)
         else:
-            fresh = 10 * shift + rng.normal(size=(steps - len(history.numbers()), 3))
+            fresh = 10 * shift + rng.normal(size=(steps - len(history.numbers()), 4))
             history.rewrite(np.concatenate([history.numbers(), fresh]), [])
         history.means(100)
-        for row in 10 * shift + rng.normal(size=(100, 3)):
+        for row in 10 * shift + rng.normal(size=(100, 4)):
             history.record(*torch.tensor(row, dtype=torch.float32))
         anew = History()
         anew.rewrite(history.numbers(), [])
@@ -558,7 +558,7 @@ def test_the_means_of_a_long_run_follow_every_cut():
 
 def test_the_means_are_those_of_the_stretches():
     history = History()
-    history.rewrite(np.arange(3 * 64_000.0).reshape(-1, 3), [])
+    history.rewrite(np.arange(4 * 64_000.0).reshape(-1, 4), [])
     (first, distance), means = history.means(100)
     assert distance == 640 and first == 320.5
-    assert np.array_equal(means, history.numbers().reshape(100, 640, 3).mean(1))
+    assert np.array_equal(means, history.numbers().reshape(100, 640, 4).mean(1))
