@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from course import CourseError, Trainer
+from course import CourseError, Network, Trainer
 from course.errors import check_choice, check_count
 from course.training.timeline import Timeline
 
@@ -56,7 +56,7 @@ class TrainingLab(Looking, Extras):
             self.setup = from_knobs(data, sizes, activation, init, optimiser, lr, momentum, clip,
                                     threshold, batch_size, seed)  # fmt: skip
         self.name = name or cell_name()
-        self.runner = Runner(self.tick, self.apply, self.between, self.failed)
+        self.runner = Runner(self.tick, self.apply, self.between, self.failed, self.overdue)
         self.interactive = has_front_end() if interactive is None else bool(interactive)
         self.controls: Controls | None = None
         self.instruments: dict[str, Instrument] = {k: INSTRUMENTS[k]() for k in instruments}
@@ -73,6 +73,7 @@ class TrainingLab(Looking, Extras):
 
     def _begin(self, trainer: Trainer) -> None:
         self.trainer, self.timeline = trainer, Timeline(trainer)
+        self.runner.draws = not isinstance(trainer.model, Network)
         self.message, self.diverged = "", None
         self.bets = []
         self.drawn: tuple | None = None  # the guess, (x, y)
@@ -226,7 +227,11 @@ class TrainingLab(Looking, Extras):
         self._show()
         self._cost = time.monotonic() - now
 
-    def failed(self, error: Exception) -> None:
+    def overdue(self, words: str) -> None:
+        if self.controls:
+            self.controls.say(f"{self._spoken} {words}")
+
+    def failed(self, error: BaseException) -> None:
         words = f"{type(error).__name__}: {error}"
         if isinstance(error, torch.cuda.OutOfMemoryError):
             words = "the GPU's memory is full; choose a smaller batch or another device"
