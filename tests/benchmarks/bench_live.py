@@ -40,7 +40,7 @@ lab.between = weighed
 lab.runner._methods[2] = lambda: weighed
 def trained():
     "Processor seconds that the lab's thread has had, without those for pictures."
-    thread = lab.runner._thread.native_id
+    thread = lab.runner.thread.native_id
     with open(f"/proc/self/task/{thread}/schedstat") as stat:
         return int(stat.read().split()[0]) / 1e9 - pictures[0]
 """

@@ -429,7 +429,7 @@ def test_a_lab_that_nobody_has_any_more_stops():
     labs = [TrainingLab(interactive=True, name="gone")]
     labs[0].play()
     wait(lambda: labs[0].trainer.step_count > 5)
-    thread, gone = labs[0].runner._thread, threading.Event()
+    thread, gone = labs[0].runner.thread, threading.Event()
     weakref.finalize(labs.pop(), gone.set)
     assert gone.wait(120), "no cycle keeps it: it goes when the thread lets go of it"
     thread.join(120)

@@ -4,7 +4,7 @@ A lab that is on a page is kept until its cell is run again; any other goes, and
 last reference to it.
 """
 
-import atexit
+import threading
 import weakref
 from typing import Any
 
@@ -20,6 +20,19 @@ def has_front_end() -> bool:
         kernel = getattr(get_ipython(), "kernel", None)
         return kernel is not None and bool(kernel._allow_stdin)
     except (ImportError, AttributeError):
+        return False
+
+
+def in_callback() -> bool:
+    """Return whether the kernel answers a message of the page now, not a cell."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        from IPython import get_ipython
+
+        parent = get_ipython().kernel.get_parent("shell")
+        return str(parent["header"]["msg_type"]).startswith("comm_")
+    except (ImportError, AttributeError, KeyError, TypeError):
         return False
 
 
@@ -50,10 +63,3 @@ def pin(lab) -> None:
 def leave(lab) -> None:
     if lab.name in SHOWN and SHOWN[lab.name] is lab:
         del SHOWN[lab.name]
-
-
-@atexit.register
-def stop_all() -> None:
-    """A thread inside torch while the interpreter goes away would crash it."""
-    for lab in list(LABS.values()):
-        lab.close()

@@ -191,7 +191,7 @@ class DescentControls:
 
     def show_knobs(self, knobs: dict) -> None:
         """Put every widget where its knob stands; hide the knobs that turn nothing here."""
-        if not self.lab.runner._queue.qsize():
+        if not self.lab.runner.pending:
             self._quiet.on = True
             for name, box in self.racers.items():
                 put(box, name in knobs["racers"])

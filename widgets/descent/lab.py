@@ -6,7 +6,6 @@ In a notebook with a front end: buttons, knobs, a start to drag and an (α, β) 
 point in. Without one: `steps` steps, then a still picture with its description in words.
 """
 
-import atexit
 import copy
 import time
 
@@ -22,15 +21,7 @@ from .controls import DescentControls
 from .still import describe, still, summary
 
 FRAMES = 15  # a second, at most
-IDLE = 0.004  # seconds between two looks at the clock
 LABS: dict[str, "DescentLab"] = {}  # re-running a cell stops the lab it replaces
-
-
-@atexit.register
-def close_all() -> None:
-    """No thread may be inside torch while the interpreter goes away."""
-    for lab in LABS.values():
-        lab.close()
 
 
 class DescentLab:
@@ -57,8 +48,9 @@ class DescentLab:
             **knobs,
         )  # fmt: skip
         self.name, self.message = name, ""
-        self._next = self._shown_at = 0.0
-        self.runner = Runner(self._paced, self._apply, self._between, self._failed)
+        self._shown_at = 0.0
+        self.runner = Runner(self._tick, self._apply, self._between, self._failed)
+        self.runner.draws, self.runner.speed = False, self.race.knobs["speed"]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
         if name in LABS:
             LABS[name].close()
@@ -74,7 +66,7 @@ class DescentLab:
         if self.runner.ask(self.race.over):
             self.message = "The race is over: press Reset, or move the start."
             return self._show()
-        self.message, self._next = "", time.monotonic()
+        self.message = ""
         if self.controls:
             self.controls.playing()
         self.runner.start()
@@ -125,20 +117,15 @@ class DescentLab:
 
     # ---- what the runner calls ------------------------------------------------------------
 
-    def _paced(self) -> None:
-        """A step if it is due, else a short sleep; the thread ends with the race."""
-        now = time.monotonic()
-        if now < self._next:
-            return time.sleep(min(IDLE, self._next - now))
-        # After a hold-up go on at the same pace: no rush to catch up.
-        self._next = max(self._next, now - 0.1) + 1 / self.race.knobs["speed"]
+    def _tick(self) -> bool:
+        """Make one step; return whether the race goes on."""
         self.race.step()
-        if self.race.over():
-            self.runner.stopping.set()
+        return not self.race.over()
 
     def _apply(self, knob: str, value) -> None:
         try:
             self.race.change(**{knob: value})
+            self.runner.speed = self.race.knobs["speed"]
             self.message = ""
             self._replay()
         except CourseError as error:
@@ -154,16 +141,14 @@ class DescentLab:
             for _ in range(self.steps):
                 self.race.step()
 
-    def _between(self) -> float:
-        """After a slice: a frame, if it is time and the browser has kept up. Returns the rest."""
-        stopping = self.runner.stopping.is_set()
+    def _between(self) -> None:
+        """Show a frame when it is time, and when the race stops."""
         now = time.monotonic()
-        if stopping or now - self._shown_at >= 1 / FRAMES:
+        if self.runner.stopping.is_set() or now - self._shown_at >= 1 / FRAMES:
             self._shown_at = now
             self._show()
-        return min(self._next, self._shown_at + 1 / FRAMES) - time.monotonic()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self.message = f"The race stopped: {type(error).__name__}: {error}"
         self._show()
 
