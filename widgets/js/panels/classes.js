@@ -71,7 +71,7 @@ const GAP = 18;
 /** {columns, cell, bar, verdict}: px of a sample, of a bar with its gap, of the guess. */
 function samplesLayout(panel, width) {
   const count = panel.classes.length;
-  const verdict = 20 + 7.5 * longest(panel.classes);
+  const verdict = 26 + 7.5 * longest(panel.classes);
   const least = IMAGE + 8 + Math.min(count, 12) * 9 + verdict;
   const most = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
   const columns = Math.min(most, 4, panel.shape[0]);

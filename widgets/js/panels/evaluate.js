@@ -1,6 +1,7 @@
 // A network with two inputs, evaluated on a grid over the plane from its weights.
 
 export const GRID = 64; // columns and rows; row 0 is the upper edge of the extent
+const NOTHING = new Float32Array(GRID * GRID);
 
 /** The error function, to 1.5e-7. Source: Abramowitz & Stegun, 7.1.26. */
 function erf(x) {
@@ -44,12 +45,13 @@ export function logOdds(sizes, weights) {
   };
 }
 
-/** Write w · below + b into a map, point by point. */
+/** Write w · below + b into a map, four inputs at a time: a map is read and written less often. */
 export function affine({ weights, bias }, below, map) {
   map.fill(bias);
-  for (let i = 0; i < below.length; i++) {
-    const [w, x] = [weights[i], below[i]];
-    for (let p = 0; p < map.length; p++) map[p] += w * x[p];
+  for (let i = 0; i < below.length; i += 4) {
+    const [a, b, c, d] = [0, 1, 2, 3].map((k) => below[i + k] ?? NOTHING);
+    const [u, v, w, z] = [0, 1, 2, 3].map((k) => weights[i + k] ?? 0);
+    for (let p = 0; p < map.length; p++) map[p] += u * a[p] + v * b[p] + w * c[p] + z * d[p];
   }
 }
 

@@ -51,15 +51,8 @@ const TITLES = 16; // px of the names of the columns
 const layersHeight = (panel) => HEAD + TITLES + LINE * panel.rows.length + 2;
 
 /** [x, width] of each column. */
-function columns(width) {
-  const shares = [0.27, 0.19, 0.19, 0.19, 0.16];
-  let x = 0;
-  return shares.map((share) => {
-    const at = x;
-    x += share * width;
-    return [at, share * width - 12];
-  }).with(4, [width * 0.84, width * 0.16]);
-}
+const columns = (width) =>
+  [[0, 0.26], [0.27, 0.17], [0.46, 0.17], [0.65, 0.17], [0.84, 0.16]].map((c) => c.map((v) => v * width));
 
 /** The share of a bar for a value, on a log scale from a decade below the least to the most. */
 function logScale(values) {

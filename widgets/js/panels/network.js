@@ -75,7 +75,7 @@ function range({ maps, panel }, layer, index) {
   if (RANGES[panel.activation]) return RANGES[panel.activation];
   let most = 0;
   for (const v of maps.layers[layer][index]) most = Math.max(most, Math.abs(v));
-  return [-most, most];
+  return most ? [-most, most] : [-1, 1];
 }
 
 function paintValues(bitmap, values, [low, high], table) {
@@ -122,11 +122,12 @@ function paintLinks(g, panel, weights, { nodes, large }, pointed, theme) {
   for (const { value, from, to, x, y } of links) {
     const on = !pointed || same(from, pointed) || (to && same(to, pointed));
     const size = Math.abs(value);
+    const least = pointed ? 0.45 : 0.18;
     const [x0, y0] = [from.x + from.width + 1, from.y + from.height / 2];
     const middle = (x0 + x) / 2;
     g.strokeStyle = value > 0 ? theme.pos : theme.neg;
     g.lineWidth = clamp(size * 0.9, 0.6, 5);
-    g.globalAlpha = on ? clamp(0.18 + size * 0.22, 0.18, 0.9) : 0.05;
+    g.globalAlpha = on ? clamp(least + size * 0.22, least, 0.9) : 0.05;
     g.setLineDash(value > 0 ? [] : DASH);
     g.beginPath();
     g.moveTo(x0, y0);
@@ -179,7 +180,7 @@ function mistakes(wrong) {
 }
 
 /** Below the large map: what its colours mean, the formula, and what the lines mean. */
-function paintKey(g, panel, { wide, large, nodes }, height, theme, state) {
+function paintKey(g, panel, { wide, columns, large, nodes }, height, theme, state) {
   const { pointed, weights } = state;
   const [x, right, y] = [large.x, large.x + large.width, large.y + large.height + 12];
   colourBar(g, (v) => cssColour("signed", theme, v), x, y, large.width);
@@ -196,8 +197,8 @@ function paintKey(g, panel, { wide, large, nodes }, height, theme, state) {
   }
   const inputs = nodes.filter((n) => n.layer === 0).at(-1);
   const key = wide ? { x: 0, y: height - 30 } : { x, y: y + 50 };
-  const room = wide ? key.y > inputs.y + inputs.height + 8 : key.y + 20 < height;
-  if (!room) return;
+  const free = key.y > inputs.y + inputs.height + 8 && (columns[1] ?? large.x) > 180;
+  if (wide ? !free : key.y + 20 > height) return;
   const lines = [["weight > 0, thick = large", theme.pos, []], ["weight < 0", theme.neg, DASH]];
   lines.forEach(([words, colour, dash], k) => {
     const at = key.y + 16 * k;

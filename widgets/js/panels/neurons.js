@@ -22,13 +22,14 @@ export function layout(sizes, width, height) {
   const largeTop = wide ? top : Math.max(TOP, Math.min((height - side) / 2 - 14, 110));
   const large = { x: width - side - 1, y: largeTop, width: side, height: side };
   const most = Math.max(...layers.map(shown));
-  const room = (height - top - bottom) / most;
-  const size = clamp(Math.min(room - 9, (large.x - 12) / (layers.length * 1.45)), 10, 31);
+  const room = height - top - bottom;
+  const size = clamp(Math.min(room / most - 9, (large.x - 12) / (layers.length * 1.6)), 10, 31);
+  const step = Math.min((room - size) / (most - 1), 3 * size); // from tile to tile if all are drawn
   const pitch = layers.length > 1 ? (large.x - 12 - size) / (layers.length - 0.38) : 0;
   const columns = layers.map((_, l) => l * pitch);
   const nodes = layers.flatMap((n, layer) => {
-    const distance = room * clamp(most / shown(n), 1, 1.5);
-    const first = top + (most * room - 9) / 2 - ((shown(n) - 1) * distance) / 2 - size / 2;
+    const distance = step * clamp((most - 1) / (shown(n) - 1), 1, 1.5);
+    const first = top + (room - (shown(n) - 1) * distance - size) / 2;
     return Array.from({ length: shown(n) }, (_, index) => {
       const y = first + index * distance;
       return { layer, index, x: columns[layer] + 1, y, width: size, height: size };

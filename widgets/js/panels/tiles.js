@@ -11,7 +11,7 @@ const [LEAST, MOST] = [22, 46]; // px of a tile, as long as it can be chosen
 function layout(panel, width) {
   const count = panel.shape[0];
   const least = panel.captions ? 44 : LEAST;
-  const first = Math.max(1, Math.min(count, Math.ceil(width / (MOST + GAP + 8))));
+  const first = Math.max(1, Math.min(count, Math.ceil(width / MOST)));
   const last = Math.max(first, Math.min(count, Math.floor(width / least)));
   let columns = first;
   const holes = (c) => Math.ceil(count / c) * c - count;
