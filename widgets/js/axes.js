@@ -44,7 +44,7 @@ export function paintXNumbers(g, x, places, name, bottom, theme, { say = whole, 
   for (const v of places) {
     const px = x.at(v);
     if (px > last - 14 && px > first) continue;
-    if (taken.some((other) => Math.abs(px - other) < 36)) continue;
+    if (taken.some((other) => Math.abs(px - other) < 42)) continue;
     text(g, say(v), px, bottom + 17, theme.dim, theme, { align: "center" });
   }
   if (name) text(g, name, x.right, bottom + 17, theme.dim, theme, { align: "right" });

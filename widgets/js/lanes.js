@@ -59,7 +59,9 @@ export function guessLabels(row, theme) {
   if (lane?.knob !== "guess" || !lane.plan.length) return [];
   const [step, v] = lane.plan.at(-1);
   const words = lane.score ? `your guess: ${lane.score}` : "your guess";
-  return [{ x: row.x.at(step) + 10, y: row.y.at(v), words, colour: theme.hand }];
+  const x = row.x.at(step);
+  const below = x > row.x.right - 150 ? 16 : 0; // else the words would lie on the line's end
+  return [{ x: x + 10, y: row.y.at(v) + below, words, colour: theme.hand }];
 }
 
 /** Quiet words in the future part, if it is empty and wide enough. */

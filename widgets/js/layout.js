@@ -6,7 +6,7 @@ const LEFT = 46; // room for the ticks' numbers
 const RIGHT = 6;
 const HEAD = 21; // a strip's heading
 const GAP = 6;
-const AXIS = 22; // step numbers and the pill
+const AXIS = 24; // step numbers and the pill
 const WORDS = 15; // a row of words about the turns
 const NARROW = 0.86; // strips are that much lower in one column
 
@@ -34,31 +34,39 @@ export function upwards(top, height, { scale, low, high }) {
   };
 }
 
-/** {rows, x, left, right, top, bottom, height, bands} of the strips in a sheet `width` wide. */
-export function stripsLayout(picture, width, narrow) {
+/** {width, x, rows, turns, top, bottom, height} of the strips in a sheet `width` wide.
+ *
+ * `measure` says how wide words are.
+ */
+export function stripsLayout(picture, width, narrow, measure) {
   const x = across(LEFT, width - RIGHT, 0, picture.horizon);
-  const bands = bandsOf(picture.turns, x);
+  const turns = turnsLayout(picture.turns, x, width, measure);
+  const lines = Math.max(0, ...turns.map(({ line }) => line + 1));
   const rows = [];
   let y = 0;
   for (const [index, plot] of picture.strips.entries()) {
-    const top = y + HEAD + (index === 0 ? bands * WORDS : 0);
+    const top = y + HEAD + (index === 0 ? lines * WORDS : 0);
     const height = Math.round(plot.height * (narrow ? NARROW : 1));
     rows.push({ plot, head: y + 14, top, height, x, y: upwards(top, height, plot.y) });
     y = top + height + GAP;
   }
   const bottom = y - GAP;
-  return { width, x, rows, bands, top: rows[0]?.top ?? 0, bottom, height: bottom + AXIS };
+  return { width, x, rows, turns, top: rows[0]?.top ?? 0, bottom, height: bottom + AXIS };
 }
 
-/** How many rows of words the turns need: none, one, or two where one would be crowded. */
-function bandsOf(turns, x) {
-  if (!turns.length) return 0;
-  const crowded = turns.some(([step], i) => {
-    if (!i) return false;
-    const [before, words] = turns[i - 1];
-    return x.at(step) - x.at(before) < 16 + words.length * 6;
+/** [{step, words, left, line}, …]: the words about each turn, in at most two lines.
+ *
+ * Line −1 has no room left: that turn goes without words.
+ */
+function turnsLayout(turns, x, width, measure) {
+  const free = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]; // where each line's words end
+  return turns.map(([step, words]) => {
+    const wide = measure(words);
+    const left = Math.min(x.at(step), width - wide - 1);
+    const line = free.findIndex((end) => end < left);
+    if (line >= 0) free[line] = left + wide + 10;
+    return { step, words, left, line };
   });
-  return crowded ? 2 : 1;
 }
 
 /** The row a pixel height belongs to, with a margin of 4 px; undefined between the rows. */

@@ -3,7 +3,7 @@ import { paintWash, paintXLines, paintXNumbers, paintYAxis } from "./axes.js";
 import { curveLabels, paintLabels } from "./labels.js";
 import { guessLabels, paintHint, paintLane, paintLaneGround } from "./lanes.js";
 import { paintLayers } from "./layers.js";
-import { diamond, pill, stroke, text, widthOf } from "./paint.js";
+import { diamond, pill, stroke, text } from "./paint.js";
 import { paintDots, paintHeading, readings } from "./readings.js";
 import { ticks, whole } from "./scales.js";
 import { sampleAt } from "./values.js";
@@ -19,7 +19,8 @@ export function paintStrips(g, picture, layout, theme, look) {
     paintXLines(g, row, places, theme);
     paintYAxis(g, row, theme);
   }
-  paintXNumbers(g, x, places, "step", layout.bottom, theme, { taken: [x.at(picture.step)] });
+  const taken = [picture.step, look].filter((step) => step !== null).map(x.at);
+  paintXNumbers(g, x, places, "step", layout.bottom, theme, { taken });
   paintTurnLines(g, picture, layout, theme);
   for (const row of rows) paintRow(g, row, picture, theme);
   paintTurns(g, picture, layout, theme);
@@ -65,24 +66,16 @@ function paintTurnLines(g, { turns, step }, { x, top, bottom }, theme) {
 }
 
 /** What was turned, in words over the first strip, and a diamond on its marked curve. */
-function paintTurns(g, { turns, step, arrays }, layout, theme) {
-  const row = layout.rows[0];
+function paintTurns(g, { step: now, arrays }, { x, rows, turns }, theme) {
+  const [row] = rows;
   const marked = row?.plot.layers.filter((layer) => layer.mark) ?? [];
-  const free = [-Infinity, -Infinity].slice(0, layout.bands);
-  for (const [at, words] of turns) {
-    const px = layout.x.at(at);
-    g.globalAlpha = at <= step ? 1 : 0.45;
+  for (const { step, words, left, line } of turns) {
+    g.globalAlpha = step <= now ? 1 : 0.45;
     for (const layer of marked) {
-      const sample = sampleAt(layer, arrays, at, step);
-      if (sample) diamond(g, px, row.y.at(sample[1]), theme.paper, theme[layer.hue]);
+      const sample = sampleAt(layer, arrays, step, now);
+      if (sample) diamond(g, x.at(step), row.y.at(sample[1]), theme.paper, theme[layer.hue]);
     }
-    const wide = widthOf(g, words, theme);
-    const left = Math.min(px, layout.width - wide - 1);
-    const line = free.findIndex((end) => end < left);
-    if (line >= 0) {
-      text(g, words, left, row.head + 17 + 14 * line, theme.ink, theme);
-      free[line] = left + wide + 10;
-    }
+    if (line >= 0) text(g, words, left, row.head + 17 + 14 * line, theme.ink, theme);
     g.globalAlpha = 1;
   }
 }

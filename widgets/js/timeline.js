@@ -3,7 +3,7 @@ import { dragging } from "./drag.js";
 import { handle, make, placeHandle, update } from "./handles.js";
 import { LaneHand } from "./lane_hand.js";
 import { rowAt, stripsLayout } from "./layout.js";
-import { clamp, fit } from "./paint.js";
+import { clamp, fit, widthOf } from "./paint.js";
 import { whole } from "./scales.js";
 import { paintStrips, readAloud } from "./strips.js";
 
@@ -16,8 +16,8 @@ export class Timeline {
     this.pens = new Map(); // knob → [step, value]: where each pen stands
     this.lanes = new Map(); // knob → LaneHand
     this.sheet = make("div", parent, { className: "face-sheet face-time" });
-    this.canvas = make("canvas", this.sheet, { role: "img" });
-    this.canvas.setAttribute("role", "img");
+    this.canvas = make("canvas", this.sheet);
+    update(this.canvas, { role: "img" });
     const label = "crosshair: left and right read the curves, Enter goes to that step";
     this.cross = handle(this.sheet, "face-cross", label, (key, shift) =>
       this.readByKey(key, shift),
@@ -106,7 +106,8 @@ export class Timeline {
   paint(picture, theme, narrow) {
     this.picture = picture;
     const width = this.sheet.clientWidth;
-    this.layout = stripsLayout(picture, width, narrow);
+    const measure = (words) => widthOf(this.canvas.getContext("2d"), words, theme);
+    this.layout = stripsLayout(picture, width, narrow, measure);
     const g = fit(this.canvas, width, this.layout.height);
     paintStrips(g, picture, this.layout, theme, this.look);
     this.place(theme);
