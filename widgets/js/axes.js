@@ -1,5 +1,5 @@
 // The ground of a plot: wash, lines of the ticks and their numbers.
-import { area, stroke, text } from "./paint.js";
+import { area, crisp, stroke, text } from "./paint.js";
 import { number, ticks, whole } from "./scales.js";
 
 const LINE = 19; // pixels from tick to tick at least
@@ -21,7 +21,7 @@ export function paintYAxis(g, row, theme) {
   const { scale, low, high } = row.plot.y;
   for (const v of ticks(scale, low, high, row.height / LINE)) {
     const y = row.y.at(v);
-    const ends = [row.x.left, row.x.right].map((x) => [x, y]);
+    const ends = [row.x.left, row.x.right].map((x) => [x, crisp(y)]);
     stroke(g, ends, theme.rule, 1, [], 0.9);
     const words = scale === "share" ? `${Math.round(100 * v)} %` : number(v, 2);
     text(g, words, row.x.left - 10, y + 4, theme.dim, theme, { align: "right" });
@@ -31,7 +31,7 @@ export function paintYAxis(g, row, theme) {
 /** Lines up at the x axis's ticks. */
 export function paintXLines(g, row, places, theme) {
   for (const v of places) {
-    const x = row.x.at(v);
+    const x = crisp(row.x.at(v));
     const ends = [row.top, row.top + row.height].map((y) => [x, y]);
     stroke(g, ends, theme.rule, 1, [], 0.55);
   }

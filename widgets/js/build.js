@@ -17,7 +17,6 @@ for (const [entry, outfile] of Object.entries(BUNDLES)) {
     charset: "utf8",
     legalComments: "none",
     minify: entry.endsWith(".js"),
-    lineLimit: 120,
     banner: { js: `// ${NOTICE}`, css: `/* ${NOTICE} */` },
     write: !compare,
   });

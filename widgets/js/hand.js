@@ -24,6 +24,11 @@ export class Hand {
     setTimeout(this.ask, PATIENCE + 20);
   }
 
+  /** What the hand has made of a lane's value and plan, and of the step: newer than any paint. */
+  valueOf = (lane) => this.turned.get(lane.knob)?.value ?? lane.value;
+  planOf = (lane) => this.planned.get(lane.knob)?.value ?? lane.plan;
+  stepOf = (picture) => this.gone.get("step")?.value ?? picture.step;
+
   /** Forget what a cancelled drag has planned, and where it has gone. */
   drop(knob) {
     this.planned.delete(knob);
@@ -37,13 +42,12 @@ export class Hand {
     const strips = picture.strips.map((plot) =>
       plot.lane ? { ...plot, lane: this.lane(plot.lane) } : plot,
     );
-    return { ...picture, strips, step: this.gone.get("step")?.value ?? picture.step };
+    return { ...picture, strips, step: this.stepOf(picture) };
   }
 
   lane(lane) {
-    const turned = this.turned.get(lane.knob);
-    const plan = this.planned.get(lane.knob)?.value ?? lane.plan;
-    return turned ? { ...lane, plan, value: turned.value, off: false } : { ...lane, plan };
+    const off = lane.off && !this.turned.has(lane.knob); // to turn a threshold is to clip
+    return { ...lane, value: this.valueOf(lane), plan: this.planOf(lane), off };
   }
 
   release(picture) {

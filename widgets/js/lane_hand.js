@@ -43,12 +43,18 @@ export class LaneHand {
     return this.time.layout.rows.find((row) => row.plot.lane?.knob === this.knob);
   }
 
+  /** The lane's plot as the hand has it by now: keys and pointer may outrun the screen. */
+  get plot() {
+    const { plot } = this.row;
+    return { ...plot, lane: this.time.hand.lane(plot.lane) };
+  }
+
   get lane() {
-    return this.row.plot.lane;
+    return this.plot.lane;
   }
 
   get penAt() {
-    return penOf(this.row.plot, this.time.pens, this.time.picture);
+    return penOf(this.plot, this.time.pens, this.time.picture);
   }
 
   valueAt = (y) => neat(this.row.y.back(y), this.row.plot);
@@ -73,7 +79,7 @@ export class LaneHand {
   turnByKey(key) {
     const presses = upBy(key);
     if (!presses) return false;
-    this.turn(nudged(this.lane.value, presses, this.row.plot));
+    this.turn(nudged(this.lane.value, presses, this.plot));
   }
 
   // drawing: in the future of the lane, with the pointer or with the pen

@@ -2,6 +2,9 @@
 
 export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 
+/** The middle of the pixel that a place falls into: a hairline there is sharp. */
+export const crisp = (v) => Math.floor(v) + 0.5;
+
 /** The context of a canvas made as large as it is shown, cleared. */
 export function fit(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;

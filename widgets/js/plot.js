@@ -3,7 +3,7 @@ import { paintXLines, paintXNumbers, paintYAxis } from "./axes.js";
 import { curveLabels, paintLabels } from "./labels.js";
 import { paintLayers } from "./layers.js";
 import { across, upwards } from "./layout.js";
-import { stroke, text } from "./paint.js";
+import { crisp, stroke, text } from "./paint.js";
 import { paintDots, paintHeading, readings } from "./readings.js";
 import { number, SCALES, ticks } from "./scales.js";
 
@@ -38,16 +38,9 @@ export const plotPanel = {
     const place = state.look ?? plot.x.high;
     const found = readings(plot, arrays, place, state.look === undefined ? Infinity : -Infinity);
     if (state.look !== undefined) {
-      const px = row.x.at(place);
-      stroke(
-        g,
-        [
-          [px, row.top],
-          [px, row.top + row.height],
-        ],
-        theme.dim,
-        1,
-      );
+      const px = crisp(row.x.at(place));
+      const ends = [row.top, row.top + row.height].map((y) => [px, y]);
+      stroke(g, ends, theme.dim, 1);
       paintDots(g, row, found, theme);
     }
     paintHeading(g, row, found, theme);

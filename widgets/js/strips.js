@@ -3,7 +3,7 @@ import { paintWash, paintXLines, paintXNumbers, paintYAxis } from "./axes.js";
 import { curveLabels, paintLabels } from "./labels.js";
 import { guessLabels, paintHint, paintLane, paintLaneGround } from "./lanes.js";
 import { paintLayers } from "./layers.js";
-import { diamond, pill, stroke, text } from "./paint.js";
+import { crisp, diamond, pill, stroke, text } from "./paint.js";
 import { paintDots, paintHeading, readings } from "./readings.js";
 import { ticks, whole } from "./scales.js";
 import { sampleAt } from "./values.js";
@@ -45,17 +45,12 @@ function paintHead(g, row, { step, arrays }, theme, look) {
 }
 
 function upright(g, px, from, to, colour, width, dash, alpha) {
-  stroke(
-    g,
-    [
-      [px, from],
-      [px, to],
-    ],
-    colour,
-    width,
-    dash,
-    alpha,
-  );
+  const x = crisp(px);
+  const ends = [
+    [x, from],
+    [x, to],
+  ];
+  stroke(g, ends, colour, width, dash, alpha);
 }
 
 /** A hairline through all strips for each turn of a knob. */

@@ -56,7 +56,7 @@ export class Timeline {
     let live = true; // a finger may still turn out to scroll: it goes only when it is lifted
     const move = (x) => {
       const step = this.stepAt(x);
-      if (step === this.picture.step) return;
+      if (step === this.hand.stepOf(this.picture)) return;
       this.hand.goTo(step);
       if (live) this.outbox.later("go_to", { step });
       this.ask();
