@@ -2,6 +2,9 @@
 
 export const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 
+/** The middle of the pixel that a place falls into: a hairline there is sharp. */
+export const crisp = (v) => Math.floor(v) + 0.5;
+
 /** The context of a canvas made as large as it is shown, cleared. */
 export function fit(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -22,6 +25,7 @@ export function stroke(g, points, colour, width, dash = [], alpha = 1) {
   g.globalAlpha = alpha;
   g.strokeStyle = colour;
   g.lineWidth = width;
+  g.lineJoin = "round";
   g.setLineDash(dash);
   g.beginPath();
   let broken = true;
@@ -55,7 +59,7 @@ export function text(g, words, x, y, colour, theme, options = {}) {
   g.textAlign = align;
   if (halo) {
     g.strokeStyle = theme.paper;
-    g.lineWidth = 3;
+    g.lineWidth = 4;
     g.lineJoin = "round";
     g.strokeText(words, x, y);
   }
@@ -64,6 +68,13 @@ export function text(g, words, x, y, colour, theme, options = {}) {
   return g.measureText(words).width;
 }
 
+/** How wide words are, in pixels. */
+export function widthOf(g, words, theme, { size = 11, weight = 400 } = {}) {
+  g.font = `${weight} ${size}px ${theme.font}`;
+  return g.measureText(words).width;
+}
+
+/** A filled disc, with an edge if `edge` is a colour. */
 export function dot(g, x, y, radius, fill, edge) {
   g.beginPath();
   g.arc(x, y, radius, 0, 2 * Math.PI);
@@ -74,4 +85,38 @@ export function dot(g, x, y, radius, fill, edge) {
     g.lineWidth = 1.5;
     g.stroke();
   }
+}
+
+/** A square on its corner. */
+export function diamond(g, x, y, fill, edge, half = 5) {
+  g.beginPath();
+  for (const [dx, dy] of [
+    [0, -half],
+    [half, 0],
+    [0, half],
+    [-half, 0],
+  ]) {
+    g.lineTo(x + dx, y + dy);
+  }
+  g.closePath();
+  g.fillStyle = fill;
+  g.fill();
+  g.strokeStyle = edge;
+  g.lineWidth = 1.8;
+  g.stroke();
+}
+
+/** A rounded tag with words, centred on x and kept inside [0, width]; its top is at y. */
+export function pill(g, words, x, y, width, fill, ink, theme) {
+  const half = 7 + widthOf(g, words, theme, { weight: 500 }) / 2;
+  const middle = clamp(x, half + 1, width - half - 1);
+  g.beginPath();
+  g.roundRect(middle - half, y, 2 * half, 18, 9);
+  g.fillStyle = fill;
+  g.fill();
+  g.strokeStyle = theme.ink;
+  g.lineWidth = 1.2;
+  g.stroke();
+  text(g, words, middle, y + 13, ink, theme, { align: "center", weight: 500 });
+  return half;
 }

@@ -26,7 +26,8 @@ export const whole = (v) => Math.round(v).toLocaleString("en");
 /** The finest nice set of ticks in [low, high] with at most `most` of them. */
 export function ticks(scale, low, high, most) {
   if (scale === "memory") return [0, 0.9, 0.99].filter((v) => v >= low && v <= high);
-  const inside = (list) => list.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+  const slack = 1e-9 * (scale === "log" ? low : high - low);
+  const inside = (list) => list.filter((v) => v >= low - slack && v <= high + slack);
   const sets = scale === "log" ? logSets() : linearSets(low, high);
   const found = sets.map(inside).find((set) => set.length <= most) ?? [];
   return found.map((v) => +v.toPrecision(6));

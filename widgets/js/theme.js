@@ -11,7 +11,8 @@ export function themeOf(element) {
   const paper = style.getPropertyValue("--paper").trim();
   for (const name of [...TOKENS, ...HUES]) {
     theme[name] = style.getPropertyValue(`--${name}`).trim();
-    for (const colour of [paper, theme[name]]) { // a transparent ink is mixed with the paper
+    for (const colour of [paper, theme[name]]) {
+      // a transparent ink is mixed with the paper
       probe.fillStyle = colour;
       probe.fillRect(0, 0, 1, 1);
     }

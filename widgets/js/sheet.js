@@ -1,0 +1,76 @@
+// A panel beside or below the strips: one canvas, painted by the panel's kind.
+import { make, update } from "./handles.js";
+import { fit } from "./paint.js";
+import { PANELS } from "./panels/index.js";
+import { plotPanel } from "./plot.js";
+
+const KINDS = { ...PANELS, plot: plotPanel };
+
+export class Sheet {
+  /** A sheet for panels of one kind; `ask` repaints it, `say` reads words aloud. */
+  constructor(parent, kind, { ask, say }) {
+    this.kind = kind;
+    this.painter = KINDS[kind];
+    this.state = {}; // what the panel remembers: the neuron that is pointed at
+    this.say = say;
+    this.box = make("div", parent, { className: `face-sheet face-${kind}` });
+    this.canvas = make("canvas", this.box);
+    this.ask = () => {
+      this.dirty = true;
+      ask();
+    };
+    this.dirty = true;
+    if (this.painter?.point) this.followPointer();
+    if (this.painter?.key) this.followKeys();
+  }
+
+  followPointer() {
+    const point = (x, y) => {
+      if (this.panel && this.painter.point(this.state, x, y)) this.ask();
+    };
+    this.canvas.addEventListener("pointermove", (event) => point(event.offsetX, event.offsetY));
+    this.canvas.addEventListener("pointerdown", (event) => point(event.offsetX, event.offsetY));
+    this.canvas.addEventListener("pointerleave", () => point(-1, -1));
+  }
+
+  followKeys() {
+    this.canvas.tabIndex = 0;
+    this.canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !this.panel) return;
+      const words = this.painter.key(this.state, event.key);
+      if (words === null || words === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (words) this.say(words);
+      this.ask();
+    });
+  }
+
+  paint(panel, arrays, theme) {
+    this.panel = panel;
+    this.dirty = false;
+    const width = this.box.clientWidth;
+    if (!this.painter || !width) return;
+    const height = Math.round(this.painter.height(panel, width));
+    this.painter.paint(
+      fit(this.canvas, width, height),
+      panel,
+      arrays,
+      theme,
+      width,
+      height,
+      this.state,
+    );
+    this.describe(panel);
+  }
+
+  describe(panel) {
+    const words =
+      this.painter.describe?.(panel) ?? [panel.title, panel.note].filter(Boolean).join(": ");
+    const keys = this.painter.key ? ". Arrow keys walk through it, Escape ends." : "";
+    update(this.canvas, {
+      role: this.painter.key ? "application" : "img",
+      "aria-label": `${words || panel.kind}${keys}`,
+    });
+  }
+}

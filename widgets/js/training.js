@@ -1,0 +1,4 @@
+// TrainingLab's entry: an anywidget module.
+import { render } from "./view.js";
+
+export default { render };

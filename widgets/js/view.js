@@ -1,0 +1,188 @@
+// One view of a lab: frames in, messages out, sheets painted when something has changed.
+import { decode } from "./frame.js";
+import { Hand } from "./hand.js";
+import { make } from "./handles.js";
+import { Outbox } from "./outbox.js";
+import { Sheet } from "./sheet.js";
+import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
+import { themeOf, watchTheme } from "./theme.js";
+import { Timeline } from "./timeline.js";
+
+const NARROW = 700; // px: below, everything in one column
+const TIGHT = 520;
+const ACK = 3; // every so many frames one is confirmed
+const DEAD = "The kernel no longer answers: run this cell again.";
+
+/** anywidget's render: builds a view, returns how to take it down. */
+export function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.dispose();
+}
+
+class View {
+  constructor(model, el) {
+    this.model = model;
+    this.root = el;
+    el.classList.add("face-view");
+    this.outbox = new Outbox(model, Math.random().toString(36).slice(2), () => this.failed());
+    this.hand = new Hand(() => this.ask());
+    this.build(el);
+    this.fresh = true; // a frame waits to be read
+    this.acked = 0;
+    this.seen = false;
+    this.frame = 0; // the animation frame that was asked for
+    this.watch(model, el);
+    /** For tests: paints counts them, lastSeq and picture are what was painted, geometry where. */
+    el.face = { paints: 0, lastSeq: 0, picture: null, geometry: null };
+  }
+
+  build(el) {
+    const tools = { hand: this.hand, outbox: this.outbox };
+    const say = (words) => {
+      this.live.textContent = words;
+    };
+    this.panelTools = { say, ask: () => this.schedule() };
+    this.sheets = make("div", el, { className: "face-sheets" });
+    this.time = new Timeline(this.sheets, { ...tools, say, ask: () => this.ask() });
+    this.places = {
+      side: { box: make("div", this.sheets, { className: "face-side" }), sheets: [] },
+      below: { box: make("div", el, { className: "face-below" }), sheets: [] },
+    };
+    this.dead = make("p", el, { className: "face-dead", hidden: true });
+    this.dead.setAttribute("role", "status");
+    this.live = make("div", el, { className: "face-live" });
+    this.live.setAttribute("role", "status");
+    this.live.setAttribute("aria-live", "polite");
+  }
+
+  watch(model, el) {
+    const take = () => {
+      this.fresh = true;
+      this.dead.hidden = true;
+      this.ask();
+    };
+    model.on("change:frame", take);
+    this.stops = [
+      () => model.off("change:frame", take),
+      watchSize(el, () => this.resized()),
+      watchSight(el, (seen) => this.sight(seen)),
+      watchTheme(() => this.recolour()),
+      watchMotion((on) => this.outbox.send("calm", { on })),
+    ];
+  }
+
+  /** Paint the strips with the next frame of the screen. */
+  ask() {
+    this.timeDirty = true;
+    this.schedule();
+  }
+
+  /** Paint what is dirty with the next frame of the screen. */
+  schedule() {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.paint();
+    });
+  }
+
+  resized() {
+    if (!this.keys) {
+      this.keys = keepKeys(this.root.closest(".face") ?? this.root); // now el is in the page
+      this.stops.push(this.keys);
+    }
+    const width = this.root.clientWidth;
+    this.root.classList.toggle("face-narrow", width < NARROW);
+    this.root.classList.toggle("face-tight", width < TIGHT);
+    this.repaint();
+  }
+
+  recolour() {
+    this.theme = null;
+    this.repaint();
+  }
+
+  /** Paint everything. */
+  repaint() {
+    for (const { sheets } of Object.values(this.places)) {
+      for (const sheet of sheets) sheet.dirty = true;
+    }
+    this.ask();
+  }
+
+  sight(seen) {
+    if (seen === this.seen) return;
+    this.seen = seen;
+    this.outbox.send("see", { seq: seen ? this.root.face.lastSeq : null });
+    if (seen) this.schedule();
+  }
+
+  paint() {
+    if (!this.seen || !this.root.clientWidth) return;
+    if (this.fresh) this.read();
+    if (!this.picture) return;
+    this.theme ??= themeOf(this.root);
+    const shown = this.hand.shown(this.picture);
+    if (this.timeDirty && shown.strips.length) {
+      this.time.paint(shown, this.theme, this.root.clientWidth < NARROW);
+    }
+    this.timeDirty = false;
+    for (const place of ["side", "below"]) this.paintPanels(this.places[place], shown[place] ?? []);
+    this.note(shown);
+    this.confirm();
+  }
+
+  read() {
+    this.fresh = false;
+    const picture = decode(this.model.get("frame"));
+    if (!picture) return;
+    this.picture = picture;
+    this.time.sheet.hidden = !picture.strips.length;
+    for (const place of ["side", "below"]) this.match(this.places[place], picture[place] ?? []);
+    this.repaint();
+  }
+
+  /** One sheet a panel: those whose kind is the same stay. */
+  match(place, panels) {
+    for (const [i, panel] of panels.entries()) {
+      if (place.sheets[i]?.kind === panel.kind) continue;
+      for (const sheet of place.sheets.splice(i)) sheet.box.remove();
+      place.sheets.push(new Sheet(place.box, panel.kind, this.panelTools));
+    }
+    for (const sheet of place.sheets.splice(panels.length)) sheet.box.remove();
+    place.box.hidden = !panels.length;
+  }
+
+  paintPanels({ sheets }, panels) {
+    for (const [i, sheet] of sheets.entries()) {
+      if (sheet.dirty) sheet.paint(panels[i], this.picture.arrays, this.theme);
+    }
+  }
+
+  note(shown) {
+    const { face } = this.root;
+    face.paints += 1;
+    face.lastSeq = this.picture.seq;
+    face.picture = shown;
+    face.geometry = this.time.layout;
+  }
+
+  confirm() {
+    const { seq } = this.picture;
+    if (seq < this.acked) this.acked = 0; // the kernel counts anew
+    if (seq - this.acked < ACK) return;
+    this.acked = seq;
+    this.outbox.send("ack", { seq });
+  }
+
+  failed() {
+    this.dead.hidden = false;
+    this.dead.textContent = DEAD;
+  }
+
+  dispose() {
+    cancelAnimationFrame(this.frame);
+    this.outbox.flush();
+    for (const stop of this.stops) stop();
+    if (this.seen) this.outbox.send("see", { seq: null });
+  }
+}
