@@ -36,7 +36,7 @@ def test_a_chapter_needs_its_libraries_scripts_and_claims(chapter):
     needed = lanes.needed(ROOT / f"notebooks/{chapter}.ipynb")
     for name in ("nn/network.py", "optim/chain.py", "lessons/claims.toml"):
         assert ROOT / "course" / name in needed
-    assert ROOT / "widgets/common/painters.js" in needed
+    assert ROOT / "widgets/common/face.css" in needed
     others = {ROOT / f"notebooks/{c.file}.ipynb" for c in ROUTE if c.file != chapter}
     assert not needed & (others | {ROOT / "course/publishing/merge.py"})
 
@@ -191,7 +191,7 @@ def test_in_eight_turns_each_test_has_one(monkeypatch, parameter):
         ("notebooks/3_04_momentum.ipynb", True),
         ("tests/test_notebooks.py", True),
         ("course/optim/first_order.py", True),
-        ("widgets/common/painters.js", True),
+        ("widgets/common/face.css", True),
         ("binder/constraints.txt", True),
         ("notebooks/3_05_clipping.ipynb", False),
         ("course/publishing/merge.py", False),

@@ -14,11 +14,11 @@ from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
+from widgets.common.still import COLOURS
 
 from course.training.baselines import Duel
 from widgets import BackpropLab, DescentLab, TrainingLab
 from widgets.common.figure import png, show, with_palette
-from widgets.common.still import COLOURS
 from widgets.training.duel_figure import duel_figure
 
 

@@ -44,7 +44,7 @@ class Face(anywidget.AnyWidget):
         self.on_msg(lambda _, content, buffers: self._hear(content))
 
     def _hear(self, content: dict) -> None:
-        kind, view, self.alive = content.get("kind"), content.get("view"), True
+        kind, view, self.alive = content.get("kind"), str(content.get("view")), True
         if kind in ("see", "ack"):
             seq = content.get("seq")
             first = view not in self._views

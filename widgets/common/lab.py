@@ -6,6 +6,8 @@ A lab describes a picture (`picture`); the kit draws it, live in the browser or 
 import time
 from typing import Any
 
+import torch
+
 from .front_end import cell_name, enter, has_front_end, leave, pin
 from .runner import Busy, Runner
 from .stills import still
@@ -37,12 +39,12 @@ class Lab:
     def __init__(self, name: str | None, interactive: bool | None):
         self.name = name or cell_name()
         self.interactive = has_front_end() if interactive is None else bool(interactive)
-        self.runner = Runner(self.step_once, self.apply, self.between, self.failed)
+        self.runner = Runner(self.step_once, self.apply, self.between, self.failed, self.overdue)
         self.message = ""
         self._picture: dict | None = None
         self._words, self._taken_at, self._shown_at, self._cost = "", 0.0, 0.0, 0.0
 
-    # ---- what a subclass gives ------------------------------------------------------------------
+    # ---- what a subclass gives --------------------------------------------------------------
 
     def step_once(self) -> bool | None:
         """Make one step; False: it was the last for now."""
@@ -64,7 +66,7 @@ class Lab:
         """Return the headline numbers as (name, number) pairs."""
         return []
 
-    # ---- driving --------------------------------------------------------------------------------
+    # ---- driving ----------------------------------------------------------------------------
 
     @property
     def speed(self) -> float:
@@ -80,18 +82,23 @@ class Lab:
         self.message = ""
         self.runner.start()
         if self.panel:
-            self.panel.playing(True)
+            self.panel.put_playing(True)
 
     def pause(self) -> None:
         """Stop between two steps."""
         self.runner.stop()
         if self.panel:
-            self.panel.playing(False)
+            self.panel.put_playing(False)
         self.refresh()
+
+    @property
+    def playing(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.runner.running and not self.runner.stopping.is_set()
 
     def toggle(self) -> None:
         """Play, or pause."""
-        if self.runner.running and not self.runner.stopping.is_set():
+        if self.playing:
             self.pause()
         else:
             self.play()
@@ -105,29 +112,40 @@ class Lab:
         self.runner.stop()
         leave(self)
 
-    # ---- what the runner calls --------------------------------------------------------------------
+    # ---- what the runner calls --------------------------------------------------------------
 
-    def between(self) -> float:
+    def between(self) -> None:
         """Show a frame after some steps, if it is time and the browser has kept up."""
         now, rest = time.monotonic(), self.frame_time()
-        if self.panel and now - self._shown_at >= rest and self.panel.ready():
+        if self.panel is None:
+            return
+        if not self.playing:
+            self.show()  # the last picture of this stretch
+        elif now - self._shown_at >= rest and self.panel.ready():
             self._shown_at = max(self._shown_at + rest, now - rest)  # on the average, on time
             self.show()
             self._cost = time.monotonic() - now
-        return 0.0
+
+    def overdue(self, words: str) -> None:
+        """Tell that the step in progress takes long; any thread may, so the run is not touched."""
+        if self.panel:
+            self.panel.say(f"{self._words} {words}")
 
     def failed(self, error: BaseException) -> None:
         """Tell why the run has stopped."""
-        self.say(f"The run stopped: {type(error).__name__}: {error}")
+        words = f"{type(error).__name__}: {error}"
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            words = "the GPU's memory is full; choose a smaller batch or another device"
+        self.say(f"The run stopped: {words}")
         if self.panel:
-            self.panel.playing(False)
+            self.panel.put_playing(False)
 
     def frame_time(self) -> float:
         """Return the seconds from one picture to the next while it plays."""
         frames = CALM if self.panel and self.panel.calm else FRAMES
         return max(1 / frames, self._cost / SHARE)
 
-    # ---- showing ----------------------------------------------------------------------------------
+    # ---- showing ----------------------------------------------------------------------------
 
     def take(self) -> dict:
         """Return the picture of now; only the thread that steps may."""
@@ -139,10 +157,10 @@ class Lab:
     def show(self) -> None:
         """Send the picture of now to the widgets; only the thread that steps may."""
         if self.panel:
-            self.panel.show(self.take(), self.heads(), self.runner.running)
+            self.panel.show(self.take(), self.heads(), self.playing)
 
     def refresh(self) -> None:
-        """Show the picture of now, from any thread; nothing when the step in progress is too long."""
+        """Show the picture of now, from any thread; not when the step in progress takes long."""
         if self.panel:
             try:
                 self.runner.ask(self.show)

@@ -64,7 +64,7 @@ class Panel:
         self._asked_at: float | None = None
         self._numbers_at = self._said_at = 0.0
 
-    # ---- from the hand to the lab -----------------------------------------------------------------
+    # ---- from the hand to the lab -----------------------------------------------------------
 
     @property
     def lab(self):
@@ -112,7 +112,7 @@ class Panel:
         call = self.call("set")
         return lambda value: call(knob, value)
 
-    # ---- tabs -------------------------------------------------------------------------------------
+    # ---- tabs -------------------------------------------------------------------------------
 
     def _title(self, title: str) -> ipw.ToggleButton:
         made = ipw.ToggleButton(description=title, layout=ipw.Layout(width="auto"))
@@ -126,7 +126,7 @@ class Panel:
                 if other.description != title:
                     other.value = False
 
-    # ---- from the lab to the eye --------------------------------------------------------------------
+    # ---- from the lab to the eye ------------------------------------------------------------
 
     @property
     def calm(self) -> bool:
@@ -141,13 +141,14 @@ class Panel:
         waited = self._asked_at is not None and time.monotonic() - self._asked_at > FALLBACK
         return not self.face.alive and waited
 
-    def playing(self, on: bool) -> None:
+    def put_playing(self, on: bool) -> None:
+        """Show Pause while it plays, else Play."""
         self._asked_at = self._asked_at or time.monotonic()
         if self.play.icon != ("pause" if on else "play"):
             self.play.icon = "pause" if on else "play"
             self.play.tooltip = "Pause" if on else "Play"
 
-    def show(self, picture: dict, heads: list[tuple[str, str]], running: bool) -> None:
+    def show(self, picture: dict, heads: list[tuple[str, str]], playing: bool) -> None:
         """Show a picture; numbers and sentence seldom, but always when the run stands still."""
         instead = self.falling_back()
         if instead:
@@ -157,13 +158,13 @@ class Panel:
             if self.still.layout.display is None:
                 self.face.layout.display, self.still.layout.display = None, "none"
             self.face.show(picture)
-        self.playing(running)
+        self.put_playing(playing)
         now = time.monotonic()
-        if not running or now - self._numbers_at > NUMBERS:
+        if not playing or now - self._numbers_at > NUMBERS:
             self._numbers_at = now
             self.numbers.value = headline(heads)
             self.show_knobs()
-        if not running or now - self._said_at > SENTENCE:
+        if not playing or now - self._said_at > SENTENCE:
             self.say(picture["words"])
 
     def show_knobs(self) -> None:

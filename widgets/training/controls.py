@@ -43,7 +43,9 @@ class TrainingPanel(Panel):
             "lr": Number("learning rate α", now["lr"], turn("lr"), -4, 2, log=True),
             "momentum": Number("momentum β", now["momentum"], turn("momentum"), 0, 0.99),
             "clip": Buttons("clipping", CLIPS, now["clip"], turn("clip")),
-            "threshold": Number("threshold c", now["threshold"], turn("threshold"), -3, 2, log=True),
+            "threshold": Number(
+                "threshold c", now["threshold"], turn("threshold"), -3, 2, log=True
+            ),
             "batch_size": Choice("batch size", sizes, now["batch_size"], turn("batch_size")),
         }
 
@@ -75,10 +77,10 @@ class TrainingPanel(Panel):
         if lab is not None and what == "started" and lab.setup.recipe is not None:
             self.start_again.show(lab.setup.recipe)
 
-    def show(self, picture, heads, running):
-        super().show(picture, heads, running)
+    def show(self, picture, heads, playing):
+        super().show(picture, heads, playing)
         lab = self.lab
-        if lab is not None and not running:
+        if lab is not None and not playing:
             self.branches.show(View(lab))
 
     def show_knobs(self):

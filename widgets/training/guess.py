@@ -35,8 +35,8 @@ class Guess:
         """
         wanted = check_points(points, trainer.step_count)
         if points and (len(wanted) < 2 or min(value for _, value in wanted) <= 0):
-            raise CourseError(f"the guess has {len(wanted)} points to come above 0; allowed: two or "
-                              "more; draw from left to right, to the right of the run")  # fmt: skip
+            raise CourseError("a guess needs two points or more, at steps to come and above 0; "
+                              "draw it to the right of the run")  # fmt: skip
         self.points = thinned(wanted, POINTS)
         self.end = wanted[-1][0] if wanted else None
 

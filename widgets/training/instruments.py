@@ -7,6 +7,7 @@ looks when the run is sampled (see `sampling`), so that two runs of the same ste
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -42,7 +43,10 @@ class Strip(Instrument):
     """A strip that is made of the samples alone."""
 
     def __init__(self, describe: Callable[[Scene], dict | None]):
-        self.strip = describe  # type: ignore[method-assign]
+        self._describe = describe
+
+    def strip(self, scene):
+        return self._describe(scene)
 
 
 def accuracy(scene: Scene) -> dict | None:
@@ -140,8 +144,11 @@ def losses_on(view, centre: Tensor, axes: Tensor) -> Tensor:
 class Panels(Instrument):
     """Panels without a memory."""
 
-    def __init__(self, describe: Callable):
-        self.panels = describe  # type: ignore[method-assign]
+    def __init__(self, describe: Callable[..., list[dict]]):
+        self._describe = describe
+
+    def panels(self, view, arrays):
+        return self._describe(view, arrays)
 
 
 def activations(view, arrays: dict) -> list[dict]:
@@ -228,7 +235,7 @@ def guarded(make: Callable, title: str):
 
 
 INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
-    **{name: (lambda describe=describe: Strip(describe)) for name, describe in strips.STRIPS.items()},
+    **{name: partial(Strip, describe) for name, describe in strips.STRIPS.items()},
     "network": lambda: Panels(side.side),
     "accuracy": lambda: Strip(accuracy), "sharpness": lambda: Strip(sharpness),
     "update ratio": UpdateRatio, "layers": lambda: Panels(layers),

@@ -8,7 +8,7 @@ nbval, a script): `steps` steps, then a still picture with its description in wo
 
 import torch
 
-from course import CourseError, Trainer
+from course import CourseError, Network, Trainer
 from course.errors import check_choice, check_count
 from course.training.recipe import Recipe
 from course.training.recipe_source import as_code
@@ -87,12 +87,14 @@ class TrainingLab(Lab):
 
     def _begin(self, trainer: Trainer) -> None:
         self.trainer, self.timeline = trainer, Timeline(trainer)
+        self.runner.draws = not isinstance(trainer.model, Network)
         self.planned = trainer.step_count + self.steps
-        self.message, self.diverged, self.guessed = "", None, Guess()
+        self.message, self.guessed = "", Guess()
+        self.diverged: int | None = None  # the first step whose numbers are not finite
         self.watching = Watching(self._watched, trainer)
         self._sample()
 
-    # ---- driving ----------------------------------------------------------------------------------
+    # ---- driving ----------------------------------------------------------------------------
 
     def set_speed(self, speed: float) -> None:
         """Train so many steps a second while it plays; 0: as fast as it goes."""
@@ -156,7 +158,7 @@ class TrainingLab(Lab):
         if self.trainer.step_count == self.timeline.first:
             self.run(self.steps)
 
-    # ---- knobs ------------------------------------------------------------------------------------
+    # ---- knobs ------------------------------------------------------------------------------
 
     def apply(self, knob: str, value) -> None:
         t = self.trainer
@@ -170,7 +172,7 @@ class TrainingLab(Lab):
             self.message = f"Not changed: {error}"
             if self.panel:
                 self.panel.show_knobs()
-        if not self.runner.running:
+        if not self.playing:
             self.show()
 
     def plan(self, knob: str, points: list) -> None:
@@ -200,7 +202,7 @@ class TrainingLab(Lab):
         """Return where the knobs stand; only the thread that steps may call it."""
         return self.trainer.knobs()
 
-    # ---- in time ----------------------------------------------------------------------------------
+    # ---- in time ----------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Start again from the first step, with the knobs as they stand now."""
@@ -286,7 +288,7 @@ class TrainingLab(Lab):
         self.runner.here(step, recipe.steps)
         self.runner.ask(turn)
 
-    # ---- looking ----------------------------------------------------------------------------------
+    # ---- looking ----------------------------------------------------------------------------
 
     def watch(self, instrument: str, on: bool = True) -> None:
         """Switch an instrument on or off."""
@@ -314,7 +316,7 @@ class TrainingLab(Lab):
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
             self.diverged = first
-            rate = marks.short(self.trainer.knobs()["lr"])
+            rate = marks.short(self.trainer.chain.descend.lr)
             self.message = (
                 f"Diverged: from step {first + 1} on the loss or its gradient is not a finite "
                 f"number. The learning rate {rate} is too high for this network: go back to the "
@@ -322,7 +324,7 @@ class TrainingLab(Lab):
             )
 
     def describe(self) -> dict:
-        return self.watching.describe(View(self), self.runner.running)
+        return self.watching.describe(View(self), self.playing)
 
     def speak(self) -> str:
         return numbers.sentence(View(self))
@@ -330,7 +332,7 @@ class TrainingLab(Lab):
     def heads(self) -> list[tuple[str, str]]:
         return numbers.heads(View(self))
 
-    # ---- the way home -----------------------------------------------------------------------------
+    # ---- the way home -----------------------------------------------------------------------
 
     def recipe(self) -> Recipe:
         """Return what reproduces this run up to the step it is at."""

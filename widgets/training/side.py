@@ -1,4 +1,4 @@
-"""What the network makes of the data: the panels beside the strips, as the painters' contract has it.
+"""What the network makes of the data: the panels beside the strips.
 
 A network on the plane is drawn whole; images show the first layer's weights, the accuracy by class
 and samples; a curve its fit; any other model its layers. Each panel is {kind, title, …}, and puts
@@ -42,7 +42,7 @@ def byte(values) -> np.ndarray:
     return np.rint(np.clip(np.asarray(values), 0, 1) * 255).astype(np.uint8)
 
 
-# ---- the plane ------------------------------------------------------------------------------------
+# ---- the plane ------------------------------------------------------------------------------
 
 
 def is_drawn(model) -> bool:
@@ -104,7 +104,7 @@ def probabilities(outputs: Tensor) -> Tensor:
     return outputs.softmax(1)
 
 
-# ---- images ---------------------------------------------------------------------------------------
+# ---- images ---------------------------------------------------------------------------------
 
 
 def first_layer(view, arrays: dict) -> list[Panel]:
@@ -126,8 +126,8 @@ def by_class(view, arrays: dict) -> Panel:
     x, y = view.data.x_test[:2000], view.data.y_test[:2000]
     right = probabilities(view.predict(x)).argmax(1) == y
     classes = range(view.data.classes)
-    values = [float(right[y == k].float().mean()) if bool((y == k).any()) else 0.0 for k in classes]
-    return {"kind": "bars", "title": "test accuracy by class, %",
+    values = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
+    return {"kind": "bars", "title": "test accuracy by class",
             "names": [str(k) for k in classes], "values": [round(v, 4) for v in values]}  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def samples(view, arrays: dict) -> Panel:
             "classes": [str(k) for k in range(p.shape[1])]}  # fmt: skip
 
 
-# ---- curves, and any other model --------------------------------------------------------------------
+# ---- curves, and any other model ------------------------------------------------------------
 
 
 def fit(view, arrays: dict) -> Panel:
@@ -207,5 +207,3 @@ def histogram(values: Tensor) -> tuple[np.ndarray, float, float]:
     low, high = float(flat.min()), float(flat.max())
     counts = torch.histc(flat, BINS, low, high)
     return byte(counts / counts.max()), low, high
-
-

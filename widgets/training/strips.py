@@ -1,4 +1,4 @@
-"""The strips of the training lab: what happened, on one step axis, as the painters' contract has it.
+"""The strips of the training lab: what happened, on one step axis.
 
 `Strips.describe` gives the plots (see `widgets.common.picture`): loss, gradient norm, learning
 rate, momentum, and those of the instruments that have a step axis. Each is a function of one
@@ -36,7 +36,7 @@ class Scene:
         self.arrays[name] = np.asarray(values)
         return name
 
-    # ---- layers -------------------------------------------------------------------------------
+    # ---- layers -----------------------------------------------------------------------------
 
     def curve(self, name: str, x, y, hue: str, look: str, **more) -> dict:
         """Return the layer of a curve; x: [first, distance], or an array, y: an array."""
@@ -83,7 +83,7 @@ class Scene:
             layers += draw(branch, self.view.hues[branch], from_step)
         return layers
 
-    # ---- knobs ----------------------------------------------------------------------------------
+    # ---- knobs ------------------------------------------------------------------------------
 
     def knob(self, knob: str, end: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the path of a knob on this branch up to a step."""
@@ -98,7 +98,7 @@ class Scene:
                 "fill": True, "score": ""} | more  # fmt: skip
 
 
-# ---- domains --------------------------------------------------------------------------------------
+# ---- domains --------------------------------------------------------------------------------
 
 
 def log_domain(values: np.ndarray, low: float, high: float) -> list[float]:
@@ -124,7 +124,7 @@ def plot(name: str, title: str, height: int, y: dict, layers: list, **more) -> P
             "layers": layers, "lane": None, "hint": ""} | more  # fmt: skip
 
 
-# ---- the four strips of the start -----------------------------------------------------------------
+# ---- the four strips of the start -----------------------------------------------------------
 
 
 def loss(scene: Scene) -> Plot:
@@ -150,8 +150,15 @@ def loss(scene: Scene) -> Plot:
     guess = {"knob": "guess", "name": "your guess of the loss", "symbol": "", "low": low,
              "high": high, "off": False, "hue": "hand", "plan": view.guess, "fill": False,
              "score": view.score}  # fmt: skip
-    hint = "" if view.guess or view.others or not now else (
-        "draw what comes next" if view.step else "how will the loss fall? draw it, then press play")
+    hint = (
+        ""
+        if view.guess or view.others or not now
+        else (
+            "draw what comes next"
+            if view.step
+            else "how will the loss fall? draw it, then press play"
+        )
+    )
     return plot("loss", "loss", 168, axis("log", low, high), layers, lane=guess, hint=hint)
 
 
@@ -202,7 +209,9 @@ def gradient_norm(scene: Scene) -> Plot:
 def _clip_line(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Return (x, y) of the threshold up to now, NaN while clipping was off."""
     steps, line = scene.knob("threshold", scene.view.step)
-    changes = [(s, v) for s, k, v in scene.view.branch.knobs if k == "clip" and s <= scene.view.step]
+    changes = [
+        (s, v) for s, k, v in scene.view.branch.knobs if k == "clip" and s <= scene.view.step
+    ]
     states = [(0, scene.view.started["clip"]), *changes]
     edges = sorted({float(s) for s, _ in states} | set(steps.tolist()))
     xs: list[float] = []

@@ -41,7 +41,7 @@ class StartAgain:
         others = [name for name in [*LOADERS, "mnist", "fashion_mnist"] if name not in CARDS]
         options = [("other data …", ""), *((name, name) for name in others)]
         self.data = ipw.Dropdown(options=options, value="", description="other data")
-        self.data.observe(lambda c: c["new"] and self._begin(data=c["new"]), "value")
+        self.data.observe(self._other_data, "value")
         model = recipe.model
         self.hidden = ipw.Text(description="hidden widths", continuous_update=False)
         self.activation = ipw.Dropdown(options=list(ACTIVATIONS), description="activation")
@@ -73,6 +73,10 @@ class StartAgain:
 
         return button(name, "", act, hint=PRESETS[name].words)
 
+    def _other_data(self, change) -> None:
+        if change["new"]:
+            self._begin(data=change["new"])
+
     def _begin(self, **fields) -> None:
         self._call("restart_with")(**fields)
 
@@ -96,6 +100,7 @@ def card(name: str) -> bytes:
     data, image = load_data(name, 0), Image.new("RGBA", (2 * CARD, 2 * CARD), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
     if data.is_image:
+        assert data.image_shape is not None
         pixels = data.x_train[:4].reshape(-1, *data.image_shape).float()
         grey = np.clip(255 * (1 - pixels / pixels.max()).numpy(), 0, 255).astype(np.uint8)
         for i, one in enumerate(grey):

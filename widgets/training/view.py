@@ -35,7 +35,12 @@ class View:
 
     def __init__(self, lab):
         self._trainer = t = lab.trainer
-        self.step, self.planned, self.data, self.knobs = t.step_count, lab.planned, t.data, t.knobs()
+        self.step, self.planned, self.data, self.knobs = (
+            t.step_count,
+            lab.planned,
+            t.data,
+            t.knobs(),
+        )
         self.source, self.started, self.probe = t.model, lab.watching.started, lab.watching.probe
         self.branch, branches = lab.timeline.note(), lab.timeline.branches
         self.others = [b for b in branches if b is not self.branch]

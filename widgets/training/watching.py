@@ -74,7 +74,7 @@ class Watching:
             self._hues[branch] = next((hue for hue in HUES if hue not in used), HUES[-1])
         return self._hues[branch]
 
-    # ---- the picture ------------------------------------------------------------------------------
+    # ---- the picture ------------------------------------------------------------------------
 
     def describe(self, view: View, playing: bool) -> dict:
         """Return the picture of a run (see `widgets.common.picture`)."""
