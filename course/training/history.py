@@ -51,7 +51,8 @@ class History:
         loss: (steps,), of each batch; like the norms, copied from the device when it is read.
         grad_norm: (steps,), of the raw gradient.
         unclipped_norm, clipped_norm: (steps,), of what entered the clip and of what it left. After
-            momentum that is the velocity. Without a clip both are `grad_norm`.
+            momentum that is the velocity. A step was clipped if the second is smaller. Without a
+            clip both are `grad_norm`.
         knobs: [(step, knob, value)]: `value` holds from the step after `step`.
         evaluated: [(step, split, loss, accuracy)], the last two as 0-d tensors until read.
     """

@@ -73,11 +73,9 @@ def make_optimiser(name: str, beta: float | Schedule | None) -> list[Any]:
         CourseError: for an unknown name.
     """
     check_choice("optimiser", name, OPTIMISERS, "or a list as chain(…).describe() gives it")
-    transforms: list[Any] = [kind() for kind in OPTIMISERS[name]]
-    for t in transforms:
-        if isinstance(t, (Momentum, HeavyBall, Nesterov)) and beta is not None:
-            setattr(t, "beta", beta)  # noqa: B010 (a schedule, too, which the field turns into a number)
-    return transforms
+    kinds: tuple[Any, ...] = OPTIMISERS[name]
+    plain = () if beta is None else (Momentum, HeavyBall, Nesterov)
+    return [kind(beta) if kind in plain else kind() for kind in kinds]
 
 
 def set_optimiser(run: Run, value) -> object:

@@ -61,13 +61,13 @@ def optimiser_in(chain: Chain) -> list[Transform]:
 
 
 def clip_order_in(chain: Chain) -> str:
-    """Return 'after' when the chain's clip stands after its optimiser, else 'before'.
+    """Return 'after' when the clip of a chain that has one stands after its optimiser.
 
-    Without an optimiser it is 'after' when the clip stands after the penalty L2.
+    Else 'before'. Without an optimiser it is 'after' when the clip stands after the penalty L2.
     """
     inner = optimiser_in(chain) or [t for t in chain.transforms if isinstance(t, L2)]
-    first = next((t for t in chain.transforms if t.clips or any(t is i for i in inner)), None)
-    return "before" if first is None or first.clips else "after"
+    first = next(t for t in chain.transforms if t.clips or any(t is i for i in inner))
+    return "before" if first.clips else "after"
 
 
 class Run:

@@ -40,11 +40,23 @@ class Branch:
     """What a lab measured; the first item of each entry is its step."""
     left_at: int | None = None
     """The step at which it parts from the run that it was branched off; None: the first branch."""
+    parted_at: int = 0
+    """The last step at which it parted from another branch: `left_at`, or where one left it."""
 
     @property
     def end(self) -> int:
         """The last step that was noted."""
         return len(self.numbers)
+
+    def turned(self) -> list[tuple[int, str, object]]:
+        """Return what was turned since it last parted from another branch, which names it.
+
+        Returns:
+            [(step, knob, value)], of each knob the last value at a step; without any branch, all
+            turns of the run. Up to what `Timeline.note` has written down.
+        """
+        last = {(step, knob): value for step, knob, value in self.knobs if step >= self.parted_at}
+        return [(step, knob, value) for (step, knob), value in last.items()]
 
 
 class Timeline:
@@ -109,7 +121,8 @@ class Timeline:
         here, old = self.trainer.step_count, self.current
         snapshots = {step: s for step, s in old.snapshots.items() if step <= here}
         evaluations = [e for e in old.evaluations if e[0] <= here]
-        self.current = Branch(snapshots, evaluations=evaluations, left_at=here)
+        old.parted_at = max(old.parted_at, here)
+        self.current = Branch(snapshots, evaluations=evaluations, left_at=here, parted_at=here)
         self.branches.append(self.current)
         if len(self.branches) > BRANCHES:
             self.branches.remove(

@@ -129,7 +129,7 @@ class Trainer(Run):
         Args:
             knob: a name of `knobs()`.
             value: a number, a name, or for a number field a schedule (`course.optim.schedules`) or
-                its description.
+                its description. For 'spike': {'at': step, 'factor': number}, or None.
 
         Raises:
             CourseError: for an unknown knob or a bad value; nothing changes then.

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -70,3 +71,12 @@ def test_a_factor_is_one(result, factor):
     line = [[x, result] for x in range(5)]
     guess = [[-1, result * factor], [9, result * factor]]
     assert curve_miss(guess, line) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_miss_of_a_drawn_loss_is_the_mean_factor_between_its_ends():
+    guess, steps = [[10, 2.0], [100, 0.5], [400, 0.1]], np.arange(1.0, 500, 3)
+    loss = np.exp(np.random.default_rng(0).normal(size=len(steps)))
+    within = (steps >= 10) & (steps <= 400)
+    drawn = np.interp(steps, [10, 100, 400], np.log([2.0, 0.5, 0.1]))
+    expected = np.exp(np.abs(drawn - np.log(loss))[within].mean())
+    assert miss(guess, np.stack([steps, loss], 1).tolist()) == pytest.approx(expected, rel=1e-9)

@@ -5,6 +5,7 @@ import math
 import torch
 
 from course import (
+    L2,
     MLP,
     Adam,
     Augment,
@@ -17,10 +18,12 @@ from course import (
     Momentum,
     Network,
     Noise,
+    Points,
     ReLU,
     Residual,
     Rotate,
     Shift,
+    Spike,
     StepDecay,
     Trainer,
     Warmup,
@@ -80,6 +83,14 @@ MAKERS = {
                 chain=chain(ClipByNorm(Warmup(2.0, 3)), Adam(), Descend(Cosine(0.1, 9, 2)))),
         (2, "lr", StepDecay(0.1, 2)), (3, "clip", "off"), (3, "threshold", 0.5),
         (3, "device", "cpu")),
+    "by hand": lambda: played(
+        Trainer(MLP([2, 4, 2]), load_data("xor"),
+                chain(Spike(0, 20.0), L2(0.01), Momentum(0.9),
+                      ClipByNorm(Points([[1, 0.01], [3, 2]])),
+                      Descend(Points([[0, 0.1], [3, 0.5]], "log")))),
+        (1, "spike", {"at": 2, "factor": 30.0}),
+        (1, "momentum", Points([[1, 0.5], [3, 0.9]], "memory")),
+        (2, "clip_order", "before"), (2, "clip", "off"), (3, "clip", "value")),
     "augment": lambda: played(
         Trainer(MLP([64, 10], dropout=0.0), load_data("digits").subset(200),
                 chain(Descend(0.1)), augment=Augment(Shift(1), Rotate(9), Noise(0.1)))),

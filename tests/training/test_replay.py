@@ -21,6 +21,7 @@ from course import (
     Linear,
     Momentum,
     Network,
+    Points,
     ReLU,
     Trainer,
     adopt,
@@ -36,13 +37,17 @@ TURNS = [
     ("clip", "norm"), ("clip", "value"), ("clip", "off"), ("threshold", 0.7), ("batch_size", 10),
     ("optimiser", "adam"), ("optimiser", "nesterov"), ("optimiser", "gradient descent"),
     ("l1", 1e-3), ("l2", 1e-2), ("dropout", 0.3), ("label_noise", 0.2), ("label_noise", 0.0),
-    ("augment", "all"), ("augment", "off"),
+    ("augment", "all"), ("augment", "off"), ("clip_order", "after"), ("clip_order", "before"),
+    ("lr", Points([[5, 0.1], [30, 1.0]], "log")),
+    ("momentum", Points([[0, 0], [39, 0.99]], "memory")),
+    ("threshold", Points([[9, 0.3], [20, 2.0]])), ("spike", {"at": 39, "factor": 30.0}),
+    ("spike", None),
     ("optimiser", chain(ClipByNorm(0.5), Adam(), Momentum(0.5), Descend(0.01)).describe()),
 ]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.integers(0, 39), st.sampled_from(TURNS)), max_size=6))
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 39), st.sampled_from(TURNS)), max_size=8))
 def test_a_recipe_replays_any_run_to_the_bit(moves):
     turns = {}
     for step, turn in moves:

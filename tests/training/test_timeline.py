@@ -168,3 +168,38 @@ def test_a_branch_takes_along_what_was_measured_up_to_its_start():
     timeline.trainer.set("lr", 0.01)
     timeline.step()
     assert timeline.current.evaluations == [(5, "test"), (10, "test")]
+
+
+def test_branches_tell_what_was_turned_since_they_parted():
+    timeline = walk(make(), 40, [(0, "lr", 0.1), (12, "lr", 0.4), (25, "clip", "off")])
+    (first,) = timeline.branches
+    assert timeline.note().turned() == [(0, "lr", 0.1), (12, "lr", 0.4), (25, "clip", "off")]
+    timeline.go_to(20)
+    for rate in (0.2, 0.3, 12.0):  # one drag of a slider
+        timeline.trainer.set("lr", rate)
+    timeline.trainer.set("momentum", 0.5)
+    walk(timeline, 30, [(28, "lr", 1.0)])
+    second = timeline.note()
+    assert second.turned() == [(20, "lr", 12.0), (20, "momentum", 0.5), (28, "lr", 1.0)]
+    assert first.turned() == [(25, "clip", "off")]
+    timeline.go_to(24)
+    timeline.trainer.set("clip", "value")
+    walk(timeline, 30)
+    assert timeline.note().turned() == [(24, "clip", "value")]
+    assert second.turned() == [(28, "lr", 1.0)]
+    timeline.switch(0)
+    timeline.go_to(10)  # before an earlier parting: the later one counts
+    timeline.trainer.set("lr", 0.01)
+    walk(timeline, 15)
+    assert first.turned() == [(25, "clip", "off")]
+    assert timeline.note().turned() == [(10, "lr", 0.01)]
+
+
+def test_a_branch_that_was_left_before_its_last_turn_keeps_that_turns_step():
+    timeline = walk(make(), 30, [(10, "lr", 0.4)])
+    timeline.go_to(10)
+    timeline.trainer.set("lr", 0.5)
+    timeline.step()
+    old, new = timeline.branches
+    timeline.note()
+    assert old.turned() == [(10, "lr", 0.4)] and new.turned() == [(10, "lr", 0.5)]
