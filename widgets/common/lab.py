@@ -4,9 +4,12 @@ A lab describes a picture (`picture`); the kit draws it, live in the browser or 
 """
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import torch
+
+from course.errors import check_count, check_number
 
 from .front_end import cell_name, enter, has_front_end, leave, pin
 from .runner import Busy, Runner
@@ -73,9 +76,15 @@ class Lab:
         """Steps a second; 0: as fast as it goes."""
         return self.runner.speed or FAST
 
-    @speed.setter
-    def speed(self, value: float) -> None:
-        self.runner.speed = value or None
+    def set_speed(self, speed: float) -> None:
+        """Make so many steps a second while it plays; 0: as fast as it goes.
+
+        Raises:
+            CourseError: for a speed out of range.
+        """
+        if speed != FAST:
+            check_number("speed", speed, 0.1, 1e6, "steps a second, or 0: as fast as it goes")
+        self.runner.speed = speed or None
 
     def play(self) -> None:
         """Go on in the background until paused."""
@@ -102,6 +111,23 @@ class Lab:
             self.pause()
         else:
             self.play()
+
+    def step(self) -> None:
+        """Pause, then make one step."""
+        self.run(1)
+
+    def run(self, steps: int, before: Callable[[], None] | None = None) -> Self:
+        """Make `steps` steps here and now; `before` is called before each."""
+        check_count("steps", steps, 0, 10**9, "0 or more")
+
+        def step(n: int) -> bool:
+            if before is not None:
+                before()
+            return self.step_once() is not False
+
+        self.runner.here(step, steps)
+        self.refresh()
+        return self
 
     def set(self, knob: str, value) -> None:
         """Turn a knob, running or not. A bad value is shown in the lab; nothing changes."""

@@ -6,6 +6,9 @@ In a notebook with a front end: transport, knobs and a picture that moves. Witho
 nbval, a script): `steps` steps, then a still picture with its description in words.
 """
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 
 from course import CourseError, Network, Trainer
@@ -15,11 +18,11 @@ from course.training.recipe_source import as_code
 from course.training.replay import replay
 from course.training.timeline import Timeline
 
-from ..common.lab import FAST, Lab
-from . import marks, numbers, plans, sampling
+from ..common.lab import Lab
+from . import numbers, plans, sampling
 from .guess import Guess
 from .instruments import DEFAULT, INSTRUMENTS
-from .setup import Setup, from_form, from_knobs, from_recipe, is_recipe
+from .setup import Setup, from_form, from_recipe, prepare
 from .view import View, undrawn
 from .watching import Watching
 
@@ -34,8 +37,8 @@ class TrainingLab(Lab):
         data: a name ("digits", "moons", …), a `Dataset`, a `Trainer` of your own (any model), or a
             recipe (dict, JSON text or file), which is replayed to its end.
         sizes: the widths from input to output; default: one hidden layer of 64.
-        lr, momentum, clip, threshold, batch_size, optimiser: where the knobs stand at first; `clip`
-            is "off", "value" or "norm".
+        lr, momentum, clip, clip_order, threshold, batch_size, optimiser: where the knobs stand at
+            first; clip is "off", "value" or "norm", its order "before" or "after" momentum.
         seed: of the first weights and of the order of the rows.
         steps: the planned end of the run; a lab without a front end trains so far by itself.
         instruments: names of `INSTRUMENTS`.
@@ -53,22 +56,19 @@ class TrainingLab(Lab):
     """
 
     def __init__(
-        self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", threshold=1.0,
-        batch_size=32, seed=0, steps=300, activation="relu", init=None, optimiser="momentum",
-        instruments=DEFAULT, device="cpu", speed=SPEED, interactive=None, name=None,
+        self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", clip_order="before",
+        threshold=1.0, batch_size=32, seed=0, steps=300, activation="relu", init=None,
+        optimiser="momentum", instruments=DEFAULT, device="cpu", speed=SPEED, interactive=None,
+        name=None,
     ):  # fmt: skip
         self.steps = check_count("steps", steps, 1, 10**9, "the planned end of the run")
         for instrument in instruments:
             check_choice("instrument", instrument, INSTRUMENTS)
         torch.set_num_threads(1)  # recipes say so, and small networks are faster
-        done: Recipe | None = None
-        if isinstance(data, Trainer):
-            self.setup = Setup(None, data.data, data)
-        elif is_recipe(data):
-            self.setup, done = from_recipe(data)
-        else:
-            self.setup = from_knobs(data, sizes, activation, init, optimiser, lr, momentum, clip,
-                                    threshold, batch_size, seed)  # fmt: skip
+        knobs = {"sizes": sizes, "activation": activation, "init": init, "optimiser": optimiser,
+                 "lr": lr, "momentum": momentum, "clip": clip, "clip_order": clip_order,
+                 "threshold": threshold, "batch_size": batch_size, "seed": seed}  # fmt: skip
+        self.setup, done = prepare(data, knobs)
         super().__init__(name, interactive)
         self.set_speed(speed)
         self._watched = tuple(instruments)
@@ -96,13 +96,6 @@ class TrainingLab(Lab):
 
     # ---- driving ----------------------------------------------------------------------------
 
-    def set_speed(self, speed: float) -> None:
-        """Train so many steps a second while it plays; 0: as fast as it goes."""
-        if not (isinstance(speed, int | float) and (speed == FAST or 0.1 <= speed <= 1e6)):
-            raise CourseError(f"speed = {speed!r}; allowed: 0.1 to 1,000,000 steps a second, or 0 "
-                              "for as fast as it goes")  # fmt: skip
-        self.speed = speed
-
     def play(self) -> None:
         """Train in the background until paused, or to the planned end; from there as far again."""
         if self.diverged is not None:
@@ -112,13 +105,11 @@ class TrainingLab(Lab):
             self.planned = self.trainer.step_count + self.steps
         super().play()
 
-    def step(self) -> None:
-        """Pause, then train one step."""
-        self.run(1)
-
     def step_once(self) -> bool:
         """Train one step, and sample the run if the step is due; False: stop here."""
         t = self.trainer
+        if self.diverged is not None:
+            return False
         due = sampling.is_due(t.step_count + 1)
         before = t.model.theta.clone() if due and self._probes() else None
         self.timeline.step()
@@ -132,19 +123,10 @@ class TrainingLab(Lab):
             self.message = self.guessed.settle(t)
         return self.diverged is None and t.step_count != self.planned
 
-    def run(self, steps: int) -> "TrainingLab":
-        """Train `steps` steps here and now."""
-        check_count("steps", steps, 0, 10**9, "0 or more")
+    def run(self, steps: int, before: Callable[[], None] | None = None) -> Self:
+        """Train `steps` steps here and now; `before` is called before each."""
         self.planned = max(self.planned, self.trainer.step_count + steps)
-
-        def step(n: int) -> bool:
-            if self.diverged is None:
-                self.step_once()
-            return self.diverged is None
-
-        self.runner.here(step, steps)
-        self.refresh()
-        return self
+        return super().run(steps, before)
 
     def plan_end(self, step: int) -> None:
         """Stop by itself at this step."""
@@ -272,21 +254,16 @@ class TrainingLab(Lab):
 
     def _replay(self, recipe: Recipe) -> None:
         """Do what a recipe says, turn by turn."""
-
-        def turn() -> None:
-            here = self.trainer.step_count
-            changes = [c for c in recipe.knobs if c[0] == here]
-            replay(self.trainer, changes, here)
-            if changes:
-                self._sample()
-
-        def step(n: int) -> None:
-            turn()
-            self.step_once()
-
         self.planned = max(self.planned, recipe.steps)
-        self.runner.here(step, recipe.steps)
-        self.runner.ask(turn)
+        self.run(recipe.steps, lambda: self._turn_as(recipe))
+        self.runner.ask(lambda: self._turn_as(recipe))
+
+    def _turn_as(self, recipe: Recipe) -> None:
+        here = self.trainer.step_count
+        changes = [change for change in recipe.knobs if change[0] == here]
+        replay(self.trainer, changes, here)
+        if changes:
+            self._sample()
 
     # ---- looking ----------------------------------------------------------------------------
 
@@ -316,12 +293,7 @@ class TrainingLab(Lab):
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
             self.diverged = first
-            rate = marks.short(self.trainer.chain.descend.lr)
-            self.message = (
-                f"Diverged: from step {first + 1} on the loss or its gradient is not a finite "
-                f"number. The learning rate {rate} is too high for this network: go back to the "
-                "last turn, then lower it, or switch clipping on."
-            )
+            self.message = numbers.divergence(first + 1, self.trainer.chain.descend.lr)
 
     def describe(self) -> dict:
         return self.watching.describe(View(self), self.playing)

@@ -16,6 +16,7 @@ from course import (
 from course.data.loading import build_data
 from course.effort import begin
 from course.errors import check_choice
+from course.training.gradient_knobs import CLIP_ORDERS
 from course.training.knobs import CLIPS, make_optimiser
 from course.training.recipe import SCHEMA, Recipe, load_recipe, versions
 from course.training.replay import build_recipe, effort_of
@@ -74,11 +75,27 @@ def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) 
     return model.describe()
 
 
+def prepare(data, knobs: dict) -> tuple[Setup, Recipe | None]:
+    """Return a setup, and the recipe to replay if there is one.
+
+    Args:
+        data: a data set or its name, a trainer, or a recipe; see `TrainingLab`.
+        knobs: the other arguments of `from_knobs`, which a trainer or a recipe has by itself.
+    """
+    if isinstance(data, Trainer):
+        return Setup(None, data.data, data), None
+    if is_recipe(data):
+        return from_recipe(data)
+    return from_knobs(data, **knobs), None
+
+
 def from_knobs(
-    data, sizes, activation, init, optimiser, lr, momentum, clip, threshold, batch_size, seed
-) -> Setup:
-    """A setup from what a `TrainingLab` is called with."""
+    data, sizes, activation, init, optimiser, lr, momentum, clip, clip_order, threshold,
+    batch_size, seed,
+) -> Setup:  # fmt: skip
+    """Return the setup of a new MLP, as a `TrainingLab` is called."""
     check_choice("clip", clip, ("off", *CLIPS))
+    check_choice("clip_order", clip_order, CLIP_ORDERS)
     loaded = load_data(data, seed) if isinstance(data, str) else data
     if not isinstance(loaded, Dataset):
         raise CourseError(
@@ -87,11 +104,12 @@ def from_knobs(
     sizes = list(sizes or (loaded.features, 64, loaded.outputs))
     loss = "mse" if loaded.is_regression else "cross_entropy"
     model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss)
-    first = [CLIPS[clip](threshold)] if clip != "off" else []
-    steps = make_optimiser(optimiser, momentum)
+    clips = [CLIPS[clip](threshold)] if clip != "off" else []
+    rule = make_optimiser(optimiser, momentum)
+    steps = [*clips, *rule] if clip_order == "before" else [*rule, *clips]
     recipe = Recipe(
         schema=SCHEMA, data=loaded.source or {"own": loaded.name},
-        model=model.describe(), chain=chain(*first, *steps, Descend(lr)).describe(),
+        model=model.describe(), chain=chain(*steps, Descend(lr)).describe(),
         batch_size=batch_size, accumulate=1, augment=[], label_noise=0.0,
         threshold=ClipByNorm(threshold).threshold, seed=seed, steps=0, knobs=[], threads=1,
         versions=versions(),

@@ -126,9 +126,9 @@ def by_class(view, arrays: dict) -> Panel:
     x, y = view.data.x_test[:2000], view.data.y_test[:2000]
     right = probabilities(view.predict(x)).argmax(1) == y
     classes = range(view.data.classes)
-    values = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
+    shares = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
     return {"kind": "bars", "title": "test accuracy by class",
-            "names": [str(k) for k in classes], "values": [round(v, 4) for v in values]}  # fmt: skip
+            "names": [str(k) for k in classes], "values": [round(v, 4) for v in shares]}  # fmt: skip
 
 
 def samples(view, arrays: dict) -> Panel:
