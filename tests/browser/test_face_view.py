@@ -51,6 +51,15 @@ def test_nothing_is_left_after_the_clean_up(lab):
     assert lab.face("face.paints") == paints and lab.page.evaluate("sent.length") == messages
 
 
+def test_words_stand_on_the_paper_that_is_behind_the_lab(lab):
+    paper = "getComputedStyle(document.querySelector('.face-handle')).getPropertyValue('--paper')"
+    assert lab.page.evaluate(paper) == "rgb(255, 255, 255)"
+    lab.page.evaluate("document.body.style.background = 'rgb(17, 34, 51)'")
+    lab.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    lab.frames()
+    assert lab.page.evaluate(paper) == "rgb(17, 34, 51)"
+
+
 def test_a_kernel_that_is_gone_is_said(lab):
     lab.page.evaluate("() => { model.send = () => { throw new Error('comm is closed'); }; }")
     lab.slider("learning rate now").press("ArrowUp")
