@@ -41,13 +41,14 @@ def test_a_view_out_of_sight_says_so_and_paints_nothing(lab):
 
 
 def test_nothing_is_left_after_the_clean_up(lab):
+    lab.slider("learning rate now").press("ArrowUp")  # patience with the kernel lasts a second
     lab.page.evaluate("stops.forEach((stop) => stop())")
     assert lab.sent("see")[-1]["seq"] is None
     assert lab.page.evaluate("heard.size") == 0
     paints, messages = lab.face("face.paints"), lab.page.evaluate("sent.length")
     lab.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     lab.page.evaluate("document.querySelector('.view').style.width = '400px'")
-    lab.frames(5)
+    lab.page.wait_for_timeout(1100)
     assert lab.face("face.paints") == paints and lab.page.evaluate("sent.length") == messages
 
 

@@ -194,6 +194,6 @@ class View {
     cancelAnimationFrame(this.frame);
     this.outbox.flush();
     for (const stop of this.stops) stop();
-    if (this.seen) this.outbox.send("see", { seq: null });
+    this.sight(false);
   }
 }
