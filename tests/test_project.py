@@ -58,6 +58,11 @@ def test_the_lock_pins_cpu_torch_first_and_nothing_local():
         assert not line.startswith(("nvidia", "triton", "cuda")), line
 
 
+def test_the_lock_of_the_scripts_names_no_registry():
+    text = (ROOT / "widgets/js/package-lock.json").read_text()
+    assert "integrity" in text and "resolved" not in text and "://" not in text
+
+
 def test_what_is_installed_is_what_the_lock_says():
     from importlib.metadata import PackageNotFoundError, version
 

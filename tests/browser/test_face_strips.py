@@ -221,6 +221,8 @@ def test_what_the_browser_cancels_sends_nothing(chromium):
             assert not lab.sent("plan", "guess", "go_to", "turn")
             assert lab.face("face.picture.step") == STEPS
             assert not any(lab.face("face.picture.strips.map((p) => p.lane.plan.length)"))
+        lab.page.touchscreen.tap(*lab.at(NORM, 200, 5))
+        assert abs(lab.sent("go_to")[-1]["step"] - 200) <= 2
         size = lab.slider("learning rate now").bounding_box()
         coarse = lab.page.evaluate("matchMedia('(pointer: coarse)').matches")
         assert size["width"] == (40 if coarse else 24)

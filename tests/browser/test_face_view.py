@@ -41,14 +41,24 @@ def test_a_view_out_of_sight_says_so_and_paints_nothing(lab):
 
 
 def test_nothing_is_left_after_the_clean_up(lab):
+    lab.slider("learning rate now").press("ArrowUp")  # patience with the kernel lasts a second
     lab.page.evaluate("stops.forEach((stop) => stop())")
     assert lab.sent("see")[-1]["seq"] is None
     assert lab.page.evaluate("heard.size") == 0
     paints, messages = lab.face("face.paints"), lab.page.evaluate("sent.length")
     lab.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     lab.page.evaluate("document.querySelector('.view').style.width = '400px'")
-    lab.frames(5)
+    lab.page.wait_for_timeout(1100)
     assert lab.face("face.paints") == paints and lab.page.evaluate("sent.length") == messages
+
+
+def test_words_stand_on_the_paper_that_is_behind_the_lab(lab):
+    paper = "getComputedStyle(document.querySelector('.face-handle')).getPropertyValue('--paper')"
+    assert lab.page.evaluate(paper) == "rgb(255, 255, 255)"
+    lab.page.evaluate("document.body.style.background = 'rgb(17, 34, 51)'")
+    lab.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+    lab.frames()
+    assert lab.page.evaluate(paper) == "rgb(17, 34, 51)"
 
 
 def test_a_kernel_that_is_gone_is_said(lab):

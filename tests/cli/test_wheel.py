@@ -30,10 +30,13 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     assert {
         "widgets/common/canvas.js",
         "widgets/common/canvas.css",
+        "widgets/common/face.css",
+        "widgets/training/face.js",
         "course/lessons/claims.toml",
     } <= set(inside)
     assert "course/cli/jupyter/labconfig/default_setting_overrides.json" in inside
     assert not [name for name in inside if "tests" in name or ".failed" in name]
+    assert not [name for name in inside if name.startswith("widgets/js/")]  # bundled
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"notebooks/{name}" for name in chapters} <= packed

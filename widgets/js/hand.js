@@ -21,7 +21,8 @@ export class Hand {
 
   hold(map, key, value) {
     map.set(key, { value, since: performance.now() });
-    setTimeout(this.ask, PATIENCE + 20);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(this.ask, PATIENCE + 20);
   }
 
   /** What the hand has made of a lane's value and plan, and of the step: newer than any paint. */
@@ -45,6 +46,7 @@ export class Hand {
     return { ...picture, strips, step: this.stepOf(picture) };
   }
 
+  /** A lane as the hand has it. */
   lane(lane) {
     const off = lane.off && !this.turned.has(lane.knob); // to turn a threshold is to clip
     return { ...lane, value: this.valueOf(lane), plan: this.planOf(lane), off };

@@ -3,6 +3,19 @@
 const TOKENS = ["paper", "ink", "dim", "rule", "wash", "focus"];
 const HUES = ["run", "run2", "run3", "hand", "limit", "pos", "neg"];
 
+/** The colour behind an element: a notebook's differs from its text cells' and from a side panel's.
+ *
+ * Null if nothing behind it is painted, or if the reader has chosen the colours.
+ */
+export function paperBehind(element) {
+  if (matchMedia("(forced-colors: active)").matches) return null;
+  for (let behind = element; behind; behind = behind.parentElement) {
+    const colour = getComputedStyle(behind).backgroundColor;
+    if (!/^(transparent|rgba\(.*, 0(\.\d+)?\))$/.test(colour)) return colour;
+  }
+  return null;
+}
+
 /** {paper: "…", …, font, rgb: {paper: [r, g, b], …}} of an element inside `.face`. */
 export function themeOf(element) {
   const style = getComputedStyle(element);

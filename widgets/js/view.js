@@ -5,7 +5,7 @@ import { make } from "./handles.js";
 import { Outbox } from "./outbox.js";
 import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
-import { themeOf, watchTheme } from "./theme.js";
+import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
 const NARROW = 700; // px: below, everything in one column
@@ -120,7 +120,7 @@ class View {
     if (!this.seen || !this.root.clientWidth) return;
     if (this.fresh) this.read();
     if (!this.picture) return;
-    this.theme ??= themeOf(this.root);
+    this.theme ??= this.colours();
     const shown = this.hand.shown(this.picture);
     if (this.timeDirty && shown.strips.length) {
       this.time.paint(shown, this.theme, this.root.clientWidth < NARROW);
@@ -129,6 +129,17 @@ class View {
     for (const place of ["side", "below"]) this.paintPanels(this.places[place], shown[place] ?? []);
     this.note(shown);
     this.confirm();
+  }
+
+  /** The theme, with the paper that the page has behind the lab. */
+  colours() {
+    const box = this.root.closest(".face") ?? this.root;
+    const paper = paperBehind(box);
+    for (const element of [box, this.root]) {
+      if (paper) element.style.setProperty("--paper", paper);
+      else element.style.removeProperty("--paper");
+    }
+    return themeOf(this.root);
   }
 
   read() {
@@ -183,6 +194,6 @@ class View {
     cancelAnimationFrame(this.frame);
     this.outbox.flush();
     for (const stop of this.stops) stop();
-    if (this.seen) this.outbox.send("see", { seq: null });
+    this.sight(false);
   }
 }
