@@ -48,6 +48,7 @@ def write_labels(chart: Chart, labels: list[Label], right: float) -> None:
     right: how far they may reach, in pixels.
     """
     box = chart.box
+    labels = [label for label in labels if np.isfinite(label.x + label.y)]
     labels = labels[: max(1, int((box.height - 2) // LINE))]
     labels = sorted(labels, key=lambda label: label.y)
     heights = pushed_apart([label.y for label in labels], box.y + 6, box.bottom - 6)
