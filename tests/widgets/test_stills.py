@@ -113,6 +113,11 @@ ALONE = {
         side=[network()], weights=np.ones(count([2, 8, 8, 2])),
         points=np.empty((0, 3), np.uint8), wrong=np.empty(0, np.uint8),
     ),
+    "only samples": picture(
+        side=[{"kind": "samples", "title": "samples", "pixels": "x", "shape": [2, 8, 8],
+               "probabilities": "p", "truth": [0, 1], "guess": [0, 0], "classes": ["a", "b"]}],
+        x=np.zeros((2, 8, 8)), p=np.full((2, 2), 128),
+    ),
     "the past of the last step": picture([plot()], step=300, horizon=100),
 }  # fmt: skip
 

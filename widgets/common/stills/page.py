@@ -66,7 +66,7 @@ def _column(side: list[dict], x: float, width: float, room: float) -> list[tuple
         y += high + ROW_GAP
     left = x + (narrow + COLUMN_GAP if others else 0)
     for panel in samples:
-        high = min(panels.samples_height(panel, width), max(room, y - ROW_GAP - MARGIN))
+        high = panels.samples_height(panel, width)
         places.append((panel, Box(left, MARGIN, x + width - left, high)))
     return places
 
