@@ -173,6 +173,8 @@ def _points(chart: Chart, layer: dict) -> None:
 
 def _text(chart: Chart, layer: dict) -> None:
     x, y = chart.pixel(layer["x"], layer["y"])
+    if not np.isfinite(x + y):
+        return
     box = chart.box
     x, y = np.clip(x, box.x + 3, box.right - 3), np.clip(y + 4, box.y + 11, box.bottom - 2)
     chart.sheet.text(

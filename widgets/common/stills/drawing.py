@@ -48,7 +48,7 @@ def places(panel: dict, box: Box) -> Places:
 
 def paint_network(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     """Draw a network that has two inputs and tells two classes apart."""
-    weights = np.nan_to_num(np.asarray(arrays[panel["weights"]], dtype=float).ravel())
+    weights = neurons.finite(arrays[panel["weights"]]).ravel()
     layers, output = places(panel, box)
     _links(sheet, panel["sizes"], weights, layers, output)
     below, odds = neurons.maps(panel, weights)

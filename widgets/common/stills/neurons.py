@@ -60,14 +60,19 @@ def grid(extent: list[float]) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], 1)
 
 
+def finite(values) -> np.ndarray:
+    """Return numbers to draw: 0 for NaN, at most 10⁹ in size."""
+    return np.clip(np.nan_to_num(np.asarray(values, dtype=float)), -1e9, 1e9)
+
+
 def maps(panel: dict, weights: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the maps of the neurons, one (n_l, GRID, GRID) a layer but the last; the log odds.
 
-    Values that overflowed count as very large ones.
+    Values that overflowed count as large ones.
     """
     with np.errstate(all="ignore"):
         answers = activations(weights, panel["sizes"], panel["activation"], grid(panel["extent"]))
-    *below, output = (np.nan_to_num(a, posinf=1e9, neginf=-1e9) for a in answers)
+    *below, output = (finite(a) for a in answers)
     return [a.T.reshape(-1, GRID, GRID) for a in below], log_odds(output).reshape(GRID, GRID)
 
 

@@ -66,7 +66,7 @@ def _column(side: list[dict], x: float, width: float, room: float) -> list[tuple
         y += high + ROW_GAP
     left = x + (narrow + COLUMN_GAP if others else 0)
     for panel in samples:
-        high = min(panels.samples_height(panel, width), max(room, y - ROW_GAP - MARGIN))
+        high = panels.samples_height(panel, width)
         places.append((panel, Box(left, MARGIN, x + width - left, high)))
     return places
 
@@ -102,10 +102,13 @@ def _plot_height(panel: dict, width: float) -> float:
 
 def _paint_plot(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     """Paint a plot with an x axis of its own; its heading reads the last values."""
-    place = Box(box.x + LEFT, box.y + 22, box.width - LEFT - RIGHT, panel["height"])
+    curves = [layer for layer in panel["layers"] if layer["kind"] == "curve"]
+    names = max((text_width(layer.get("label") or "") for layer in curves), default=0)
+    right = box.right - max(RIGHT, min(names + 9, 0.3 * box.width))
+    place = Box(box.x + LEFT, box.y + 22, right - box.x - LEFT, panel["height"])
     chart = Chart(sheet, place, panel, arrays, panel["x"], (place.width / 60, place.height / 19))
     chart.paint_layers()
-    write_labels(chart, labels_of(chart))
+    write_labels(chart, labels_of(chart), box.right - 2)
     write_heading(chart, box.y + 14, float("inf"))
     if words := panel["x"].get("label"):
         middle = place.x + (place.width - text_width(words)) / 2

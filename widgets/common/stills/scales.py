@@ -26,34 +26,44 @@ SCALES: dict[str, tuple[Callable, Callable]] = {  # there, and back
 }
 
 
+LIMITS = {"linear": (-1e15, 1e15), "share": (-1e15, 1e15), "log": (1e-12, 1e12),
+          "memory": (0.0, 1 - 1e-6)}  # fmt: skip
+
+
 def domain(axis: dict) -> tuple[float, float]:
     """Return the lowest and the highest value of an axis; repaired if they span nothing."""
-    low, high = (float(axis[key]) if axis[key] is not None else math.nan for key in ("low", "high"))
-    if axis["scale"] == "memory":
-        low, high = min(low, 1 - 1e-9), min(high, 1 - 1e-9)
-    if axis["scale"] == "log":
-        low, high = max(low, 1e-12), min(high, 1e12)
-    if not -1e15 < low < high < 1e15 or high - low < 1e-9 * max(abs(low), abs(high)):
-        middle = low if -1e15 < low < 1e15 else 1.0
-        if axis["scale"] == "log":
-            return middle / 2, middle * 2
-        if axis["scale"] == "memory":
-            return 0.0, 0.99
-        half = 0.5 * max(abs(middle), 1.0)
-        return middle - half, middle + half
-    return low, high
+    scale = axis["scale"]
+    ends = [math.nan if axis[end] is None else float(axis[end]) for end in ("low", "high")]
+    low, high = (min(max(end, LIMITS[scale][0]), LIMITS[scale][1]) for end in ends)
+    if high - low > max(1e-9 * max(abs(low), abs(high)), 1e-30):  # False for NaN
+        return low, high
+    if scale == "memory":
+        return 0.0, 0.99
+    middle = ends[0] if LIMITS[scale][0] < ends[0] < LIMITS[scale][1] else 1.0
+    half = 0.5 * max(abs(middle), 1.0)
+    return (middle / 2, middle * 2) if scale == "log" else (middle - half, middle + half)
 
 
 # ---- ticks --------------------------------------------------------------------------------------
 
 
 def ticks(scale: str, low: float, high: float, most: float) -> list[float]:
-    """Return the finest nice set of ticks in [low, high] that has at most `most` of them."""
+    """Return the finest nice set of ticks in [low, high] that has at most `most` of them.
+
+    A log axis shorter than a decade takes the linear ones if it would have fewer than two.
+    """
     if scale == "memory":
         return [v for v in MEMORY_TICKS if low <= v <= high]
-    slack = 1e-9 * max(abs(low), abs(high))
-    for values in _log_sets() if scale == "log" else _linear_sets(low, high):
-        inside = [v for v in values if low - slack <= v <= high + slack]
+    if scale == "log":
+        values = _finest(_log_sets(), low * (1 - 1e-9), high * (1 + 1e-9), most)
+        return values if len(values) > 1 or high >= 10 * low else ticks("linear", low, high, most)
+    slack = 1e-9 * (high - low)
+    return _finest(_linear_sets(low, high), low - slack, high + slack, most)
+
+
+def _finest(sets: Iterator[list[float]], low: float, high: float, most: float) -> list[float]:
+    for values in sets:
+        inside = [v for v in values if low <= v <= high]
         if len(inside) <= most:
             return [float(f"{v:.6g}") + 0.0 for v in inside]  # + 0: no minus before a zero
     return []

@@ -91,7 +91,7 @@ class Sheet:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / INCH, height / INCH), dpi=INCH)
         self.layer = self.figure.add_axes((0, 0, 1, 1), zorder=9, label="page")
-        self.layer.set(xlim=(0, width), ylim=(height, 0))
+        self.layer.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
         self.layer.set_axis_off()
 
     def plot(self, box: Box, label: str):

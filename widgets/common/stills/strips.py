@@ -77,7 +77,7 @@ def paint_strips(sheet: Sheet, picture: dict, place: Box) -> None:
         labels = labels_of(chart)
         if plot.get("lane"):
             labels = paint_lane(chart, now, end) + labels
-        write_labels(chart, labels)
+        write_labels(chart, labels, box.right - 3)
         write_heading(chart, head, now)
         _hint(chart, now)
         charts.append(chart)

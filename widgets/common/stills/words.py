@@ -42,14 +42,18 @@ def over_line(chart: Chart, y: float, words: str, hue: str) -> Label:
     return Label(chart.box.right, line, words, hue)
 
 
-def write_labels(chart: Chart, labels: list[Label]) -> None:
-    """Write labels pushed apart, inside the plot; the first ones if there is no room for all."""
+def write_labels(chart: Chart, labels: list[Label], right: float) -> None:
+    """Write labels pushed apart, inside the plot; the first ones if there is no room for all.
+
+    right: how far they may reach, in pixels.
+    """
     box = chart.box
+    labels = [label for label in labels if np.isfinite(label.x + label.y)]
     labels = labels[: max(1, int((box.height - 2) // LINE))]
     labels = sorted(labels, key=lambda label: label.y)
     heights = pushed_apart([label.y for label in labels], box.y + 6, box.bottom - 6)
     for (x, _, words, hue), y in zip(labels, heights, strict=True):
-        x = min(x, box.right - 3 - text_width(words))
+        x = min(x, right - text_width(words))
         chart.sheet.text(words, max(x, box.x + 3), y + 4, hue, halo=True, role="label")
 
 

@@ -1,0 +1,203 @@
+"""Each panel of a still shows the numbers it was given."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from still_pictures import (
+    assert_words_are_apart_and_inside,
+    axis,
+    curve,
+    drawn,
+    picture,
+    plot,
+    strip_axes,
+    words_of,
+)
+
+from widgets.common.stills import figure_of
+from widgets.common.stills.sheet import shortened, text_width, wrapped
+
+CLASSES = [str(k) for k in range(10)]
+
+
+def painted(panel, **arrays):
+    return figure_of(picture(below=[panel], **arrays))
+
+
+# ---- maps ---------------------------------------------------------------------------------------
+
+
+def surface(**options) -> dict:
+    return {
+        "kind": "map", "title": "loss on a plane", "values": "values", "shape": [3, 4],
+        "extent": [0, 4, 0, 3], "colours": "height", **options,
+    }  # fmt: skip
+
+
+def test_the_first_row_of_a_map_lies_lowest():
+    values = np.arange(12, dtype=np.uint8) * 23
+    (image,) = drawn(painted(surface(), values=values), "map")
+    seen = np.asarray(image.get_array())
+    assert seen == pytest.approx(values.reshape(3, 4)[::-1] / 127.5 - 1)
+    _, _, bottom, top = image.get_extent()
+    assert top < bottom, "pixels grow downwards, and row 0 of an image is its upper one"
+
+
+def test_a_path_and_its_end_lie_where_their_bytes_say():
+    path = np.uint8([[0, 0], [255, 255], [51, 102]])
+    figure = painted(surface(path="path"), values=np.zeros(12), path=path)
+    (line,), (image,) = drawn(figure, "path"), drawn(figure, "map")
+    bounds = image.get_clip_box()
+    wide, high = figure.bbox.width, figure.bbox.height
+    assert line.get_xydata()[0] == pytest.approx((bounds.x0, high - bounds.y0))
+    assert line.get_xydata()[1] == pytest.approx((bounds.x1, high - bounds.y1))
+    (end,) = drawn(figure, "path's end")
+    share = (end.get_xydata()[0] - (bounds.x0, high - bounds.y0)) / (bounds.width, -bounds.height)
+    assert share == pytest.approx([0.2, 0.4]) and wide > bounds.x1
+
+
+def test_a_map_of_two_classes_has_its_border_and_its_points():
+    values = np.uint8([0, 85, 170, 255]).reshape(1, 4).repeat(3, 0)
+    points, wrong = np.uint8([[10, 20, 0], [200, 100, 1]]), np.uint8([0, 1])
+    panel = surface(colours="two classes", contour=True, points="points", wrong="wrong")
+    figure = painted(panel, values=values, points=points, wrong=wrong)
+    (line,), (crosses,) = drawn(figure, "contour"), drawn(figure, "wrong")
+    box = drawn(figure, "map")[0].get_clip_box()
+    vertices = np.concatenate([path.vertices for path in line.get_paths()])
+    assert vertices[:, 0] == pytest.approx((box.x0 + box.x1) / 2)
+    assert crosses.get_xdata() == pytest.approx([box.x0 + 200 / 255 * box.width])
+
+
+def test_a_map_names_its_axes_and_what_its_colours_mean():
+    figure = painted(surface(low=0.02, high=4.2, x_label="a", y_label="b"), values=np.zeros(12))
+    assert words_of(figure, "axis") == ["→ a   ↑ b"]
+    assert {"0.02", "4.2"} <= set(words_of(figure, "words"))
+    assert_words_are_apart_and_inside(figure)
+
+
+# ---- images -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("colours, low, high", [("signed", -1, 1), ("grey", -1, 1)])
+@pytest.mark.parametrize("n", [1, 7, 64, 100])
+def test_tiles_stand_in_rows_and_show_their_pixels(colours, low, high, n):
+    pixels = np.full((n, 2, 3), 128, dtype=np.uint8)
+    pixels[:, 0, 0], pixels[:, 1, 2] = 255, 1 if colours == "signed" else 0
+    panel = {"kind": "tiles", "title": "t", "pixels": "p", "shape": [n, 2, 3], "colours": colours}
+    figure = painted(panel, p=pixels)
+    tiles = drawn(figure, "tile")
+    seen = np.asarray(tiles[-1].get_array())
+    assert len(tiles) == n and (seen[0, 0], seen[1, 2]) == pytest.approx((high, low))
+    assert seen[0, 1] == pytest.approx(0, abs=0 if colours == "signed" else 0.005)
+    corners = {(round(t.get_extent()[0]), round(t.get_extent()[3])) for t in tiles}
+    assert len(corners) == n, "none lies on another"
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_captions_stand_below_their_tiles():
+    panel = {"kind": "tiles", "title": "t", "pixels": "p", "shape": [3, 4, 4], "colours": "grey",
+             "captions": ["one", "two", "a very long caption indeed"]}  # fmt: skip
+    figure = painted(panel, p=np.zeros((3, 4, 4), np.uint8))
+    words = words_of(figure, "caption")
+    assert words[:2] == ["one", "two"] and words[2].endswith("…")
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_bars_are_as_high_as_their_values():
+    values = [0, 0.25, 1, None, 7]
+    panel = {"kind": "bars", "title": "accuracy", "names": list("abcde"), "values": values}
+    bars = drawn(painted(panel), "bar")
+    heights = np.array([bar.get_height() for bar in bars])
+    assert heights / heights[2] == pytest.approx([0, 0.25, 1, 0, 1])
+
+
+def test_bars_carry_their_labels():
+    panel = {"kind": "bars", "title": "accuracy", "names": CLASSES, "values": [0.5] * 10,
+             "labels": ["50"] * 10}  # fmt: skip
+    figure = painted(panel)
+    assert words_of(figure, "name") == CLASSES and words_of(figure, "words").count("50") == 10
+    assert_words_are_apart_and_inside(figure)
+
+
+def samples(truth, guess, classes=CLASSES) -> dict:
+    return {"kind": "samples", "title": "samples", "pixels": "x", "shape": [len(truth), 8, 8],
+            "probabilities": "p", "truth": truth, "guess": guess, "classes": classes}  # fmt: skip
+
+
+def test_a_sample_shows_its_image_its_probabilities_and_the_verdict():
+    shares = np.zeros((2, 10), np.uint8)
+    shares[0, 3], shares[1, [4, 9]] = 255, (51, 204)
+    pixels = np.zeros((2, 8, 8), np.uint8)
+    pixels[:, 0, 0] = 255
+    figure = painted(samples([3, 4], [3, 9]), x=pixels, p=shares)
+    assert words_of(figure, "verdict") == ["✓ 3", "✕ 9"]
+    bars = np.array([bar.get_height() for bar in drawn(figure, "probability")]).reshape(2, 10)
+    assert bars[1, 4] / bars[1, 9] == pytest.approx(0.25) and bars[0].argmax() == 3
+    images = [np.asarray(image.get_array()) for image in drawn(figure, "sample")]
+    assert all(image[0, 0] == 1 and image[1, 1] == -1 for image in images)
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_long_names_of_classes_are_shortened():
+    names = [f"a very long name, longer than any, of class {k}" for k in range(10)]
+    panel = samples([0], [1], names)
+    figure = painted(panel, x=np.zeros((1, 8, 8)), p=np.zeros((1, 10), np.uint8))
+    assert words_of(figure, "verdict")[0].endswith("…")
+    assert_words_are_apart_and_inside(figure)
+
+
+# ---- histograms, layers, words, plots -----------------------------------------------------------
+
+
+def test_ridges_and_layers_have_a_histogram_a_row():
+    counts = np.uint8([[0, 255, 51], [255, 0, 0]])
+    rows = [["0.weight", -1, 2, "rms 0.3"], ["0.bias", 0, None, ""]]
+    figure = painted({"kind": "ridges", "title": "w", "counts": "c", "rows": rows}, c=counts)
+    first, second = drawn(figure, "histogram")
+    heights = -np.diff(first.get_ydata()[[0, 2, 4]])
+    assert heights[0] * 0.8 == pytest.approx(-heights[1])
+    assert words_of(figure, "range") == ["−1 to 2, rms 0.3", "0 to –"]
+    (zero,) = drawn(figure, "zero")
+    share = (zero.get_xdata()[0] - first.get_xdata()[0]) / np.ptp(first.get_xdata())
+    assert share == pytest.approx(1 / 3)
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_layers_tell_sizes_and_leave_out_what_is_not_known():
+    row = {"name": "encoder.layers.0.self_attention.out_projection.weight", "shape": "64 × 64",
+           "weights": 0.351, "grad": 3e-4, "ratio": None, "counts": "c", "low": -1,
+           "high": 1}  # fmt: skip
+    figure = painted({"kind": "layers", "title": "layers", "rows": [row] * 3}, c=np.uint8([1, 2]))
+    assert words_of(figure, "weights") == ["0.35"] * 3 and words_of(figure, "ratio") == ["–"] * 3
+    assert words_of(figure, "grad") == ["3·10⁻⁴"] * 3
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_a_note_is_written_whole():
+    words = "The model was adopted from a module of your own. " * 6
+    figure = painted({"kind": "note", "title": "curvature", "words": words})
+    assert " ".join(words_of(figure, "note")) == words.strip()
+    assert_words_are_apart_and_inside(figure)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text("ab W$_^\\", max_size=60), st.floats(20, 300))
+def test_words_are_broken_and_shortened_to_fit(words, room):
+    assert text_width(shortened(words, room)) <= room
+    lines = wrapped(words, room)
+    assert all(text_width(line) <= room for line in lines)
+    if all(text_width(word) <= room for word in words.split()):
+        assert " ".join(lines).split() == words.split()
+
+
+def test_a_plot_of_its_own_has_its_axis_and_reads_the_last_values():
+    panel = plot(curve("λ", label="λ", read=True), id="s", x=axis("log", 1, 1000, "number"))
+    figure = painted(panel, x=[1, 10, 100], y=[0.9, 0.5, 0.25])
+    axes = strip_axes(figure, "s")
+    assert axes.get_xlim() == (1, 1000) and words_of(figure, "value of λ") == ["0.25"]
+    assert words_of(figure, "axis") == ["number"]
+    (name,), (line,) = drawn(figure, "label"), drawn(figure, "curve λ")
+    end = axes.transData.transform(line.get_xydata()[-1])[0]
+    assert name.get_position()[0] > end, "beside the curve, not on it"
+    assert_words_are_apart_and_inside(figure)
