@@ -180,21 +180,21 @@ def clocked(monkeypatch):
     return clock
 
 
-def turn(draws, thread):
-    new = Turn(draws)
+def turn(draws, hasty, thread):
+    new = Turn(draws, hasty)
     new.thread = thread
     return new
 
 
 @settings(deadline=None)
 @given(
-    st.lists(st.booleans(), min_size=2, max_size=6),
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=6),
     st.lists(st.tuples(st.sampled_from("join end wait hurry".split()), st.integers(0, 5))),
 )
 def test_the_line_keeps_its_promises(kinds, moves):
     with pytest.MonkeyPatch.context() as patch:
         clock, line = clocked(patch), Turns()
-        places = [turn(draws, i) for i, draws in enumerate(kinds)]
+        places = [turn(*kind, i) for i, kind in enumerate(kinds)]
         for move, i in moves:
             place = places[i % len(places)]
             if move == "join" and place not in line._line + line._going:
@@ -212,10 +212,11 @@ def test_the_line_keeps_its_promises(kinds, moves):
             assert len(set(going)) == len(going) and len(set(waiting)) == len(waiting)
             for a in going:
                 for b in going[going.index(a) + 1 :]:
-                    limit = turns.DRAWN if a.draws and b.draws else turns.LAPSE
-                    assert b.began - a.began > limit
+                    assert b.began - a.began > 0.1
+                    assert b.began - a.began > 1 or (b.hasty and not (a.draws and b.draws))
             for w in waiting:
-                assert any(not g.lets_pass(w, clock.now) for g in going)
+                assert any(clock.now - g.began <= 1 for g in going)
+                assert any(clock.now - g.began <= 0.1 or g.draws for g in going) or not w.hasty
 
 
 def test_first_come_first_served_but_who_is_asked_goes_next():
