@@ -221,7 +221,7 @@ def test_the_line_keeps_its_promises(kinds, moves):
 
 def test_first_come_first_served_but_who_is_asked_goes_next():
     line, order, threads = Turns(), [], []
-    last = turn(False, -1)
+    last = Turn(False)
     assert line.take(last)
     last.began = float("inf")  # it does not lapse
 
