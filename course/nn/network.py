@@ -222,7 +222,9 @@ class Network:
 
     def to_module(self) -> nn.Module:
         """Return the network as an `nn.Sequential` with a copy of these weights."""
-        module = nn.Sequential(*self.stack.modules(self.features)).to(self.theta)
+        with torch.device("meta"):  # first values would be drawn from the global generator
+            empty = nn.Sequential(*self.stack.modules(self.features))
+        module = empty.to_empty(device=self.theta.device).to(self.theta)
         module.load_state_dict(self.named_views(self.theta))
         return module
 

@@ -176,7 +176,7 @@ class Runner:
             if self.running:
                 wait([future], timeout=LOOK)
                 continue
-            with self._access.taken(Turn(self.draws), LOOK, first=True) as touched:
+            with self._access.taken(Turn(self.draws, hasty=True), LOOK, first=True) as touched:
                 if touched:
                     self._serve()
         if future.cancel() or not future.done():
@@ -232,7 +232,7 @@ class Runner:
             Busy: when another thread touches the run for too long.
             CourseError: instead of a `SystemExit` from inside, which would end the kernel.
         """
-        with self._access.taken(Turn(self.draws), patience(), first) as touched:
+        with self._access.taken(Turn(self.draws, hasty=first), patience(), first) as touched:
             if not touched:
                 raise self._busy()
             try:

@@ -5,10 +5,10 @@ it from each other thousands of times a second and get less than half of the wor
 module that a learner brings may draw from the global generators of torch, numpy or Python, which
 must not serve two steps at once.
 
-A turn protects no run (each run has a lock of its own), so it may lapse. One that lasts longer
-than LAPSE no longer keeps others from going; between two runs that draw, longer than DRAWN. A step
-that never ends thus holds up every other lab once, for so long. Two steps that draw overlap only
-then: the numbers that they draw at that moment are not reproducible.
+A turn protects no run (each run has a lock of its own), so it may lapse: what lasts longer than
+LAPSE no longer keeps others from going. A step that never ends thus holds up every other lab once,
+for so long. What a person waits for goes after HASTE already, except that two runs that draw never
+overlap before LAPSE. After that they may: what they draw at that moment is not reproducible.
 
 What always holds while the lock of `Turns` is free:
 1. A turn stands in line, or goes, or does neither.
@@ -21,8 +21,8 @@ import time
 from collections.abc import Callable
 from math import inf
 
-LAPSE = 0.1  # seconds
-DRAWN = 1.0  # seconds
+LAPSE = 1.0  # seconds
+HASTE = 0.1  # seconds
 LOOK = 0.05  # seconds between two looks whether a turn has lapsed
 
 
@@ -31,6 +31,7 @@ class Turn:
 
     Args:
         draws: whether the work draws from global generators.
+        hasty: whether a person waits for it.
 
     Attributes:
         wake: set when the turn has come, and when anything else is to be looked at.
@@ -38,13 +39,13 @@ class Turn:
         began: the time at which the turn came, in seconds as `time.monotonic` gives them.
     """
 
-    def __init__(self, draws: bool):
-        self.draws, self.wake = draws, threading.Event()
+    def __init__(self, draws: bool, hasty: bool = False):
+        self.draws, self.hasty, self.wake = draws, hasty, threading.Event()
         self.thread, self.began = threading.get_ident(), inf
 
     def lets_pass(self, other: "Turn", now: float) -> bool:
         """Return whether `other` may go while this one does."""
-        limit = DRAWN if self.draws and other.draws else LAPSE
+        limit = HASTE if other.hasty and not (self.draws and other.draws) else LAPSE
         return self.thread == other.thread or now - self.began > limit
 
 
@@ -87,7 +88,7 @@ class Turns:
 
     def renew(self, turn: Turn) -> None:
         """Wait for another turn when this one has lapsed: others may be going."""
-        if time.monotonic() - turn.began > LAPSE:
+        if time.monotonic() - turn.began > HASTE:
             self.end(turn)
             self.take(turn, first=True)
 

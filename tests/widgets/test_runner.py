@@ -1,0 +1,292 @@
+"""The runner: pace, turns, shares, requests. Nothing here depends on how fast a machine is."""
+
+import random
+import threading
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course import CourseError
+from widgets import TrainingLab
+from widgets.common import front_end, turns
+from widgets.common.pace import BEHIND, BURSTS, Pace
+from widgets.common.runner import Runner, patience
+from widgets.common.turns import Turn, Turns
+from widgets.training.instruments import INSTRUMENTS
+
+
+def wait(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    assert condition()
+
+
+class Work:
+    """A lab of nothing but a runner: it counts its steps."""
+
+    def __init__(self, end=None, speed=None):
+        self.runner = Runner(self.step, self.apply, self.between, self.failed, self.overdue)
+        self.runner.speed, self.end = speed, end
+        self.steps, self.shown, self.knobs, self.errors, self.words = 0, [], [], [], []
+        self.inside = 0
+
+    def step(self):
+        self.inside += 1
+        assert self.inside == 1, "two threads step one run"
+        self.steps += 1
+        self.inside -= 1
+        return self.steps != self.end
+
+    def apply(self, knob, value):
+        if isinstance(value, BaseException):
+            raise value
+        self.knobs.append((self.steps, knob, value))
+
+    def between(self):
+        self.shown.append((self.steps, self.runner.stopping.is_set()))
+
+    def failed(self, error):
+        self.errors.append(error)
+
+    def overdue(self, words):
+        self.words.append(words)
+
+
+# ---- the pace -----------------------------------------------------------------------------
+
+
+def walk(pace, now, seconds, delay=lambda: 0.0):
+    """Return the times of the steps of a thread that sleeps exactly as long as `rest` says."""
+    times, end = [], now + seconds
+    while now < end:
+        now += max(pace.rest(now), 0) + delay() + 1e-6
+        while pace.is_due(now):
+            pace.count()
+            times.append(now)
+        assert pace.rest(now) > 0
+    return np.array(times)
+
+
+@settings(deadline=None)
+@given(st.floats(0.5, 2000), st.floats(0, 1e6))
+def test_steps_come_on_time_and_nothing_drifts(speed, start):
+    pace = Pace()
+    pace.speed = speed
+    times = walk(pace, start, 20.0)
+    assert abs(len(times) - 20 * speed) <= 2 + speed / BURSTS
+    distances = np.diff(np.unique(times))
+    assert np.allclose(distances, distances[0], rtol=1e-3, atol=1e-6), "bursts are equal"
+    if speed <= BURSTS:
+        assert np.allclose(np.diff(times), 1 / speed, rtol=1e-3, atol=1e-6)
+    else:
+        assert 1 / 95 < distances[0] < 1 / 40 or len(distances) == 0
+
+
+@settings(deadline=None)
+@given(st.floats(5, 400), st.integers(0, 2**32))
+def test_small_delays_leave_the_mean_alone(speed, seed):
+    pace, rng = Pace(), random.Random(seed)
+    pace.speed = speed
+    times = walk(pace, 0.0, 20.0, lambda: rng.uniform(0, BEHIND / 2))
+    assert abs(len(times) - 20 * speed) <= 2 + speed * (BEHIND / 2 + 1 / 40)
+
+
+@settings(deadline=None)
+@given(st.floats(0.5, 2000), st.floats(BEHIND * 1.01, 1e6))
+def test_after_a_hold_up_it_goes_on_and_does_not_catch_up(speed, hold_up):
+    pace = Pace()
+    pace.speed = speed
+    now = walk(pace, 0.0, 2.0)[-1] + 1 / speed + hold_up
+    pace.rest(now), pace.is_due(now)
+    again = walk(pace, now, 2.0)
+    assert (again < now + 1 / speed + 1e-3).sum() <= 2 + speed / BURSTS
+    assert len(again) <= 2 * speed + 2 + speed / BURSTS
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.none(), st.floats(0.01, 1e6)), min_size=1), st.floats(1, 1000))
+def test_a_new_speed_holds_at_once(speeds, last):
+    pace, now = Pace(), 100.0
+    for speed in speeds:
+        pace.speed = speed
+        pace.rest(now)
+        for _ in range(3):
+            if pace.is_due(now):
+                pace.count()
+        now += 0.01
+    pace.speed = last
+    assert pace.rest(now) <= 1 / last + 1 / 40
+    pace.speed = None
+    assert pace.is_due(now) and pace.rest(now) <= 0
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), 1e300, "fast", True])
+def test_an_absurd_speed_changes_nothing(bad):
+    work = Work(speed=30)
+    with pytest.raises(CourseError, match="speed"):
+        work.runner.speed = bad
+    assert work.runner.speed == 30
+
+
+def test_a_slow_run_answers_at_once_and_takes_its_knobs_between_steps():
+    work = Work(speed=0.01)
+    work.runner.start()
+    wait(lambda: work.steps == 1)  # the next one is due in 100 s
+    before = time.monotonic()
+    for i in range(20):
+        work.runner.turn("lr", i)
+        assert work.runner.ask(lambda: len(work.knobs)) == i + 1
+    assert work.knobs == [(1, "lr", i) for i in range(20)]
+    assert work.runner.stop() and time.monotonic() - before < 50
+    work.runner.start()
+    work.runner.speed = None
+    wait(lambda: work.steps > 1000)
+    assert work.runner.stop() and not work.errors
+
+
+def test_a_paced_run_keeps_its_pace():
+    work = Work(speed=50)
+    begin = time.monotonic()
+    work.runner.start()
+    wait(lambda: work.steps >= 50)
+    assert 0.9 < time.monotonic() - begin, "no burst"
+    work.runner.stop()
+
+
+def test_a_planned_end_stops_the_run_and_is_shown():
+    work = Work(end=7)
+    work.runner.start()
+    work.runner.thread.join(60)
+    assert work.steps == 7 and not work.runner.running and not work.errors
+    assert work.shown[-1] == (7, True), "the lab hears that the run stops"
+    work.runner.here(lambda n: n < 3, 10)
+    work.runner.start()
+    wait(lambda: work.steps > 20)
+    work.runner.stop()
+
+
+# ---- turns --------------------------------------------------------------------------------
+
+
+def clocked(monkeypatch):
+    clock = SimpleNamespace(now=1000.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(turns, "time", clock)
+    return clock
+
+
+def turn(draws, hasty, thread):
+    new = Turn(draws, hasty)
+    new.thread = thread
+    return new
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=6),
+    st.lists(st.tuples(st.sampled_from("join end wait hurry".split()), st.integers(0, 5))),
+)
+def test_the_line_keeps_its_promises(kinds, moves):
+    with pytest.MonkeyPatch.context() as patch:
+        clock, line = clocked(patch), Turns()
+        places = [turn(*kind, i) for i, kind in enumerate(kinds)]
+        for move, i in moves:
+            place = places[i % len(places)]
+            if move == "join" and place not in line._line + line._going:
+                line._line.append(place)
+                line._move()
+            elif move == "end":
+                line.end(place)
+            elif move == "hurry":
+                line.hurry(place)
+            elif move == "wait":
+                clock.now += (0.03, 0.2, 1.1)[i % 3]
+                line._move()
+            going, waiting = line._going, line._line
+            assert not set(going) & set(waiting)
+            assert len(set(going)) == len(going) and len(set(waiting)) == len(waiting)
+            for a in going:
+                for b in going[going.index(a) + 1 :]:
+                    assert b.began - a.began > 0.1
+                    assert b.began - a.began > 1 or (b.hasty and not (a.draws and b.draws))
+            for w in waiting:
+                assert any(clock.now - g.began <= 1 for g in going)
+                assert any(clock.now - g.began <= 0.1 or g.draws for g in going) or not w.hasty
+
+
+def test_first_come_first_served_but_who_is_asked_goes_next():
+    line, order, threads = Turns(), [], []
+    last = Turn(False)
+    assert line.take(last)
+    last.began = float("inf")  # it does not lapse
+
+    def work(i, place):
+        assert line.take(place)
+        order.append(i)
+        line.end(place)
+
+    places = [Turn(False) for _ in range(5)]
+    for i, place in enumerate(places):
+        threads.append(threading.Thread(target=work, args=(i, place)))
+        threads[-1].start()
+        wait(lambda place=place: place in line._line)
+    line.hurry(places[3])
+    line.end(last)
+    for thread in threads:
+        thread.join(60)
+    assert order == [3, 0, 1, 2, 4]
+
+
+def test_equal_runs_get_equal_shares():
+    works = [Work() for _ in range(4)]
+    for work in works:
+        work.runner.start()
+    wait(lambda: sum(len(work.shown) for work in works) > 200)
+    slices = [len(work.shown) for work in works]  # of 15 ms each
+    for work in works:
+        assert work.runner.stop()
+    assert max(slices) < 2 * min(slices) + 5
+
+
+def test_four_labs_at_full_speed_get_equal_shares():
+    labs = [TrainingLab("moons", name=f"share{i}", interactive=False) for i in range(4)]
+    for lab in labs:
+        lab.play()
+    wait(lambda: sum(lab.trainer.step_count for lab in labs) > 8000, 120)
+    steps = [lab.trainer.step_count for lab in labs]
+    for lab in labs:
+        lab.close()
+    assert max(steps) < 2 * min(steps)
+
+
+# ---- global generators --------------------------------------------------------------------
+
+
+def test_a_hand_written_run_draws_from_no_global_generator():
+    """So it needs no turn for its numbers, whatever its knobs and instruments are."""
+    lab = TrainingLab("digits", instruments=tuple(INSTRUMENTS), interactive=False, name="pure")
+    assert not lab.runner.draws
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    for knob, value in (("dropout", 0.3), ("label_noise", 0.2), ("augment", "shift"), ("l1", 0.01)):
+        lab.set(knob, value)
+        lab.run(20)
+        lab.picture(), lab.summary()
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all() and random.getstate() == states[2]
+
+
+# ---- who may wait how long ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, brief", [("comm_msg", True), ("execute_request", False)])
+def test_a_callback_of_the_page_waits_briefly_and_a_cell_patiently(monkeypatch, kind, brief):
+    kernel = SimpleNamespace(get_parent=lambda channel: {"header": {"msg_type": kind}})
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    assert front_end.in_callback() is brief and (patience() < 0.2) is brief
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert not front_end.in_callback()
