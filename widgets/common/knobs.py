@@ -18,6 +18,11 @@ def tip(widget: ipw.Widget, text: str) -> None:
     setattr(widget, "tooltip" if widget.has_trait("tooltip") else "description_tooltip", text)
 
 
+def field(widget: ipw.Widget) -> ipw.HBox:
+    """Return a box that shows a text field, its name above it."""
+    return ipw.HBox([widget]).add_class("face-knob").add_class("face-field")
+
+
 def button(words: str, icon: str, act: Callable, style: str = "", hint: str = "") -> ipw.Button:
     """Return a button; without words it shows its icon alone, and `hint` is its name."""
     made = ipw.Button(description=words, icon=icon, layout=ipw.Layout(width="auto"))
@@ -158,7 +163,7 @@ class Words(Knob):
     def __init__(self, label: str, value: str, turn: Turn):
         super().__init__(turn)
         self.field = ipw.Text(value=value, description=label, continuous_update=False)
-        self.box = ipw.HBox([self.field]).add_class("face-knob")
+        self.box = field(self.field)
         self._watch(self.field)
 
     def _put(self, value) -> None:

@@ -51,9 +51,11 @@ class TrainingPanel(Panel):
 
     def _more(self, lab) -> dict[str, Knob]:
         now, data, turn = lab.trainer.knobs(), lab.trainer.data, self.turn
-        orders = [("before momentum", "before"), ("after momentum", "after")]
+        orders = [("before β", "before"), ("after β", "after")]
         knobs: dict[str, Knob] = {
-            "clip_order": Buttons("clip", orders, now["clip_order"], turn("clip_order")),
+            "clip_order": Buttons(
+                "clip before or after β", orders, now["clip_order"], turn("clip_order")
+            ),
             "optimiser": Choice("optimiser", list(OPTIMISERS), now["optimiser"], turn("optimiser")),
             "spike": Words("spike: at step × size", "", self.call(inject)),
             "l2": Number("L2", now["l2"], turn("l2"), -7, 0, log=True, zero=True),

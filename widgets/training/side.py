@@ -184,12 +184,18 @@ def layer_sizes(view):
         flats |= {"old": view.probe[1], "new": view.probe[2]}
     views = {key: model.named_views(flat) for key, flat in flats.items()}
     names = [name for name, v in views["w"].items() if v.ndim > 1][:LAYERS]
-    for name in names:
+    for number, name in enumerate(names, 1):
         ratio = None
         if "old" in views:
             old, new = views["old"][name], views["new"][name]
             ratio = float((new - old).norm() / old.norm().clamp(min=1e-30))
-        yield name.removesuffix(".weight"), views["w"][name], views["g"][name], ratio
+        label = name.removesuffix(".weight")
+        yield (
+            f"layer {number}" if label.isdigit() else label,
+            views["w"][name],
+            views["g"][name],
+            ratio,
+        )
 
 
 def rms(values: Tensor) -> float:

@@ -15,7 +15,7 @@ from course.nn.layers import ACTIVATIONS
 from course.training.presets import PRESETS, preset
 from course.training.recipe import Recipe
 
-from ..common.knobs import Knob, button, tip, with_value
+from ..common.knobs import Knob, button, field, tip, with_value
 from .instruments import INSTRUMENTS
 
 CARD = 64  # pixels, a side
@@ -49,7 +49,7 @@ class StartAgain:
                                  description="initialisation")  # fmt: skip
         self.seed = ipw.IntText(description="seed")
         fields = [self.hidden, self.activation, self.init, self.seed]
-        form = ipw.HBox([ipw.HBox([f]).add_class("face-knob") for f in fields])
+        form = ipw.HBox([field(f) for f in fields]).add_class("face-knobs")
         start = button("Start again with this network", "refresh", self._form)
         presets = [self._preset(name) for name in PRESETS]
         self.about = ipw.HTML()
