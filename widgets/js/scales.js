@@ -13,8 +13,7 @@ export function number(v, digits = 3) {
   const size = Math.abs(v);
   if (!Number.isFinite(v)) return "–";
   if (size && (size < 0.00095 || size >= 1e5)) {
-    const e = Math.floor(Math.log10(size) + 1e-9);
-    const m = +(v / 10 ** e).toPrecision(2);
+    const [m, e] = v.toExponential(1).split("e").map(Number);
     const power = `10${e < 0 ? "⁻" : ""}${[...String(Math.abs(e))].map((c) => DIGITS[c]).join("")}`;
     return m === 1 ? power : `${String(m).replace("-", "−")}·${power}`;
   }
@@ -30,6 +29,8 @@ export function ticks(scale, low, high, most) {
   const inside = (list) => list.filter((v) => v >= low - slack && v <= high + slack);
   const sets = scale === "log" ? logSets() : linearSets(low, high);
   const found = sets.map(inside).find((set) => set.length <= most) ?? [];
+  if (scale === "log" && found.length < 2 && high < 10 * low)
+    return ticks("linear", low, high, most);
   return found.map((v) => +v.toPrecision(6));
 }
 

@@ -90,7 +90,17 @@ export function paintHistogram(g, counts, x, y, width, height, colour) {
 export function zeroLine(g, low, high, x, y, width, height, theme) {
   if (low >= 0 || high <= 0) return;
   const at = x + (width * -low) / (high - low);
-  stroke(g, [[at, y], [at, y + height]], theme.dim, 1, [1, 2], 0.8);
+  stroke(
+    g,
+    [
+      [at, y],
+      [at, y + height],
+    ],
+    theme.dim,
+    1,
+    [1, 2],
+    0.8,
+  );
 }
 
 /** A box with round corners around what `inside` paints. */

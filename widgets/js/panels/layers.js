@@ -10,7 +10,8 @@ const RIGHT = { align: "right" };
 
 const RIDGE = 26;
 const RANGE = 14; // px of the words under a histogram
-const sameRange = ({ rows }) => rows.every(([, low, high]) => low === rows[0][1] && high === rows[0][2]);
+const sameRange = ({ rows }) =>
+  rows.every(([, low, high]) => low === rows[0][1] && high === rows[0][2]);
 
 function ridgesHeight(panel) {
   const under = sameRange(panel) ? 0 : RANGE;
@@ -23,7 +24,8 @@ function paintRidges(g, panel, arrays, theme, width) {
   const bins = counts.length / panel.rows.length;
   const shared = sameRange(panel);
   g.font = `400 11px ${theme.font}`;
-  const widest = (k, most) => Math.min(most, Math.max(...panel.rows.map((r) => g.measureText(r[k]).width)));
+  const widest = (k, most) =>
+    Math.min(most, Math.max(...panel.rows.map((r) => g.measureText(r[k]).width)));
   const left = widest(0, width * 0.28) + 10;
   const noted = widest(3, width * 0.3);
   const wide = width - left - (noted ? noted + 10 : 0);
@@ -31,7 +33,15 @@ function paintRidges(g, panel, arrays, theme, width) {
     const y = HEAD + k * (RIDGE + 6 + (shared ? 0 : RANGE));
     const base = y + RIDGE;
     text(g, shortened(g, name, left - 8), 0, base - 8, theme.ink, theme);
-    stroke(g, [[left, base], [left + wide, base]], theme.rule, 1);
+    stroke(
+      g,
+      [
+        [left, base],
+        [left + wide, base],
+      ],
+      theme.rule,
+      1,
+    );
     paintHistogram(g, counts.subarray(k * bins, (k + 1) * bins), left, y, wide, RIDGE, theme.run);
     zeroLine(g, low, high, left, y, wide, RIDGE, theme);
     text(g, shortened(g, note, noted), width, base - 8, theme.dim, theme, RIGHT);
@@ -52,7 +62,13 @@ const layersHeight = (panel) => HEAD + TITLES + LINE * panel.rows.length + 2;
 
 /** [x, width] of each column. */
 const columns = (width) =>
-  [[0, 0.26], [0.27, 0.17], [0.46, 0.17], [0.65, 0.17], [0.84, 0.16]].map((c) => c.map((v) => v * width));
+  [
+    [0, 0.26],
+    [0.27, 0.17],
+    [0.46, 0.17],
+    [0.65, 0.17],
+    [0.84, 0.16],
+  ].map((c) => c.map((v) => v * width));
 
 /** The share of a bar for a value, on a log scale from a decade below the least to the most. */
 function logScale(values) {
@@ -69,12 +85,25 @@ function paintLayers(g, panel, arrays, theme, width) {
     ? ["", "weights", "rms weight", "rms grad", "update"]
     : ["", "weights", "rms weight", "rms gradient", "update ÷ weight"];
   const places = [names, hists, weights, grads];
-  places.forEach(([x], k) => text(g, titles[k], x, HEAD + 8, theme.dim, theme));
+  for (const [k, [x]] of places.entries()) text(g, titles[k], x, HEAD + 8, theme.dim, theme);
   text(g, titles[4], width, HEAD + 8, theme.dim, theme, RIGHT);
-  const scales = [logScale(panel.rows.map((r) => r.weights)), logScale(panel.rows.map((r) => r.grad))];
+  const scales = [
+    logScale(panel.rows.map((r) => r.weights)),
+    logScale(panel.rows.map((r) => r.grad)),
+  ];
   panel.rows.forEach((row, k) => {
     const y = HEAD + TITLES + k * LINE;
-    stroke(g, [[0, y - 0.5], [width, y - 0.5]], theme.rule, 1, [], 0.6);
+    stroke(
+      g,
+      [
+        [0, y - 0.5],
+        [width, y - 0.5],
+      ],
+      theme.rule,
+      1,
+      [],
+      0.6,
+    );
     g.font = `400 12px ${theme.font}`;
     text(g, shortened(g, row.name, names[1]), 0, y + 13, theme.ink, theme, { size: 12 });
     text(g, row.shape, 0, y + 26, theme.dim, theme);

@@ -4,8 +4,16 @@ import { clamp, stroke, text } from "../paint.js";
 import { number, whole } from "../scales.js";
 import { classMark, colourBar, paintPoints, rounded } from "./common.js";
 import { affine, evaluate, GRID, logOdds, neuron, newMaps } from "./evaluate.js";
-import { colourTable, contour, cssColour, drawContour, drawGrid } from "./images.js";
-import { newBitmap, paintBitmap, sameNumbers } from "./images.js";
+import {
+  colourTable,
+  contour,
+  cssColour,
+  drawContour,
+  drawGrid,
+  newBitmap,
+  paintBitmap,
+  sameNumbers,
+} from "./images.js";
 import { formula, layout, MOST, nameOf, nodeAt, same, walk } from "./neurons.js";
 
 const RANGES = { tanh: [-1, 1], sigmoid: [0, 1] }; // the others reach as far as their largest
@@ -146,7 +154,8 @@ function paintNames(g, panel, { columns, nodes, size }, height, theme) {
     const at = l ? [x + 1 + size / 2, "center"] : [x, "left"];
     text(g, words, at[0], 14, theme.ink, theme, { size: 12, weight: 500, align: at[1] });
     const more = panel.sizes[l] - MOST;
-    if (more > 0) text(g, `+ ${whole(more)}`, x + 1 + size / 2, height - 6, theme.dim, theme, CENTRE);
+    if (more > 0)
+      text(g, `+ ${whole(more)}`, x + 1 + size / 2, height - 6, theme.dim, theme, CENTRE);
   });
   for (const { index, x, y } of nodes.filter((n) => n.layer === 0)) {
     text(g, panel.inputs[index], x + size / 2, y - 5, theme.dim, theme, CENTRE);
@@ -199,10 +208,22 @@ function paintKey(g, panel, { wide, columns, large, nodes }, height, theme, stat
   const key = wide ? { x: 0, y: height - 30 } : { x, y: y + 50 };
   const free = key.y > inputs.y + inputs.height + 8 && (columns[1] ?? large.x) > 180;
   if (wide ? !free : key.y + 20 > height) return;
-  const lines = [["weight > 0, thick = large", theme.pos, []], ["weight < 0", theme.neg, DASH]];
+  const lines = [
+    ["weight > 0, thick = large", theme.pos, []],
+    ["weight < 0", theme.neg, DASH],
+  ];
   lines.forEach(([words, colour, dash], k) => {
     const at = key.y + 16 * k;
-    stroke(g, [[key.x, at], [key.x + 24, at]], colour, 2.5, dash);
+    stroke(
+      g,
+      [
+        [key.x, at],
+        [key.x + 24, at],
+      ],
+      colour,
+      2.5,
+      dash,
+    );
     text(g, words, key.x + 31, at + 4, theme.dim, theme, { halo: wide });
   });
 }
