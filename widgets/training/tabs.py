@@ -37,6 +37,7 @@ class StartAgain:
                     "a new lab of it.")  # fmt: skip
             self.box = ipw.VBox([ipw.HTML(words(text))])
             return
+        self.cards: dict[str, ipw.Button] = {}
         cards = [self._card(name) for name in CARDS]
         others = [name for name in [*LOADERS, "mnist", "fashion_mnist"] if name not in CARDS]
         options = [("other data …", ""), *((name, name) for name in others)]
@@ -64,6 +65,7 @@ class StartAgain:
     def _card(self, name: str) -> ipw.VBox:
         image = ipw.Image(value=card(name), format="png", width=CARD, height=CARD)
         choose = button(name, "", lambda: self._begin(data=name), hint=f"start again on {name}")
+        self.cards[name] = choose
         return ipw.VBox([image, choose]).add_class("face-card")
 
     def _preset(self, name: str) -> ipw.Button:
@@ -88,6 +90,9 @@ class StartAgain:
         """Put the form where the run is."""
         if not hasattr(self, "hidden") or recipe.model.get("kind") != "MLP":
             return
+        for name, choose in self.cards.items():
+            put = choose.add_class if name == recipe.data.get("name") else choose.remove_class
+            put("face-chosen")
         model = recipe.model
         self.hidden.value = ", ".join(map(str, model["sizes"][1:-1]))
         self.activation.value, self.seed.value = model["activation"], recipe.seed
