@@ -127,8 +127,9 @@ def by_class(view, arrays: dict) -> Panel:
     right = probabilities(view.predict(x)).argmax(1) == y
     classes = range(view.data.classes)
     shares = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
-    return {"kind": "bars", "title": "test accuracy by class",
-            "names": [str(k) for k in classes], "values": [round(v, 4) for v in shares]}  # fmt: skip
+    names = [str(k) for k in classes]
+    return {"kind": "bars", "title": "test accuracy by class", "names": names,
+            "values": [round(v, 4) for v in shares]}  # fmt: skip
 
 
 def samples(view, arrays: dict) -> Panel:
