@@ -64,7 +64,11 @@ def test_a_frame_repaints_and_every_third_is_confirmed(lab):
     for seq in range(2, 9):
         lab.show(picture(step=500, end=500), seq)
     assert lab.face("face.picture.step") == 500
-    assert [m["seq"] for m in lab.sent("ack")] == [3, 6]
+    paints = lab.face("face.paints")
+    lab.show(picture(), 9)
+    lab.frames(5)
+    assert lab.face("face.paints") == paints + 1
+    assert [m["seq"] for m in lab.sent("ack")] == [3, 6, 9]
 
 
 def test_another_width_and_another_theme_repaint(lab):

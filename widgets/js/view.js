@@ -101,12 +101,17 @@ class View {
     this.repaint();
   }
 
-  /** Paint everything. */
+  /** Paint everything with the next frame of the screen. */
   repaint() {
+    this.soil();
+    this.schedule();
+  }
+
+  soil() {
+    this.timeDirty = true;
     for (const { sheets } of Object.values(this.places)) {
       for (const sheet of sheets) sheet.dirty = true;
     }
-    this.ask();
   }
 
   sight(seen) {
@@ -149,7 +154,7 @@ class View {
     this.picture = picture;
     this.time.sheet.hidden = !picture.strips.length;
     for (const place of ["side", "below"]) this.match(this.places[place], picture[place] ?? []);
-    this.repaint();
+    this.soil();
   }
 
   /** One sheet a panel: those whose kind is the same stay. */
