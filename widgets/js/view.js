@@ -9,7 +9,6 @@ import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
 const NARROW = 700; // px: below, everything in one column
-const TIGHT = 520;
 const ACK = 3; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
 
@@ -92,7 +91,6 @@ class View {
     }
     const width = this.root.clientWidth;
     this.root.classList.toggle("face-narrow", width < NARROW);
-    this.root.classList.toggle("face-tight", width < TIGHT);
     this.repaint();
   }
 
