@@ -60,11 +60,30 @@ def test_the_loss_curve_runs_through_its_values(lab):
         assert not np.allclose(lab.pixel(x, y - 12)[:3], BLUE, atol=60)
 
 
+def test_names_at_the_ends_of_curves_never_overlap_nor_leave_the_plot(browser_page):
+    shown = picture()
+    curve = shown["strips"][LOSSES]["layers"][0] | {"mark": False}
+    for k, factor in enumerate((1, 1.01, 0.99, 0.9)):
+        shown["arrays"][f"run {k}"] = factor * 0.055 * np.ones(4)
+        shown["strips"][LOSSES]["layers"].append(curve | {"y": f"run {k}", "label": f"run {k}"})
+    lab = Lab(browser_page, shown)
+    labels = lab.face("face.geometry.rows[0].labels")
+    low, high = lab.face("[face.geometry.rows[0].top, face.geometry.rows[0].height]")
+    heights = np.array([label["y"] for label in labels])
+    assert [label["words"] for label in labels] == ["run 1", "run 0", "run 2", "run 3"]
+    assert min(np.diff(heights)) >= 12 and low < heights[0] and heights[-1] < low + high
+    assert all(label["x"] == lab.face("face.geometry.x.at(90)") + 6 for label in labels)
+
+
 def test_a_frame_repaints_and_every_third_is_confirmed(lab):
     for seq in range(2, 9):
         lab.show(picture(step=500, end=500), seq)
     assert lab.face("face.picture.step") == 500
-    assert [m["seq"] for m in lab.sent("ack")] == [3, 6]
+    paints = lab.face("face.paints")
+    lab.show(picture(), 9)
+    lab.frames(5)
+    assert lab.face("face.paints") == paints + 1
+    assert [m["seq"] for m in lab.sent("ack")] == [3, 6, 9]
 
 
 def test_another_width_and_another_theme_repaint(lab):
@@ -92,7 +111,7 @@ def test_a_plot_with_an_axis_of_its_own_is_painted_and_read(browser_page):
     shown = picture(below=[panel])
     shown["arrays"] |= {"x": x, "y": y}
     lab = Lab(browser_page, shown)
-    canvas = lab.page.get_by_role("img", name="a slice")
+    canvas = lab.page.get_by_role("img", name="a slice over steps: loss")
     blue = np.array(canvas.evaluate(BLUE_PLACES))
     blue = blue[blue[:, 0] > 21]  # below the heading
     (top, left), (low, right) = blue.min(0), blue.max(0)
@@ -167,9 +186,21 @@ def test_a_drag_in_the_future_of_the_loss_is_a_guess(lab):
     start, end = lab.at(LOSSES, 650, 0.5), lab.at(LOSSES, 950, 0.1)
     lab.drag(start, end)
     (guess,) = lab.sent("guess")
+    assert min(step for step, _ in guess["points"]) > STEPS
     near_pixel(lab, LOSSES, guess["points"][0][1], start[1])
     near_pixel(lab, LOSSES, guess["points"][-1][1], end[1])
     assert np.allclose(lab.pixel(*end)[:3], (0xB0, 0x50, 0x8A), atol=60)
+
+
+def test_a_stroke_stops_at_now_and_draws_over_what_it_passes(lab):
+    shown = picture()
+    shown["strips"][RATE]["lane"]["plan"] = [[650, 10.0], [750, 10.0], [950, 10.0]]
+    lab.show(shown, 2)
+    lab.drag(lab.at(RATE, 800, 0.1), lab.at(RATE, 500, 0.1))
+    (plan,) = lab.sent("plan")
+    steps, values = zip(*plan["points"], strict=True)
+    assert steps[0] == STEPS + 1 and steps[-1] == 950 and values[-1] == 10
+    assert max(values[:-1]) < 0.2  # 650 and 750 have given way
 
 
 def test_a_pen_draws_by_keys_and_delete_clears(lab):

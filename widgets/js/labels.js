@@ -35,7 +35,8 @@ export function curveLabels(row, arrays, theme) {
 
 /** Paint labels {x, y, words, colour}; what would leave the plot ends at its right edge. */
 export function paintLabels(g, row, labels, theme) {
-  for (const label of pushApart(labels, row.top + 6, row.top + row.height - 6)) {
+  row.labels = pushApart(labels, row.top + 6, row.top + row.height - 6);
+  for (const label of row.labels) {
     const over = label.x + widthOf(g, label.words, theme, { weight: 500 }) > row.x.right;
     const options = { halo: true, weight: 500, align: over ? "right" : "left" };
     const x = over ? row.x.right - 3 : label.x;

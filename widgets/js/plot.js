@@ -25,6 +25,13 @@ function rowOf(plot, width, height) {
 export const plotPanel = {
   height: (plot) => (plot.height ?? 180) + HEAD + AXIS,
 
+  describe({ title, x, layers }) {
+    const names = layers.filter((layer) => layer.read || layer.label).map((l) => l.name ?? l.label);
+    return [`${title}${x.label ? ` over ${x.label}` : ""}`, names.join(", ")]
+      .filter(Boolean)
+      .join(": ");
+  },
+
   paint(g, plot, arrays, theme, width, height, state) {
     const row = rowOf(plot, width, height);
     state.row = row;
@@ -48,9 +55,10 @@ export const plotPanel = {
     if (note) text(g, plot.note, row.x.right, row.head, theme.dim, theme, { align: "right" });
   },
 
-  point(state, x, y) {
+  /** Move the crosshair to pixel x, or take it away (null); true if that changes the picture. */
+  point(state, x) {
     const { row, look } = state;
-    const inside = row && x >= row.x.left && x <= row.x.right && y >= 0;
+    const inside = row && x !== null && x >= row.x.left && x <= row.x.right;
     state.look = inside ? row.x.back(x) : undefined;
     return look !== state.look;
   },

@@ -30,7 +30,9 @@ export class Sheet {
     };
     this.canvas.addEventListener("pointermove", (event) => point(event.offsetX, event.offsetY));
     this.canvas.addEventListener("pointerdown", (event) => point(event.offsetX, event.offsetY));
-    this.canvas.addEventListener("pointerleave", () => point(-1, -1));
+    for (const name of ["pointerleave", "blur"]) {
+      this.canvas.addEventListener(name, () => point(null, null));
+    }
   }
 
   followKeys() {

@@ -9,7 +9,6 @@ import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
 const NARROW = 700; // px: below, everything in one column
-const TIGHT = 520;
 const ACK = 3; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
 
@@ -92,7 +91,6 @@ class View {
     }
     const width = this.root.clientWidth;
     this.root.classList.toggle("face-narrow", width < NARROW);
-    this.root.classList.toggle("face-tight", width < TIGHT);
     this.repaint();
   }
 
@@ -101,12 +99,17 @@ class View {
     this.repaint();
   }
 
-  /** Paint everything. */
+  /** Paint everything with the next frame of the screen. */
   repaint() {
+    this.soil();
+    this.schedule();
+  }
+
+  soil() {
+    this.timeDirty = true;
     for (const { sheets } of Object.values(this.places)) {
       for (const sheet of sheets) sheet.dirty = true;
     }
-    this.ask();
   }
 
   sight(seen) {
@@ -149,7 +152,7 @@ class View {
     this.picture = picture;
     this.time.sheet.hidden = !picture.strips.length;
     for (const place of ["side", "below"]) this.match(this.places[place], picture[place] ?? []);
-    this.repaint();
+    this.soil();
   }
 
   /** One sheet a panel: those whose kind is the same stay. */
