@@ -70,10 +70,21 @@ def shown(trainer, end: int) -> dict[str, list]:
     here, plans = trainer.step_count, {}
     for knob, plan in standing(trainer).items():
         if isinstance(plan, Points):
-            steps = [step for step, _ in plan.points if here < step]
+            drawn = plan.points[held(plan) :]
+            corners = [step for step, _ in drawn if here < step]
+            begun = drawn[0][0] <= here
         else:
-            steps = [here + round((end - here) * i / 24) for i in range(1, 25)]
-        if steps:
-            corners = [here, *steps]
-            plans[knob] = [[step, float(f"{plan.value(step):.5g}")] for step in corners]
+            corners = [here + round((end - here) * i / 24) for i in range(1, 25)]
+            begun = True
+        if corners:
+            steps = [here, *corners] if begun else corners
+            plans[knob] = [[step, plan.value(step)] for step in steps]
     return plans
+
+
+def held(plan: Points) -> int:
+    """Return how many points `schedule` has put before those that were drawn."""
+    values = [value for _, value in plan.points]
+    if len(values) > 2 and values[0] == values[1]:
+        return 2
+    return int(len(values) > 1 and plan.points[1][0] == plan.points[0][0] + 1)

@@ -201,6 +201,10 @@ def gradient_norm(scene: Scene) -> Plot:
     if np.isfinite(line).any():
         layers.append(scene.curve("c", steps, line, "limit", "line"))
     c = view.knobs["threshold"]
+    if not off:
+        layers.append({"kind": "text", "x": max(view.planned, view.branch.end), "y": c,
+                       "words": f"clip by {view.knobs['clip']}", "hue": "limit",
+                       "align": "right"})  # fmt: skip
     low, high = log_domain(np.concatenate([means[:, 1], highs[:, 3], [c]]), 0.05, 2.0)
     lane = scene.lane("threshold", "clip threshold", 1e-3, 1e2, off=off, hue="limit", fill=False)
     return plot("gradient norm", "gradient norm", 92, axis("log", low, high), layers, lane=lane)
@@ -240,7 +244,7 @@ def learning_rate(scene: Scene) -> Plot:
         layers.append(scene.curve("edge", steps, curve, "limit", "dashed", read=True,
                                   label="edge of stability"))  # fmt: skip
     lane = scene.lane("lr", "learning rate", 1e-4, 1e2)
-    layers += _knob_curves(scene, "lr", x, y, low)
+    layers += _knob_curves(scene, "lr", x, y)
     hint = "" if lane["plan"] else "draw a schedule"
     return plot("learning rate", "learning rate α", 80, axis("log", low, high), layers,
                 lane=lane, hint=hint)  # fmt: skip
@@ -249,12 +253,12 @@ def learning_rate(scene: Scene) -> Plot:
 def momentum(scene: Scene) -> Plot:
     x, y = scene.knob("momentum", scene.view.step)
     lane = scene.lane("momentum", "momentum", 0.0, 0.99)
-    layers = _knob_curves(scene, "momentum", x, y, 0.0)
+    layers = _knob_curves(scene, "momentum", x, y)
     return plot("momentum", "momentum β", 44, axis("memory", 0.0, 0.99), layers, lane=lane)
 
 
-def _knob_curves(scene: Scene, knob: str, x, y, low: float) -> list[dict]:
-    """Return the layers of a lane: other branches dashed, what lies ahead pale, the past filled."""
+def _knob_curves(scene: Scene, knob: str, x, y) -> list[dict]:
+    """Return the layers of a lane: other branches dashed, what lies ahead pale, the past."""
     view, layers = scene.view, []
     for branch in view.others:
         bx, by = marks.path(view.started[knob], knob, branch.knobs, branch.end)
@@ -263,9 +267,7 @@ def _knob_curves(scene: Scene, knob: str, x, y, low: float) -> list[dict]:
         ax, ay = scene.knob(knob, view.branch.end)
         ahead = ax >= view.step
         layers.append(scene.curve("", ax[ahead], ay[ahead], scene.hue, "line", fade=FADED))
-    layers.append({"kind": "band", "x": scene.put(f"{knob}_x", x), "low": low,
-                   "high": scene.put(f"{knob}_y", y), "hue": scene.hue, "fade": 0.11})  # fmt: skip
-    return [*layers, scene.curve(knob, x, y, scene.hue, "solid")]
+    return [*layers, scene.curve(marks.SYMBOLS[knob], x, y, scene.hue, "stairs")]
 
 
 STRIPS: dict[str, Callable[[Scene], Plot]] = {
