@@ -56,7 +56,7 @@ const layersHeight = (panel) => HEAD + TITLES + LINE * panel.rows.length + 2;
 const SHARES = [[0, 0.26], [0.27, 0.17], [0.46, 0.17], [0.65, 0.17], [0.84, 0.16]];
 const columns = (width) => SHARES.map((column) => column.map((share) => share * width));
 
-/** The share of a bar for a value, on a log scale from a power of ten below the least to the most. */
+/** The share of a bar, on a log scale from a power of ten below the least value to the most. */
 function logScale(values) {
   const logs = values.filter((v) => v > 0).map(Math.log10);
   const [low, high] = [Math.floor(Math.min(...logs) - 0.3), Math.max(...logs)];
