@@ -24,6 +24,12 @@ def over(colour, ground, share):
     return tuple(g + share * (c - g) for c, g in zip(colour, ground, strict=True))
 
 
+def runs(where):
+    """Return the places that are true, in a part for each unbroken run."""
+    places = np.flatnonzero(where)
+    return np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+
+
 @pytest.mark.parametrize("names", [list("abcdefgh"), [f"a long name {k}" for k in "abcdefgh"]])
 def test_bars_are_as_long_as_their_values(face, names):
     values = [0.0, 0.07, 0.25, 0.5, 0.731, 0.9, 0.995, 1.0]
@@ -34,10 +40,11 @@ def test_bars_are_as_long_as_their_values(face, names):
     empty = is_colour(image, ground, 1)
     across = int(len(names[0]) > 1)  # long names stand beside bars that lie
     lines = (filled | empty).sum(across)
-    places = np.flatnonzero(lines > 0.9 * lines.max())
-    slots = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
+    slots = runs(lines > 0.9 * lines.max())
+    track = max(map(len, runs(empty.take(slots[0][5], 1 - across))))
     lengths = [filled.take(slot[len(slot) // 2], 1 - across).sum() for slot in slots]
-    assert lengths[-1] > 80 and lengths == pytest.approx([v * lengths[-1] for v in values], abs=1)
+    assert lengths[-1] == pytest.approx(track, abs=1) and track > 80
+    assert lengths == pytest.approx([v * lengths[-1] for v in values], abs=1)
 
 
 def test_tiles_show_each_weight_in_its_place_and_colour(face):
@@ -56,8 +63,9 @@ def test_tiles_show_each_weight_in_its_place_and_colour(face):
     ):
         image = pixels(face, k)
         for (tile, row, column), weight in np.ndenumerate(weights):
-            x, y = tile * 64 + (column + 0.5) * 61 / 3, 26 + (row + 0.5) * 61 / 3
-            assert is_colour(image[int(y), int(x)], colour(int(weight)), 3)
+            for part in (0.1, 0.9):  # a tile is 61 px wide, with 3 px to the next
+                x, y = tile * 64 + (column + part) * 61 / 3, 26 + (row + part) * 61 / 3
+                assert is_colour(image[int(y), int(x)], colour(int(weight)), 3)
 
 
 def test_a_map_has_row_0_at_the_bottom_and_points_where_they_belong(face):
@@ -128,6 +136,7 @@ def test_samples_show_how_sure_the_network_is_in_the_colours_of_right_and_wrong(
     image = pixels(face)
     sure, unsure = np.array_split(image, 2, 1)  # side by side
     full = is_colour(sure, RUN).sum(0).max()
+    assert np.flatnonzero(is_colour(sure, RUN).any(1)).min() == 26  # as high as the image
     assert is_colour(unsure, RUN).sum(0).max() == pytest.approx(0.4 * full, abs=1)
     assert is_colour(unsure, LIMIT).sum(0).max() == pytest.approx(0.6 * full, abs=1)
     assert not is_colour(sure, LIMIT).any()
@@ -178,6 +187,13 @@ def test_what_is_kept_is_painted_anew_in_another_theme_or_with_other_numbers(fac
     for k, panel in enumerate(panels):
         changed = (pixels(face, k) != light[k]).any()
         assert changed == ("grid" in panel.values()), panel["kind"]
+
+
+def test_a_long_note_leaves_the_title_alone(face):
+    panel = {"kind": "note", "title": "a title", "words": "words", "note": "a note " * 40}
+    draw(face, [panel, panel | {"note": ""}], {})
+    noted, free = pixels(face, 0), pixels(face, 1)
+    assert (noted[:, :56] == free[:, :56]).all() and (noted != free).any()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -121,10 +121,8 @@ function paintShares(g, panel, shares, k, x, y, step, theme) {
     g.fillRect(x + c * step, base - tall, Math.max(1, step - 1.5), tall);
     if (!named) return;
     const colour = c === panel.truth[k] ? theme.ink : theme.dim;
-    text(g, panel.classes[c], x + (c + 0.5) * step - 0.75, y + IMAGE, colour, theme, {
-      size: 9,
-      align: "center",
-    });
+    const middle = x + (c + 0.5) * step - 0.75;
+    text(g, panel.classes[c], middle, y + IMAGE, colour, theme, { size: 9, align: "center" });
   });
 }
 

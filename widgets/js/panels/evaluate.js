@@ -6,9 +6,8 @@ const NOTHING = new Float32Array(GRID * GRID);
 /** The error function, to 1.5e-7. Source: Abramowitz & Stegun, 7.1.26. */
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const sum =
-    0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
-  const value = 1 - t * sum * Math.exp(-x * x);
+  const high = 1.421413741 + t * (-1.453152027 + t * 1.061405429);
+  const value = 1 - t * (0.254829592 + t * (-0.284496736 + t * high)) * Math.exp(-x * x);
   return x < 0 ? -value : value;
 }
 

@@ -10,8 +10,8 @@ const RIGHT = { align: "right" };
 
 const RIDGE = 26;
 const RANGE = 14; // px of the words under a histogram
-const sameRange = ({ rows }) =>
-  rows.every(([, low, high]) => low === rows[0][1] && high === rows[0][2]);
+const sameRange = ({ rows: [first, ...others] }) =>
+  others.every(([, low, high]) => low === first[1] && high === first[2]);
 
 function ridgesHeight(panel) {
   const under = sameRange(panel) ? 0 : RANGE;
@@ -24,8 +24,8 @@ function paintRidges(g, panel, arrays, theme, width) {
   const bins = counts.length / panel.rows.length;
   const shared = sameRange(panel);
   g.font = `400 11px ${theme.font}`;
-  const widest = (k, most) =>
-    Math.min(most, Math.max(...panel.rows.map((r) => g.measureText(r[k]).width)));
+  const widths = (k) => panel.rows.map((row) => g.measureText(row[k]).width);
+  const widest = (k, most) => Math.min(most, Math.max(...widths(k)));
   const left = widest(0, width * 0.28) + 10;
   const noted = widest(3, width * 0.3);
   const wide = width - left - (noted ? noted + 10 : 0);
@@ -60,17 +60,17 @@ const TITLES = 16; // px of the names of the columns
 
 const layersHeight = (panel) => HEAD + TITLES + LINE * panel.rows.length + 2;
 
-/** [x, width] of each column. */
-const columns = (width) =>
-  [
-    [0, 0.26],
-    [0.27, 0.17],
-    [0.46, 0.17],
-    [0.65, 0.17],
-    [0.84, 0.16],
-  ].map((c) => c.map((v) => v * width));
+/** [x, width] of each column, as shares of the width of the panel. */
+const SHARES = [
+  [0, 0.26],
+  [0.27, 0.17],
+  [0.46, 0.17],
+  [0.65, 0.17],
+  [0.84, 0.16],
+];
+const columns = (width) => SHARES.map((column) => column.map((share) => share * width));
 
-/** The share of a bar for a value, on a log scale from a decade below the least to the most. */
+/** The share of a bar, on a log scale from a power of ten below the least value to the most. */
 function logScale(values) {
   const logs = values.filter((v) => v > 0).map(Math.log10);
   const [low, high] = [Math.floor(Math.min(...logs) - 0.3), Math.max(...logs)];
@@ -87,10 +87,8 @@ function paintLayers(g, panel, arrays, theme, width) {
   const places = [names, hists, weights, grads];
   for (const [k, [x]] of places.entries()) text(g, titles[k], x, HEAD + 8, theme.dim, theme);
   text(g, titles[4], width, HEAD + 8, theme.dim, theme, RIGHT);
-  const scales = [
-    logScale(panel.rows.map((r) => r.weights)),
-    logScale(panel.rows.map((r) => r.grad)),
-  ];
+  const scale = (name) => logScale(panel.rows.map((row) => row[name]));
+  const [ofWeights, ofGrads] = [scale("weights"), scale("grad")];
   panel.rows.forEach((row, k) => {
     const y = HEAD + TITLES + k * LINE;
     stroke(
@@ -109,8 +107,8 @@ function paintLayers(g, panel, arrays, theme, width) {
     text(g, row.shape, 0, y + 26, theme.dim, theme);
     paintHistogram(g, arrays[row.counts], hists[0], y + 3, hists[1], LINE - 7, theme.run);
     zeroLine(g, row.low, row.high, hists[0], y + 3, hists[1], LINE - 7, theme);
-    logBar(g, row.weights, scales[0](row.weights), weights, y, theme.run, theme);
-    logBar(g, row.grad, scales[1](row.grad), grads, y, theme.run2, theme);
+    logBar(g, row.weights, ofWeights(row.weights), weights, y, theme.run, theme);
+    logBar(g, row.grad, ofGrads(row.grad), grads, y, theme.run2, theme);
     const ratio = row.ratio === null ? "–" : number(row.ratio, 2);
     text(g, ratio, ratios[0] + ratios[1], y + 20, theme.ink, theme, { align: "right", size: 12 });
   });

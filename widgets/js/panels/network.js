@@ -154,8 +154,8 @@ function paintNames(g, panel, { columns, nodes, size }, height, theme) {
     const at = l ? [x + 1 + size / 2, "center"] : [x, "left"];
     text(g, words, at[0], 14, theme.ink, theme, { size: 12, weight: 500, align: at[1] });
     const more = panel.sizes[l] - MOST;
-    if (more > 0)
-      text(g, `+ ${whole(more)}`, x + 1 + size / 2, height - 6, theme.dim, theme, CENTRE);
+    const middle = x + 1 + size / 2;
+    if (more > 0) text(g, `+ ${whole(more)}`, middle, height - 6, theme.dim, theme, CENTRE);
   });
   for (const { index, x, y } of nodes.filter((n) => n.layer === 0)) {
     text(g, panel.inputs[index], x + size / 2, y - 5, theme.dim, theme, CENTRE);

@@ -42,8 +42,8 @@ export const same = (a, b) => a?.layer === b?.layer && a?.index === b?.index;
 
 /** The neuron under the pointer, with a few pixels around it; null for none. */
 export function nodeAt(nodes, x, y) {
-  const under = (n) =>
-    x > n.x - 5 && x < n.x + n.width + 5 && y > n.y - 3 && y < n.y + n.height + 3;
+  const beside = (n) => x > n.x - 5 && x < n.x + n.width + 5;
+  const under = (n) => beside(n) && y > n.y - 3 && y < n.y + n.height + 3;
   return (x !== null && nodes.find(under)) || null;
 }
 

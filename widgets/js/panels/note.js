@@ -4,7 +4,7 @@ import { text } from "../paint.js";
 import { HEAD, heading } from "./common.js";
 
 const LINE = 18;
-const LETTER = 7.2; // px, more than the mean of a letter of 12 px: the height is known before painting
+const LETTER = 7.2; // px, more than the mean letter of 12 px: the height comes before the painting
 
 const top = (panel) => (panel.title ? HEAD : 4);
 
