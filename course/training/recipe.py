@@ -23,7 +23,7 @@ from ..files import write_bytes
 from ..nn.network import build_network
 from ..optim.ranges import check_setting
 from ..version import __version__
-from .run import Run
+from .run import CLIP_ORDERS, Run
 
 SCHEMA = 1
 LARGEST = 2**26  # bytes of a file
@@ -32,11 +32,11 @@ MOST_VALUES, DEEPEST = 10**6, 32
 PLAIN = (str, int, float, bool, type(None))
 
 
-def _must_be(words: str):
-    return field(metadata={"must be": words})
+def _must_be(words: str, **options):
+    return field(metadata={"must be": words}, **options)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A run, from its first step to its last. Every field is needed; all are plain JSON values."""
 
@@ -58,6 +58,8 @@ class Recipe:
     """The share of training rows with a wrong label, before the first knob change."""
     threshold: int | float | dict = _must_be("a number above 0, or a schedule")
     """Of clipping, whether it is on or off, before the first knob change."""
+    clip_order: str = _must_be("'before' or 'after'", default="before")
+    """Whether a clip stands before or after the optimiser, if the chain itself does not show it."""
     seed: int = _must_be("a whole number")
     """Of the order of the rows."""
     steps: int = _must_be("a whole number")
@@ -86,7 +88,7 @@ class Recipe:
             schema=SCHEMA, data=run.data.source or {"own": run.data.name}, model=model,
             seed=run.seed, steps=run.step_count, knobs=[list(turn) for turn in run.history.knobs],
             threads=torch.get_num_threads(), versions=versions(),
-            **{name: settings[name] for name in settings.keys() & {f.name for f in fields(cls)}},
+            **{name: value for name, value in settings.items() if name != "dropouts"},
         )  # fmt: skip
 
     def describe(self) -> dict:
@@ -165,6 +167,7 @@ def load_recipe(source: Recipe | dict | str | Path) -> Recipe:
     check_count("threads", recipe.threads, 1, most, "write fewer; the bits then differ")
     check_number("label_noise", recipe.label_noise, 0, 1, "0 for none")
     check_setting("threshold", recipe.threshold)
+    check_choice("clip_order", recipe.clip_order, CLIP_ORDERS)
     _check_knobs(recipe.knobs, recipe.steps)
     return recipe
 

@@ -3,6 +3,7 @@
 from ..nn.network import build_network
 from .recipe import load_recipe
 from .replay import build_recipe
+from .run import clip_order_in
 
 
 def as_code(recipe, anyway: bool = False) -> str:
@@ -30,6 +31,8 @@ def as_code(recipe, anyway: bool = False) -> str:
     clip = trainer.chain.clip
     if clip is None or trainer.threshold != clip.setting("threshold"):
         lines.append(f"trainer.threshold = {trainer.threshold!r}  # for when clipping is on")
+    if trainer.clip_order != (clip_order_in(trainer.chain) or "before"):
+        lines.append(f"trainer.clip_order = {trainer.clip_order!r}  # likewise")
     changes: dict[int, list[tuple]] = {}
     for step, knob, value in recipe.knobs:
         if knob != "device":

@@ -19,6 +19,7 @@ from ..optim.chain import build_chain
 from ..optim.ranges import check_setting
 from .knobs import set_augment, set_label_noise
 from .recipe import MOST_STEPS, Recipe, load_recipe
+from .run import clip_order_in
 from .trainer import Trainer
 
 
@@ -48,6 +49,7 @@ def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = Fal
     )  # fmt: skip
     set_augment(trainer, recipe.augment)
     trainer.threshold = check_setting("threshold", recipe.threshold)
+    trainer.clip_order = clip_order_in(trainer.chain) or recipe.clip_order
     if recipe.label_noise:
         set_label_noise(trainer, recipe.label_noise)
     trainer.start = trainer.start._replace(settings=trainer.settings())

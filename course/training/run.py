@@ -60,12 +60,14 @@ def optimiser_in(chain: Chain) -> list[Transform]:
     return [t for t in chain.transforms if not isinstance(t, FRAME)]
 
 
-def clip_order_in(chain: Chain) -> str:
-    """Return 'after' when the clip of a chain that has one stands after its optimiser.
+def clip_order_in(chain: Chain) -> str | None:
+    """Return whether a chain clips 'before' or 'after' its optimiser; without one, its L2.
 
-    Else 'before'. Without an optimiser it is 'after' when the clip stands after the penalty L2.
+    None: it has no clip, or neither of the two, so that the order makes no difference.
     """
     inner = optimiser_in(chain) or [t for t in chain.transforms if isinstance(t, L2)]
+    if chain.clip is None or not inner:
+        return None
     first = next(t for t in chain.transforms if t.clips or any(t is i for i in inner))
     return "before" if first.clips else "after"
 
@@ -114,9 +116,9 @@ class Run:
 
     def remember_clip(self) -> None:
         """Remember the chain's threshold and order of clipping for when it is switched off."""
-        clip = self.chain.clip
-        if clip is not None:
-            self.threshold, self.clip_order = clip.setting("threshold"), clip_order_in(self.chain)
+        if self.chain.clip is not None:
+            self.threshold = self.chain.clip.setting("threshold")
+        self.clip_order = clip_order_in(self.chain) or self.clip_order
 
     def settings(self) -> dict:
         """Return where the knobs stand, as plain JSON values."""

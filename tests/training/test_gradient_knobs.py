@@ -141,6 +141,23 @@ def test_the_order_is_remembered_while_clipping_is_off(tmp_path):
         assert kinds(t) == "Momentum ClipByValue Descend"
 
 
+@pytest.mark.parametrize("clip", [[], [ClipByNorm(0.3)]], ids=repr)
+def test_a_recipe_may_start_with_an_order_that_its_chain_does_not_show(clip):
+    start = on_moons(steps=chain(*clip, Descend(0.1))).recipe().describe()
+    recipe = start | {"clip_order": "after"}
+    assert start["clip_order"] == "before"
+    for t in (run_recipe(recipe), executed(as_code(recipe))):
+        assert t.knobs()["clip_order"] == "after"
+        for knob, value in [("clip", "norm"), ("momentum", 0.9), ("l2", 0.1)]:
+            t.set(knob, value)
+        assert kinds(t) == "L2 Momentum ClipByNorm Descend"
+    assert run_recipe(recipe).recipe().clip_order == "after"
+    shown = on_moons().recipe().describe() | {"clip_order": "after"}  # the chain knows better
+    assert run_recipe(shown).knobs()["clip_order"] == "before"
+    with pytest.raises(CourseError, match="clip_order = 'between'"):
+        run_recipe(start | {"clip_order": "between"})
+
+
 @pytest.mark.parametrize("saved", ["between", None, True, 1])
 def test_a_state_with_another_order_is_refused(saved):
     trainer = train(on_moons(), 2)

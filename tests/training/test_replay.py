@@ -113,12 +113,13 @@ def test_the_steps_of_a_replay_use_the_threads_of_the_recipe(monkeypatch):
 
 def test_a_recipe_starts_with_all_its_settings():
     changes = {
-        "label_noise": 0.2, "threshold": 0.3, "batch_size": 12, "accumulate": 4,
+        "label_noise": 0.2, "threshold": 0.3, "clip_order": "after", "batch_size": 12,
+        "accumulate": 4,
         "augment": [{"kind": "Shift", "pixels": 1}], "chain": [{"kind": "Descend", "lr": 0.2}],
     }  # fmt: skip
     recipe = load_recipe(small_digits().recipe().describe() | changes)
     trainer = build_recipe(recipe)
-    assert trainer.settings() == changes | {"clip_order": "before", "dropouts": [0.0]}
+    assert trainer.settings() == changes | {"dropouts": [0.0]}
     assert trainer.recipe() == recipe
     by_hand = small_digits()
     wrong = by_hand.data.noisy_labels(0.2, by_hand.seed)
