@@ -87,7 +87,11 @@ class Scene:
 
     def knob(self, knob: str, end: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the path of a knob on this branch up to a step."""
-        return marks.path(self.view.started[knob], knob, self.view.branch.knobs, end)
+        return self.knob_of(self.view.branch, knob, end)
+
+    def knob_of(self, branch, knob: str, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the path of a knob on any branch up to a step."""
+        return marks.path(self.view.started[knob], knob, branch.knobs, end, self.view.first)
 
     def lane(self, knob: str, label: str, low: float, high: float, **more) -> dict:
         """Return a lane: the knob can be dragged, and its future drawn."""
@@ -257,7 +261,7 @@ def _knob_curves(scene: Scene, knob: str, x, y, low: float) -> list[dict]:
     """Return the layers of a lane: other branches dashed, what lies ahead pale, the past filled."""
     view, layers = scene.view, []
     for branch in view.others:
-        bx, by = marks.path(view.started[knob], knob, branch.knobs, branch.end)
+        bx, by = scene.knob_of(branch, knob, branch.end)
         layers.append(scene.curve("", bx, by, view.hues[branch], "dashed", fade=0.8))
     if view.branch.end > view.step:
         ax, ay = scene.knob(knob, view.branch.end)
