@@ -17,9 +17,9 @@ from widgets.training.view import View
 COUNT = itertools.count()
 
 
-def lab(data="spirals", sizes=(2, 8, 8, 2), **options) -> TrainingLab:
+def lab(data="spirals", sizes=None, **options) -> TrainingLab:
     """Return a lab without a front end: it trains here and now."""
-    sizes = list(sizes) if data == "spirals" else options.pop("hidden", None)
+    sizes = [2, 8, 8, 2] if data == "spirals" and sizes is None else sizes
     named = {"name": f"described {next(COUNT)}", "interactive": False, "activation": "tanh"}
     return TrainingLab(data, sizes, **{**named, **options})
 

@@ -78,7 +78,7 @@ def test_turns_that_stand_close_together_become_one(changes, axis):
     turns = marks.turns(changes, axis)
     assert [s for s, _ in turns] == sorted({s for s, _ in turns} & {s for s, *_ in changes})
     assert all(b - a > axis / 60 for (a, _), (b, _) in zip(turns, turns[1:], strict=False))
-    for step, knob, value in changes:  # each is said, or a later value of the same knob
+    for step, knob, _ in changes:  # each is said, or a later value of the same knob
         begin, said = [(s, w) for s, w in turns if s <= step][-1]
         assert step - begin <= axis / 60
         last = [v for s, k, v in changes if k == knob and begin <= s <= begin + axis / 60][-1]

@@ -17,7 +17,7 @@ ORDER = ("loss", "gradient norm", "learning rate", "momentum")
 
 
 def clipped(kind: str, order: str = "before", steps: int = 300):
-    run = lab(clip=kind, threshold=0.02 if kind == "value" else 0.1)
+    run = lab(clip=kind, threshold=0.02 if kind == "value" else 0.04)
     run.set("clip_order", order)
     return run.run(steps)
 
