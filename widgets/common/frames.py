@@ -58,9 +58,10 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
             values = np.log10(values)
         low, high = np.log10(low), np.log10(high)
     low, high = float(f"{low:.9g}"), float(f"{high:.9g}")  # as the header has them
-    with np.errstate(invalid="ignore"):
-        levels = np.rint((values - low) / max(high - low, 1e-300) * LEVELS)
-    levels = np.where(np.isfinite(values), np.clip(levels, 0, LEVELS), NAN)
+    levels = np.full(values.size, NAN)
+    seen = np.isfinite(values)
+    share = (values[seen] - low) / (high - low) if high > low else np.zeros(seen.sum())
+    levels[seen] = np.rint(np.clip(share, 0, 1) * LEVELS)
     return levels.astype("<u2").tobytes(), [QUANTISED, scale, low, high]
 
 

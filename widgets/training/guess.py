@@ -19,8 +19,7 @@ class Guess:
 
     Attributes:
         points: [(step, loss), …], empty for no guess.
-        end: the step at which it is scored; None without a guess.
-        score: 'off by ×1.31' when it has been, or so far.
+        end: the step at which it is settled; None without a guess.
     """
 
     def __init__(self):
@@ -44,7 +43,7 @@ class Guess:
         """Return the mean factor between guess and smoothed batch loss so far; None: too early.
 
         Args:
-            numbers: (steps, 3), the history.
+            numbers: (steps, …), the history.
         """
         if not self.points:
             return None
@@ -80,7 +79,5 @@ class Guess:
 
 def smooth(values: np.ndarray) -> np.ndarray:
     """Return means over a bin and five on each side, as far as there are."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    low, high = np.maximum(places - AROUND, 0), np.minimum(places + AROUND + 1, len(values))
-    return (sums[high] - sums[low]) / (high - low)
+    windows = [values[max(i - AROUND, 0) : i + AROUND + 1] for i in range(len(values))]
+    return np.array([window.mean() for window in windows])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from course import CourseError, Network
 
 from . import side, strips
-from .strips import Scene, axis, log_domain, plot
+from .scene import Scene, axis, log_domain, plot
 
 ROWS = 256  # training rows an instrument looks at
 PLANE = 13  # loss slice: PLANE × PLANE points

@@ -6,7 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from course.optim.first_order import HeavyBall, Momentum, Nesterov
 from course.optim.schedules import SCHEDULES, Schedule
+from course.training.knobs import MOMENTA, make_optimiser
 
 SYMBOLS = {"lr": "α", "momentum": "β", "threshold": "c", "batch_size": "batch", "clip": "clip"}
 NEAR = 60  # turns closer than 1/60 of the axis are one
@@ -28,8 +30,9 @@ def words(knob: str, value) -> str:
 
 
 def short(value: float) -> str:
-    """Return a number with three digits: 0.25, 12, 3e-4."""
-    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+    """Return a number with three digits: 0.25, 12, 3e−5, 1e6."""
+    digits = f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return digits.replace("-", "−")
 
 
 def turns(changes: Iterable[Change], axis: float) -> list[list]:
@@ -51,23 +54,42 @@ def name(changes: Sequence[Change]) -> str:
     return f"{', '.join(list(said.values())[:3])} at {begin:,}"
 
 
-def path(start, knob: str, changes: Iterable[Change], end: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the path of a number knob as a line (x, y) from step 0 to `end`.
+def path(
+    start, knob: str, changes: Iterable[Change], end: int, first: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the path of a number knob as a line (x, y) from step `first` to `end`.
 
     Args:
-        start: the value at step 0, a number or a schedule.
+        start: the value at step `first`, a number or a schedule.
         knob: its name.
-        changes: of the run, by step; other knobs are skipped.
+        changes: of the run, by step; those that leave the knob alone are skipped.
         end: the last step.
+        first: the step from which the changes count.
     """
-    parts = [(0, start), *((s, v) for s, k, v in changes if k == knob and s <= end), (end, None)]
+    parts = [(first, start)]
+    for change in changes:
+        if first <= change[0] <= end:
+            parts += [(change[0], value) for value in _turned(knob, change, parts[-1][1])]
     xs: list[float] = []
     ys: list[float] = []
-    for (begin, value), (stop, _) in pairwise(parts):
+    for (begin, value), (stop, _) in pairwise([*parts, (end, None)]):
         steps = [begin, stop] if not is_schedule(value) else _few(begin, stop)
         xs += steps
         ys += [at(value, step) for step in steps]
     return np.array(xs, dtype=float), np.array(ys, dtype=float)
+
+
+def _turned(knob: str, change: Change, before) -> list:
+    """Return [what a change makes of a knob], [] for nothing; before: what stood there."""
+    _, name, value = change
+    if name == knob or (knob == "momentum" and name in ("Adam.beta1", "Muon.beta")):
+        return [value]
+    if knob != "momentum" or name != "optimiser" or not isinstance(value, str):
+        return []
+    beta = next((t for t in make_optimiser(value, None) if isinstance(t, MOMENTA)), None)
+    if isinstance(beta, Momentum | HeavyBall | Nesterov) and before:
+        return [before]  # the new optimiser takes it over
+    return [0.0 if beta is None else getattr(beta, "beta1", getattr(beta, "beta", 0.0))]
 
 
 def is_schedule(value) -> bool:

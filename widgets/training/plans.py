@@ -1,10 +1,11 @@
 """Plans: the future of a knob, drawn as a line through points."""
 
+import math
 from typing import Any
 
 from course import CourseError
 from course.errors import check_choice
-from course.optim.schedules import Points, Schedule
+from course.optim.schedules import LATEST, Points, Schedule
 from course.training.knobs import schedules
 
 SCALES = {"lr": "log", "threshold": "log", "momentum": "memory"}  # as in the lanes
@@ -31,11 +32,18 @@ def schedule(trainer, knob: str, points: Any) -> Schedule | float:
     held = [(here, now)] if here < first else []
     if first - 1 > here:
         held.append((first - 1, now))  # a jump, not a slope, to where the hand began
-    return Points(tuple(held + thinned(wanted, MOST)), SCALES[knob])
+    scale = SCALES[knob] if now > 0 or SCALES[knob] != "log" else "linear"  # no logarithm of 0
+    return Points(tuple(held + thinned(wanted, MOST)), scale)
 
 
 def check_points(points: Any, here: int) -> list[tuple[int, float]]:
-    """Return drawn points as (whole step, value) pairs, one a step, from the present step on."""
+    """Return drawn points as (whole step, value) pairs, one a step, from the present step on.
+
+    A value that is NaN leaves its point out.
+
+    Raises:
+        CourseError: for what is not a list of pairs of finite numbers.
+    """
     if not isinstance(points, list) or len(points) > 10_000:
         raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
                           "to 10,000 [step, value] pairs")  # fmt: skip
@@ -44,10 +52,12 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
         try:
             step, value = pair
             step, value = round(float(step)), float(value)
+            if step > LATEST or math.isinf(value):
+                raise ValueError
         except (TypeError, ValueError, OverflowError):
             raise CourseError(f"the drawn point {str(pair)[:60]} is not a [step, value] pair of "
-                              "numbers; draw the line again") from None  # fmt: skip
-        if step >= here and value == value:
+                              "finite numbers; draw the line again") from None  # fmt: skip
+        if step >= here and not math.isnan(value):
             found[step] = value
     return sorted(found.items())
 
@@ -74,7 +84,7 @@ def shown(trainer, end: int) -> dict[str, list]:
             corners = [step for step, _ in drawn if here < step]
             begun = drawn[0][0] <= here
         else:
-            corners = [here + round((end - here) * i / 24) for i in range(1, 25)]
+            corners = sorted({here + round((end - here) * i / 24) for i in range(1, 25)} - {here})
             begun = True
         if corners:
             steps = [here, *corners] if begun else corners

@@ -13,7 +13,7 @@ from course import Network
 from course.optim.second_order import sharpness
 
 FIRST = 10  # steps between two samples at first
-SHARE = 50  # a sample every step/50 at least: some 25 to 50 each time the run doubles
+SHARE = 50  # no two samples closer than step/50: 25 each time the run doubles
 ROWS = 256  # training rows whose curvature is measured
 PRODUCTS = 4  # Hessian-vector products; from the gradient they come within 3 %
 

@@ -38,8 +38,8 @@ def side(view, arrays: dict) -> list[Panel]:
 
 
 def byte(values) -> np.ndarray:
-    """0 to 1 → uint8."""
-    return np.rint(np.clip(np.asarray(values), 0, 1) * 255).astype(np.uint8)
+    """0 to 1 → uint8; NaN → 0."""
+    return np.rint(np.nan_to_num(np.clip(np.asarray(values), 0, 1)) * 255).astype(np.uint8)
 
 
 # ---- the plane ------------------------------------------------------------------------------
@@ -52,20 +52,19 @@ def is_drawn(model) -> bool:
 
 def extent(data) -> list[float]:
     """Return [x0, x1, y0, y1] around the test points."""
-    low, high = data.x_test.float().min(0).values, data.x_test.float().max(0).values
-    margin = 0.08 * (high - low)
+    low, high = data.x_test.double().min(0).values, data.x_test.double().max(0).values
+    margin = 0.08 * torch.where(high > low, high - low, 1.0)
     (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
-    return [round(v, 3) for v in (x0, x1, y0, y1)]
+    return [x0, x1, y0, y1]
 
 
 def points(view, arrays: dict) -> dict:
     """Return the test points on the plane, and which of them the model gets wrong."""
     x, y = view.data.x_test[:SHOWN], view.data.y_test[:SHOWN]
     x0, x1, y0, y1 = extent(view.data)
-    places = (x.float() - torch.tensor([x0, y0])) / torch.tensor([x1 - x0, y1 - y0])
-    arrays["points"] = byte(places)
-    arrays["points"] = np.column_stack([arrays["points"], y.numpy().astype(np.uint8)])
-    arrays["wrong"] = (probabilities(view.predict(x)).argmax(1) != y).numpy().astype(np.uint8)
+    places = (x.numpy() - np.array([x0, y0])) / np.array([x1 - x0, y1 - y0])
+    arrays["points"] = np.column_stack([byte(places), y.numpy().astype(np.uint8)])
+    arrays["wrong"] = (guesses(view.predict(x)) != y).numpy().astype(np.uint8)
     return {"points": "points", "wrong": "wrong", "extent": [x0, x1, y0, y1]}
 
 
@@ -104,6 +103,11 @@ def probabilities(outputs: Tensor) -> Tensor:
     return outputs.softmax(1)
 
 
+def guesses(outputs: Tensor) -> Tensor:
+    """Return the likeliest class of each row of outputs (N, C): (N,)."""
+    return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
+
+
 # ---- images ---------------------------------------------------------------------------------
 
 
@@ -115,6 +119,7 @@ def first_layer(view, arrays: dict) -> list[Panel]:
     if W.ndim != 2 or W.shape[1] != height * width:
         return [layers(view, arrays)]
     W = W[:TILES].detach().float().cpu()
+    W = torch.where(W.isfinite(), W, 0)
     scale = W.abs().amax().clamp(min=1e-12)
     arrays["tiles"] = np.rint(128 + 127 * (W / scale).numpy()).astype(np.uint8)
     return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} neurons",
@@ -124,26 +129,25 @@ def first_layer(view, arrays: dict) -> list[Panel]:
 
 def by_class(view, arrays: dict) -> Panel:
     x, y = view.data.x_test[:2000], view.data.y_test[:2000]
-    right = probabilities(view.predict(x)).argmax(1) == y
+    right = guesses(view.predict(x)) == y
     classes = range(view.data.classes)
-    shares = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
-    names = [str(k) for k in classes]
-    return {"kind": "bars", "title": "test accuracy by class", "names": names,
-            "values": [round(v, 4) for v in shares]}  # fmt: skip
+    values = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
+    return {"kind": "bars", "title": "test accuracy by class", "names": [*map(str, classes)],
+            "values": [round(v, 4) for v in values]}  # fmt: skip
 
 
 def samples(view, arrays: dict) -> Panel:
     data = view.data
     x, y = data.x_test[:SAMPLES], data.y_test[:SAMPLES]
-    p = probabilities(view.predict(x)).nan_to_num(0.0)
+    outputs = view.predict(x)
     grey = x.reshape(len(x), -1).float()
     low, high = grey.min(), grey.max()
     arrays["pixels"] = byte((grey - low) / (high - low).clamp(min=1e-9))
-    arrays["probabilities"] = byte(p)
+    arrays["probabilities"] = byte(probabilities(outputs))
     return {"kind": "samples", "title": "test samples", "pixels": "pixels",
             "shape": [len(x), *data.image_shape], "probabilities": "probabilities",
-            "truth": y.tolist(), "guess": p.argmax(1).tolist(),
-            "classes": [str(k) for k in range(p.shape[1])]}  # fmt: skip
+            "truth": y.tolist(), "guess": guesses(outputs).tolist(),
+            "classes": [str(k) for k in range(data.classes)]}  # fmt: skip
 
 
 # ---- curves, and any other model ------------------------------------------------------------
@@ -154,7 +158,7 @@ def fit(view, arrays: dict) -> Panel:
     grid = torch.linspace(float(x.min()), float(x.max()), 120)[:, None]
     arrays["fit_x"], arrays["fit_y"] = grid[:, 0].numpy(), view.predict(grid)[:, 0].numpy()
     arrays["data_x"], arrays["data_y"] = x[:, 0].numpy(), y[:, 0].numpy()
-    span = 0.1 * float(y.max() - y.min())
+    span = 0.1 * float(y.max() - y.min()) or 1.0
     dots = {"kind": "points", "x": "data_x", "y": "data_y", "marker": "dot", "hue": "neg"}
     line = {"kind": "curve", "name": "network", "x": "fit_x", "y": "fit_y", "hue": "run",
             "look": "solid"}  # fmt: skip
@@ -178,10 +182,10 @@ def layers(view, arrays: dict) -> Panel:
 
 
 def layer_sizes(view):
-    """Yield (name, weights, gradient, ‖Δw‖/‖w‖ of the last probed step or None) of the layers."""
+    """Yield (name, weights, gradient, ‖Δw‖/‖w‖ of the probed step or None) of the layers."""
     model = view.model
     flats = {"w": model.theta, "g": model.grad}
-    if view.probe is not None:
+    if view.probe is not None and view.probe[0] <= view.step:
         flats |= {"old": view.probe[1], "new": view.probe[2]}
     views = {key: model.named_views(flat) for key, flat in flats.items()}
     names = [name for name, v in views["w"].items() if v.ndim > 1][:LAYERS]
@@ -189,14 +193,11 @@ def layer_sizes(view):
         ratio = None
         if "old" in views:
             old, new = views["old"][name], views["new"][name]
-            ratio = float((new - old).norm() / old.norm().clamp(min=1e-30))
+            size = float((new - old).norm() / old.norm().clamp(min=1e-30))
+            ratio = size if np.isfinite(size) else None
         label = name.removesuffix(".weight")
-        yield (
-            f"layer {number}" if label.isdigit() else label,
-            views["w"][name],
-            views["g"][name],
-            ratio,
-        )
+        label = f"layer {number}" if label.isdigit() else label
+        yield label, views["w"][name], views["g"][name], ratio
 
 
 def rms(values: Tensor) -> float:

@@ -11,120 +11,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import marks
 from .bins import Bins
+from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
-FADED = 0.3  # what lies ahead after going back
 CLIPPED = 1e-6  # a gradient that got shorter by more than rounding
-GRID = 8  # domains end on eighths of a decade, so that axes move seldom
-
-Plot = dict
-
-
-class Scene:
-    """What the strips of one picture share: the view, the arrays, the bins of each branch."""
-
-    def __init__(self, view, bins: Callable):
-        self.view, self.bins = view, bins
-        self.arrays: dict[str, np.ndarray] = {}
-        self.hue = view.hues[view.branch]
-        table = np.array(view.samples, dtype=float).reshape(-1, 7)
-        self.samples = table[np.argsort(table[:, 0], kind="stable")]
-
-    def put(self, name: str, values) -> str:
-        """Keep an array under a name, and return the name."""
-        self.arrays[name] = np.asarray(values)
-        return name
-
-    # ---- layers -----------------------------------------------------------------------------
-
-    def curve(self, name: str, x, y, hue: str, look: str, **more) -> dict:
-        """Return the layer of a curve; x: [first, distance], or an array, y: an array."""
-        key = f"{name}{len(self.arrays)}"
-        place = list(x) if isinstance(x, list) else self.put(f"{key}x", x)
-        return {"kind": "curve", "name": name, "x": place, "y": self.put(key, y), "hue": hue,
-                "look": look} | more  # fmt: skip
-
-    def sampled(self, name: str, column: int, look: str, **more) -> list[dict]:
-        """Return the layers of a sampled number: up to now, and pale what lies ahead."""
-        x, y = self.samples[:, 0], self.samples[:, column]
-        past = x <= self.view.step
-        if not np.isfinite(y).any():
-            return []
-        layers = [self.curve(name, x[past], y[past], self.hue, look, read=True, **more)]
-        if not past.all():
-            cut = max(int(past.sum()) - 1, 0)
-            layers.append(self.curve("ahead", x[cut:], y[cut:], self.hue, look, fade=FADED))
-        return layers
-
-    def stepped(self, name: str, values: np.ndarray, look: str, **more) -> list[dict]:
-        """Return the layers of one number a bin of the branch's steps, ahead included."""
-        (first, distance), n = self.bins(self.view.branch).x, self.past_bins
-        hue = more.pop("hue", self.hue)
-        layers = [self.curve(name, [first, distance], values[:n], hue, look, **more)]
-        if n < len(values):
-            x = [first + distance * n, distance]
-            layers.append(self.curve("ahead", x, values[n:], hue, look, fade=FADED / 2))
-        return layers
-
-    @property
-    def past_bins(self) -> int:
-        """How many bins of this branch lie before now."""
-        bins = self.bins(self.view.branch)
-        return min(len(bins.means), math.ceil(self.view.step / bins.width))
-
-    def others(self, draw: Callable) -> list[dict]:
-        """Return the layers that draw(branch, hue, step at which it parts) gives for the others."""
-        here = self.view.branch.left_at
-        layers = []
-        for branch in self.view.others:
-            from_step = max(branch.left_at or 0, here or 0) if here and branch.left_at else (
-                branch.left_at or here or 0)  # fmt: skip
-            layers += draw(branch, self.view.hues[branch], from_step)
-        return layers
-
-    # ---- knobs ------------------------------------------------------------------------------
-
-    def knob(self, knob: str, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the path of a knob on this branch up to a step."""
-        return marks.path(self.view.started[knob], knob, self.view.branch.knobs, end)
-
-    def lane(self, knob: str, label: str, low: float, high: float, **more) -> dict:
-        """Return a lane: the knob can be dragged, and its future drawn."""
-        value = self.view.knobs[knob]
-        plan = self.view.plans.get(knob, [])
-        return {"knob": knob, "name": label, "symbol": marks.SYMBOLS[knob], "value": value,
-                "low": low, "high": high, "off": False, "hue": self.hue, "plan": plan,
-                "fill": True, "score": ""} | more  # fmt: skip
-
-
-# ---- domains --------------------------------------------------------------------------------
-
-
-def log_domain(values: np.ndarray, low: float, high: float) -> list[float]:
-    """Return [low, high] around positive finite values, at least the range given."""
-    fine = values[np.isfinite(values) & (values > 1e-12)]
-    if len(fine):
-        low, high = min(low, float(fine.min()) * 0.9), max(high, float(fine.max()) * 1.1)
-    return [10 ** (math.floor(math.log10(low) * GRID) / GRID),
-            10 ** (math.ceil(math.log10(min(high, 1e30)) * GRID) / GRID)]  # fmt: skip
 
 
 def was_clipped(numbers: np.ndarray) -> np.ndarray:
     """Return (n,): whether the clip left less than what entered it; numbers: (n, 4)."""
     return numbers[:, 2] < numbers[:, 3] * (1 - CLIPPED)
-
-
-def axis(scale: str, low: float, high: float) -> dict:
-    return {"scale": scale, "low": low, "high": high, "label": ""}
-
-
-def plot(name: str, title: str, height: int, y: dict, layers: list, **more) -> Plot:
-    return {"kind": "plot", "id": name, "title": title, "height": height, "y": y,
-            "layers": layers, "lane": None, "hint": ""} | more  # fmt: skip
-
-
-# ---- the four strips of the start -----------------------------------------------------------
 
 
 def loss(scene: Scene) -> Plot:
@@ -150,15 +45,9 @@ def loss(scene: Scene) -> Plot:
     guess = {"knob": "guess", "name": "your guess of the loss", "symbol": "", "low": low,
              "high": high, "off": False, "hue": "hand", "plan": view.guess, "fill": False,
              "score": view.score}  # fmt: skip
-    hint = (
-        ""
-        if view.guess or view.others or not now
-        else (
-            "draw what comes next"
-            if view.step
-            else "how will the loss fall? draw it, then press play"
-        )
-    )
+    ahead = "" if view.guess or view.others or not now else "draw what comes next"
+    first = "how will the loss fall? draw it, then press play"
+    hint = first if ahead and not view.step else ahead
     return plot("loss", "loss", 168, axis("log", low, high), layers, lane=guess, hint=hint)
 
 
@@ -200,23 +89,22 @@ def gradient_norm(scene: Scene) -> Plot:
     steps, line = _clip_line(scene)
     if np.isfinite(line).any():
         layers.append(scene.curve("c", steps, line, "limit", "line"))
-    c = view.knobs["threshold"]
     if not off:
-        layers.append({"kind": "text", "x": max(view.planned, view.branch.end), "y": c,
-                       "words": f"clip by {view.knobs['clip']}", "hue": "limit",
-                       "align": "right"})  # fmt: skip
-    low, high = log_domain(np.concatenate([means[:, 1], highs[:, 3], [c]]), 0.05, 2.0)
+        layers.append({"kind": "text", "x": max(view.planned, view.branch.end),
+                       "y": view.knobs["threshold"], "words": f"clip by {view.knobs['clip']}",
+                       "hue": "limit", "align": "right"})  # fmt: skip
     lane = scene.lane("threshold", "clip threshold", 1e-3, 1e2, off=off, hue="limit", fill=False)
+    seen = [means[:, 1:4].ravel(), highs[:, 3], line, _in(lane)]
+    low, high = log_domain(np.concatenate(seen), 0.05, 2.0)
     return plot("gradient norm", "gradient norm", 92, axis("log", low, high), layers, lane=lane)
 
 
 def _clip_line(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Return (x, y) of the threshold up to now, NaN while clipping was off."""
     steps, line = scene.knob("threshold", scene.view.step)
-    changes = [
-        (s, v) for s, k, v in scene.view.branch.knobs if k == "clip" and s <= scene.view.step
-    ]
-    states = [(0, scene.view.started["clip"]), *changes]
+    span = range(scene.view.first, scene.view.step + 1)
+    changes = [(s, v) for s, k, v in scene.view.branch.knobs if k == "clip" and s in span]
+    states = [(scene.view.first, scene.view.started["clip"]), *changes]
     edges = sorted({float(s) for s, _ in states} | set(steps.tolist()))
     xs: list[float] = []
     ys: list[float] = []
@@ -228,46 +116,59 @@ def _clip_line(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return np.array(xs), np.array(ys)
 
 
+def _in(lane: dict) -> np.ndarray:
+    """Return the values that a lane shows: now, and in its plan."""
+    return np.array([lane["value"], *(value for _, value in lane["plan"])])
+
+
 def learning_rate(scene: Scene) -> Plot:
     """The rate, and the edge of stability above which full-batch descent breaks."""
-    view, samples = scene.view, scene.samples
-    x, y = scene.knob("lr", view.step)
-    edges = np.where(samples[:, 0] <= view.step, samples[:, 6], math.nan)
-    low, high = log_domain(np.concatenate([y, samples[:, 6], [view.knobs["lr"]]]), 0.01, 10.0)
+    past = scene.samples[scene.samples[:, 0] <= scene.view.step]
+    steps, edges = past[:, 0], past[:, 6]
+    lane = scene.lane("lr", "learning rate", 1e-4, 1e2)
+    seen = np.concatenate([scene.samples[:, 6], _in(lane), *_paths(scene, "lr")])
+    low, high = log_domain(seen, 0.01, 10.0)
     layers: list[dict] = []
     if np.isfinite(edges).any():
-        steps = samples[np.isfinite(edges), 0]
-        curve = edges[np.isfinite(edges)]
         layers.append({"kind": "band", "x": scene.put("edge_x", steps),
-                       "low": scene.put("edge_y", curve), "high": high, "hue": "limit",
+                       "low": scene.put("edge_y", edges), "high": high, "hue": "limit",
                        "fade": 0.1})  # fmt: skip
-        layers.append(scene.curve("edge", steps, curve, "limit", "dashed", read=True,
+        layers.append(scene.curve("edge", steps, edges, "limit", "dashed", read=True,
                                   label="edge of stability"))  # fmt: skip
-    lane = scene.lane("lr", "learning rate", 1e-4, 1e2)
-    layers += _knob_curves(scene, "lr", x, y)
+    layers += _knob_curves(scene, "lr", low)
     hint = "" if lane["plan"] else "draw a schedule"
     return plot("learning rate", "learning rate α", 80, axis("log", low, high), layers,
                 lane=lane, hint=hint)  # fmt: skip
 
 
 def momentum(scene: Scene) -> Plot:
-    x, y = scene.knob("momentum", scene.view.step)
+    """The momentum, on an axis where 0, 0.9 and 0.99 stand equally far apart."""
     lane = scene.lane("momentum", "momentum", 0.0, 0.99)
-    layers = _knob_curves(scene, "momentum", x, y)
-    return plot("momentum", "momentum β", 44, axis("memory", 0.0, 0.99), layers, lane=lane)
+    high = memory_high(np.concatenate([_in(lane), *_paths(scene, "momentum")]))
+    layers = _knob_curves(scene, "momentum", 0.0)
+    return plot("momentum", "momentum β", 44, axis("memory", 0.0, high), layers, lane=lane)
 
 
-def _knob_curves(scene: Scene, knob: str, x, y) -> list[dict]:
-    """Return the layers of a lane: other branches dashed, what lies ahead pale, the past."""
+def _paths(scene: Scene, knob: str) -> list[np.ndarray]:
+    """Return the values that a knob has on each branch."""
+    branches = [scene.view.branch, *scene.view.others]
+    return [scene.knob_of(branch, knob, branch.end)[1] for branch in branches]
+
+
+def _knob_curves(scene: Scene, knob: str, low: float) -> list[dict]:
+    """Return the layers of a lane: other branches dashed, what lies ahead pale, the past as stairs.
+
+    A rate of 0 has no place on its axis: it is drawn at the lower end.
+    """
     view, layers = scene.view, []
     for branch in view.others:
-        bx, by = marks.path(view.started[knob], knob, branch.knobs, branch.end)
-        layers.append(scene.curve("", bx, by, view.hues[branch], "dashed", fade=0.8))
+        x, y = scene.knob_of(branch, knob, branch.end)
+        layers.append(scene.curve("", x, np.maximum(y, low), view.hues[branch], "dashed", fade=0.8))
     if view.branch.end > view.step:
-        ax, ay = scene.knob(knob, view.branch.end)
-        ahead = ax >= view.step
-        layers.append(scene.curve("", ax[ahead], ay[ahead], scene.hue, "line", fade=FADED))
-    return [*layers, scene.curve(marks.SYMBOLS[knob], x, y, scene.hue, "stairs")]
+        x, y = scene.knob_ahead(knob)
+        layers.append(scene.curve("", x, np.maximum(y, low), scene.hue, "line", fade=FADED))
+    x, y = scene.knob(knob, view.step)
+    return [*layers, scene.curve(marks.SYMBOLS[knob], x, np.maximum(y, low), scene.hue, "stairs")]
 
 
 STRIPS: dict[str, Callable[[Scene], Plot]] = {

@@ -19,12 +19,12 @@ class View:
     """A run between two steps. Only the thread that steps makes one, for one picture or sample.
 
     Attributes:
-        step: the steps done.
+        step: the steps done; first: those done when the lab began.
         planned: the step at which the run is planned to end.
         data: the data set.
         source: the model itself; look at `model`, which is a copy.
         knobs: {name: value}, as they stand.
-        started: {name: value} at the first step; a schedule where one stood.
+        started: {name: value} at step `first`; a schedule where one stood.
         plans: {knob: [[step, value], …]} of what a schedule has in store.
         guess, score: the drawn guess of the loss as [[step, loss], …], and its score in words.
         branch: the `timeline.Branch` on show; others: the other branches.
@@ -35,12 +35,8 @@ class View:
 
     def __init__(self, lab):
         self._trainer = t = lab.trainer
-        self.step, self.planned, self.data, self.knobs = (
-            t.step_count,
-            lab.planned,
-            t.data,
-            t.knobs(),
-        )
+        self.step, self.first, self.planned = t.step_count, lab.timeline.first, lab.planned
+        self.data, self.knobs = t.data, t.knobs()
         self.source, self.started, self.probe = t.model, lab.watching.started, lab.watching.probe
         self.branch, branches = lab.timeline.note(), lab.timeline.branches
         self.others = [b for b in branches if b is not self.branch]
