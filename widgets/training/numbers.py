@@ -37,6 +37,13 @@ def clipped(view) -> float:
     return float(was_clipped(rows).mean()) if len(rows) else 0.0
 
 
+def divergence(step: int, rate: float) -> str:
+    """Return what to do about numbers that are not finite from a step on."""
+    return (f"Diverged: from step {step:,} on the loss or its gradient is not a finite number. The "
+            f"learning rate {marks.short(rate)} is too high for this network: go back to the last "
+            "turn, then lower it, or switch clipping on.")  # fmt: skip
+
+
 def sentence(view) -> str:
     """Return the state in words, for every reader and for a screen reader."""
     knobs, last = view.knobs, view.past[-1] if view.past else None
