@@ -124,24 +124,30 @@ class Number(Knob):
 
 
 class Choice(Knob):
-    """A list. options: values, or (words, value) pairs; a value that is missing is added."""
+    """A list. options: values, or (words, value) pairs; a value that is missing is added.
 
-    def __init__(self, label: str, options: Sequence, value, turn: Turn):
+    Args:
+        words: gives the words for a value that is added.
+    """
+
+    def __init__(self, label: str, options: Sequence, value, turn: Turn, words: Callable = str):
         super().__init__(turn)
-        self.list = ipw.Dropdown(options=with_value(options, value), value=value,
+        self._words = words
+        self.list = ipw.Dropdown(options=with_value(options, value, words), value=value,
                                  description=label)  # fmt: skip
         self.box = ipw.HBox([self.list]).add_class("face-knob")
         self._watch(self.list)
 
     def _put(self, value) -> None:
-        self.list.options = with_value(self.list.options, value)
+        if value not in [v for _, v in self.list.options]:
+            self.list.options = with_value(self.list.options, value, self._words)
         self.list.value = value
 
 
-def with_value(options: Sequence, value) -> list:
+def with_value(options: Sequence, value, words: Callable = str) -> list:
     """Return options as (words, value) pairs, the value among them."""
     pairs = [o if isinstance(o, tuple) else (str(o), o) for o in options]
-    return pairs if value in [v for _, v in pairs] else [*pairs, (str(value), value)]
+    return pairs if value in [v for _, v in pairs] else [*pairs, (words(value), value)]
 
 
 class Buttons(Knob):

@@ -15,7 +15,7 @@ import ipywidgets as ipw
 from course import CourseError
 
 from .face import Face
-from .knobs import Knob, button
+from .knobs import Choice, Knob, button
 from .runner import Busy
 from .stills import still
 
@@ -47,10 +47,11 @@ class Panel:
         self.numbers = ipw.HTML().add_class("face-heads")
         self.sentence = ipw.HTML().add_class("face-said")
         self.play = button("", "play", self.call("toggle"), "face-play", "Play")
-        self.speed = ipw.Dropdown(options=SPEEDS, value=lab.speed, description="speed")
-        self.speed.add_class("face-speed")
-        self.speed.observe(lambda change: self.call("set_speed")(change["new"]), "value")
-        transport = ipw.HBox([self.play, *keys, self.speed]).add_class("face-keys")
+        self.speed = Choice(
+            "speed", SPEEDS, lab.speed, self.call("set_speed"), "{:g} steps/s".format
+        )
+        self.speed.list.add_class("face-speed")
+        transport = ipw.HBox([self.play, *keys, self.speed.list]).add_class("face-keys")
         self.tabs = tabs
         self.titles = [self._title(title) for title in tabs]
         for tab in tabs.values():
@@ -171,6 +172,7 @@ class Panel:
         """Put every knob where it stands; only the thread that steps may."""
         lab = self.lab
         if lab is not None:
+            self.speed.show(lab.speed)
             for name, value in lab.knob_values().items():
                 if name in self.knobs:
                     self.knobs[name].show(value)

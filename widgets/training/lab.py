@@ -99,7 +99,7 @@ class TrainingLab(Lab):
     def play(self) -> None:
         """Train in the background until paused, or to the planned end; from there as far again."""
         if self.diverged is not None:
-            self.say(self.message)
+            self.say(self._why)
             return
         if self.trainer.step_count >= self.planned:
             self.planned = self.trainer.step_count + self.steps
@@ -110,9 +110,11 @@ class TrainingLab(Lab):
         t = self.trainer
         if self.diverged is not None:
             return False
-        due = sampling.is_due(t.step_count + 1)
+        due, branch = sampling.is_due(t.step_count + 1), self.timeline.current
         before = t.model.theta.clone() if due and self._probes() else None
         self.timeline.step()
+        if self.timeline.current is not branch:
+            self.watching.part(self.timeline.current)
         if before is not None:
             self.watching.probe = t.step_count, before, t.model.theta.clone()
         if due:
@@ -145,10 +147,13 @@ class TrainingLab(Lab):
     def apply(self, knob: str, value) -> None:
         t = self.trainer
         try:
-            if knob == "threshold" and t.knobs()["clip"] == "off" and self.panel:
-                t.set("clip", "norm")  # the line has been taken in hand: it clips from now on
+            before = t.knobs()
             t.set(knob, value)
-            self.message = ""
+            moved = knob == "threshold" and value != before["threshold"]
+            if moved and before["clip"] == "off":
+                t.set("clip", "norm")  # the line has been taken in hand: it clips from now on
+            if self.diverged is None:
+                self.message = ""
             self._sample()
         except CourseError as error:
             self.message = f"Not changed: {error}"
@@ -213,8 +218,8 @@ class TrainingLab(Lab):
             self._start(from_recipe(recipe)[0])
 
     def _start(self, setup: Setup) -> None:
-        self.setup = setup
         self._begin(setup.build())
+        self.setup = setup
         self._after("started")
 
     def go_to(self, step: int) -> None:
@@ -243,7 +248,7 @@ class TrainingLab(Lab):
             self._arrived()
 
     def _arrived(self) -> None:
-        self.message, self.diverged = "", None
+        self.message, self.diverged, self.watching.aside = "", None, None
         self._find_divergence()
         self._after("arrived")
 
@@ -293,7 +298,7 @@ class TrainingLab(Lab):
         first = self.trainer.check_finite()
         if first is not None and self.diverged is None:
             self.diverged = first
-            self.message = numbers.divergence(first + 1, self.trainer.chain.descend.lr)
+            self.message = self._why = numbers.divergence(first + 1, self.trainer.chain.descend.lr)
 
     def describe(self) -> dict:
         return self.watching.describe(View(self), self.playing)

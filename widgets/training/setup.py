@@ -1,6 +1,6 @@
 """How a lab builds its trainer, again and again: from knobs, a recipe, or one's own trainer."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from course import (
@@ -25,17 +25,24 @@ RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the ru
 
 
 class Setup:
-    """recipe: the run before its first step; data: one's own set, or None; trainer: one's own."""
+    """recipe: the run before its first step; data: one's own set, or None; trainer: one's own.
+
+    clip_order: what is remembered while clipping is off; the recipe's chain says it otherwise.
+    """
 
     def __init__(self, recipe: Recipe | None, data: Dataset | None, trainer: Trainer | None = None):
         self.recipe, self.data, self.trainer = recipe, data, trainer
+        self.clip_order: str | None = None
 
     def build(self) -> Trainer:
         """The trainer before its first step; one's own as it was handed over."""
         if self.recipe is None:
             assert self.trainer is not None
             return self.trainer
-        return build_recipe(self.recipe, self.data)
+        trainer = build_recipe(self.recipe, self.data)
+        if self.clip_order not in (None, trainer.clip_order):
+            trainer.set("clip_order", self.clip_order)
+        return trainer
 
     def changed(self, settings: dict, **restart) -> "Setup":
         """Another setup: knobs as in `settings`, and new values for those in `RESTART`."""
@@ -44,7 +51,8 @@ class Setup:
                               "Trainer and a new lab")  # fmt: skip
         for name in restart:
             check_choice("restart", name, RESTART)
-        recipe = replace(self.recipe, **{k: v for k, v in settings.items() if k != "dropouts"})
+        names = settings.keys() & {field.name for field in fields(Recipe)}
+        recipe = replace(self.recipe, **{name: settings[name] for name in names})
         data = self.data
         if "data" in restart:
             data = load_data(restart["data"], recipe.data.get("seed", 0))
@@ -53,10 +61,12 @@ class Setup:
         elif data is None:
             data = build_data(recipe.data)
         recipe = replace(recipe, data=data.source or {"own": data.name})
-        if restart:
-            recipe = replace(recipe, seed=restart.get("seed", recipe.seed))
+        recipe = replace(recipe, seed=restart.get("seed", recipe.seed))
+        if restart or recipe.model.get("kind") == "MLP":
             recipe = replace(recipe, model=_model(recipe, data, restart, settings["dropouts"]))
-        return Setup(recipe, None if data.source else data)
+        setup = Setup(recipe, None if data.source else data)
+        setup.clip_order = settings["clip_order"]
+        return setup
 
 
 def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) -> dict:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .bins import Bins
+from .marks import SYMBOLS
 from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
 CLIPPED = 1e-6  # a gradient that got shorter by more than rounding
@@ -168,7 +169,7 @@ def _knob_curves(scene: Scene, knob: str, low: float) -> list[dict]:
         x, y = scene.knob_ahead(knob)
         layers.append(scene.curve("", x, np.maximum(y, low), scene.hue, "line", fade=FADED))
     x, y = scene.knob(knob, view.step)
-    return [*layers, scene.curve(marks.SYMBOLS[knob], x, np.maximum(y, low), scene.hue, "stairs")]
+    return [*layers, scene.curve(SYMBOLS[knob], x, np.maximum(y, low), scene.hue, "stairs")]
 
 
 STRIPS: dict[str, Callable[[Scene], Plot]] = {

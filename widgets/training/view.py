@@ -42,7 +42,7 @@ class View:
         self.others = [b for b in branches if b is not self.branch]
         self.hues = {b: lab.watching.hue(b, branches) for b in branches}
         self.names = {b: branch_name(b, branches) for b in branches}
-        self.samples = self.branch.evaluations
+        self.samples = lab.watching.samples(self.branch, self.step)
         self._guessed = lab.guessed
 
     @cached_property

@@ -37,6 +37,7 @@ class Watching:
         self.strips = Strips()
         self.probe: tuple | None = None
         self.message = ""
+        self.aside: sampling.Sample | None = None  # of a turn in the past: no branch has it yet
         self._hues: weakref.WeakKeyDictionary[Branch, str] = weakref.WeakKeyDictionary()
 
     def switch(self, name: str, on: bool, view: View) -> None:
@@ -48,16 +49,20 @@ class Watching:
             self._look(name, view)
 
     def sample(self, view: View) -> None:
-        """Measure the run at this step; a later sample of the same step replaces it."""
-        self.message = ""
+        """Measure the run at this step; a later sample of the same step replaces it.
+
+        In the past what is known stays: a sample there is for the branch that a turn starts.
+        """
+        self.message, self.aside = "", None
         try:
             sample = sampling.measure(view)
         except Exception as error:  # of a learner's module: looking must not stop the run
             self.message = f"The evaluation failed: {type(error).__name__}: {error}"
             return
-        samples = view.branch.evaluations
-        at = bisect.bisect_left([s[0] for s in samples], sample.step)
-        samples[at : at + (at < len(samples) and samples[at][0] == sample.step)] = [sample]
+        if view.step < view.branch.end:
+            self.aside = sample
+        else:
+            put(view.branch.evaluations, sample)
         for name in self.instruments:
             self._look(name, view)
 
@@ -66,6 +71,19 @@ class Watching:
             self.instruments[name].look(view)
         except Exception as error:
             self.message = f"The instrument “{name}” failed: {type(error).__name__}: {error}"
+
+    def part(self, branch: Branch) -> None:
+        """Give a branch that has just begun the sample of the turn that started it."""
+        if self.aside is not None and self.aside.step == branch.left_at:
+            put(branch.evaluations, self.aside)
+        self.aside = None
+
+    def samples(self, branch: Branch, step: int) -> list:
+        """Return the samples of a branch, that of a turn at this step among them."""
+        samples = list(branch.evaluations)
+        if self.aside is not None and self.aside.step == step:
+            put(samples, self.aside)
+        return samples
 
     def hue(self, branch: Branch, branches: list[Branch]) -> str:
         """Return the hue of a branch, which it keeps; one of `HUES`."""
@@ -99,3 +117,9 @@ class Watching:
             "side": side, "below": below,
             "arrays": {name: np.array(values) for name, values in scene.arrays.items()},
         }  # fmt: skip
+
+
+def put(samples: list, sample: sampling.Sample) -> None:
+    """Put a sample where its step belongs, in place of one of the same step."""
+    at = bisect.bisect_left([s[0] for s in samples], sample.step)
+    samples[at : at + (at < len(samples) and samples[at][0] == sample.step)] = [sample]
