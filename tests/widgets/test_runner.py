@@ -254,7 +254,8 @@ def test_equal_runs_get_equal_shares():
 
 
 def test_four_labs_at_full_speed_get_equal_shares():
-    labs = [TrainingLab("moons", name=f"share{i}", interactive=False) for i in range(4)]
+    fast = {"speed": 0, "steps": 10**7, "interactive": False}
+    labs = [TrainingLab("moons", name=f"share{i}", **fast) for i in range(4)]
     for lab in labs:
         lab.play()
     wait(lambda: sum(lab.trainer.step_count for lab in labs) > 8000, 120)

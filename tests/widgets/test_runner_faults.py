@@ -141,7 +141,7 @@ def test_a_lab_whose_module_hangs_says_so_and_the_others_train(monkeypatch):
                   TrainingLab("moons", interactive=True, name="plain")]  # fmt: skip
         for lab in others:
             lab.play()
-        wait(lambda: "has not ended" in hung.controls.status.value)
+        wait(lambda: "has not ended" in hung.panel.sentence.value)
         wait(lambda: all(lab.trainer.step_count > 50 for lab in others))
         for lab in others:
             lab.pause()

@@ -127,6 +127,7 @@ class TrainingLab(Lab):
 
     def run(self, steps: int, before: Callable[[], None] | None = None) -> Self:
         """Train `steps` steps here and now; `before` is called before each."""
+        check_count("steps", steps, 0, 10**9, "0 or more")
         self.planned = max(self.planned, self.trainer.step_count + steps)
         return super().run(steps, before)
 
