@@ -68,3 +68,18 @@ def curves(picture: dict, plot: dict, name: str | None = None) -> list[tuple]:
 
 def views(run: TrainingLab) -> View:
     return View(run)
+
+
+def watched(name: str, make=lab, steps: int = 40) -> TrainingLab:
+    """Return a run that an instrument looked at from the start."""
+    run = make()
+    run.watch(name)
+    return run.run(steps)
+
+
+def below(picture: dict, kind: str) -> list[dict]:
+    return [panel for panel in picture["below"] if panel["kind"] == kind]
+
+
+def two_layers() -> TrainingLab:
+    return lab(module(layers=nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 2))))

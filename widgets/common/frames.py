@@ -2,7 +2,7 @@
 
 A frame is a little-endian uint32, the length of the header; the header, JSON padded with blanks to
 a multiple of four; and the arrays one after the other. The header is the picture itself with `seq`,
-the number of the frame, and with its `arrays` replaced by their places:
+the number of the frame, and with its `arrays` replaced by their places, which equal arrays share:
 
     [place, length, 0]                      float32
     [place, length, 1]                      uint8
@@ -10,6 +10,7 @@ the number of the frame, and with its `arrays` replaced by their places:
 
 Long float arrays are sent as uint16, on a logarithmic scale when all their numbers are positive and
 span more than a factor of 10: the error is below a hundredth of a pixel, and a frame half as long.
+What is not finite becomes NaN there.
 """
 
 import json
@@ -21,6 +22,7 @@ FLOAT, BYTE, QUANTISED = 0, 1, 2
 NAN = 65535
 LEVELS = NAN - 1
 SHORT = 4  # numbers: shorter arrays stay float32
+HUGE = 1e300  # what is larger counts as infinite: the span of an array stays a number
 
 
 def encode(picture: dict, seq: int = 0) -> bytes:
@@ -30,12 +32,14 @@ def encode(picture: dict, seq: int = 0) -> bytes:
         picture: plain JSON values, but for `arrays`: {name: array of uint8 or floats}.
         seq: the number of the frame.
     """
-    places, parts, at = {}, [], 0
+    places, parts, at = {}, {}, 0
     for name, values in picture["arrays"].items():
         data, kind = _packed(np.asarray(values))
-        places[name] = [at, np.size(values), *kind]
-        parts.append(data + b"\0" * (-len(data) % 4))
-        at += len(parts[-1])
+        data += b"\0" * (-len(data) % 4)
+        if data not in parts:  # curves over the same steps share them
+            parts[data] = at
+            at += len(data)
+        places[name] = [parts[data], np.size(values), *kind]
     rest = {key: value for key, value in picture.items() if key != "arrays"}
     words = {**rest, "seq": seq, "arrays": places}
     header = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode()
@@ -48,19 +52,16 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
     if values.dtype == np.uint8:
         return values.tobytes(), [BYTE]
     values = np.asarray(values, dtype=float).ravel()
-    fine = values[np.isfinite(values)]
-    if values.size <= SHORT or not fine.size:
-        return values.astype("<f4").tobytes(), [FLOAT]
-    low, high = float(fine.min()), float(fine.max())
-    scale = "log" if low > 0 and high > 10 * low else "linear"
+    seen = np.abs(values) < HUGE
+    if values.size <= SHORT or not seen.any():
+        with np.errstate(over="ignore"):
+            return values.astype("<f4").tobytes(), [FLOAT]
+    fine, levels = values[seen], np.full(values.size, NAN)
+    scale = "log" if fine.min() > 0 and fine.max() > 10 * fine.min() else "linear"
     if scale == "log":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.log10(values)
-        low, high = np.log10(low), np.log10(high)
-    low, high = float(f"{low:.9g}"), float(f"{high:.9g}")  # as the header has them
-    levels = np.full(values.size, NAN)
-    seen = np.isfinite(values)
-    share = (values[seen] - low) / (high - low) if high > low else np.zeros(seen.sum())
+        fine = np.log10(fine)
+    low, high = (float(f"{end:.9g}") for end in (fine.min(), fine.max()))  # as the header has them
+    share = (fine - low) / (high - low) if high > low else np.zeros(fine.size)
     levels[seen] = np.rint(np.clip(share, 0, 1) * LEVELS)
     return levels.astype("<u2").tobytes(), [QUANTISED, scale, low, high]
 

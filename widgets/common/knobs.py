@@ -101,7 +101,8 @@ class Number(Knob):
         """Return the slider's place for a value."""
         if self.log:
             value = math.log10(value) if value > 0 else self.low
-        steps = round((min(max(value, self.low), self.high) - self.low) / self.grid)
+        inside = self.low if math.isnan(value) else min(max(value, self.low), self.high)
+        steps = round((inside - self.low) / self.grid)
         place = self.low + steps * self.grid
         return 10**place if self.log else place
 
@@ -119,7 +120,7 @@ class Number(Knob):
         return value
 
     def _put(self, value) -> None:
-        if isinstance(value, int | float) and math.isfinite(value):
+        if isinstance(value, int | float) and abs(value) < 1e300:  # and so a float
             self.number.value, self.slider.value = float(f"{value:.4g}"), self._near(value)
 
 
@@ -151,16 +152,21 @@ def with_value(options: Sequence, value, words: Callable = str) -> list:
 
 
 class Buttons(Knob):
-    """A row of buttons, one of which is down. options: (words, value) pairs."""
+    """A row of buttons, one of which is down, or none for another value.
+
+    Args:
+        options: (words, value) pairs.
+    """
 
     def __init__(self, label: str, options: Sequence, value, turn: Turn):
         super().__init__(turn)
+        self._values = [value for _, value in options]
         self.row = ipw.ToggleButtons(options=options, value=value, description=label)
         self.box = ipw.HBox([self.row]).add_class("face-knob")
         self._watch(self.row)
 
     def _put(self, value) -> None:
-        self.row.value = value
+        self.row.value = value if value in self._values else None
 
 
 class Words(Knob):

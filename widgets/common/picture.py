@@ -45,7 +45,11 @@ The browser answers with messages {kind, view, …}: see {seq or null}, ack {seq
 {knob, value}, plan {knob, points}, guess {points}, go_to {step}.
 """
 
+import math
 from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
 
 LOOKS = ("solid", "line", "thin", "dotted", "dashed", "stairs", "stairs-dashed")
 HUES = ("run", "run2", "run3", "hand", "limit", "ink", "dim", "pos", "neg")
@@ -70,23 +74,47 @@ def faults(picture: dict) -> list[str]:
 def _faults(picture: dict) -> Iterator[str]:
     arrays = picture["arrays"]
     for plot in picture["strips"]:
-        yield from _plot_faults(plot, arrays)
+        yield from _plot_faults(plot, arrays, ("y",))
     for panel in [*picture["side"], *picture["below"]]:
         kind, title = panel.get("kind"), panel.get("title")
         if kind not in PANELS or not title:
             yield f"panel {title!r}: kind {kind!r} is not one of {', '.join(PANELS)}"
         elif kind == "plot":
-            yield from _plot_faults(panel, arrays)
+            yield from _plot_faults(panel, arrays, ("x", "y"))
         else:
-            names = [panel[field] for field in PANELS[kind] if field in panel]
-            names += [row["counts"] for row in panel["rows"]] if kind == "layers" else []
-            yield from (f"panel {title!r}: no array {n!r}" for n in names if n not in arrays)
+            yield from _panel_faults(panel, arrays)
+    for key, value in picture.items():
+        if key != "arrays" and not _is_finite(value):
+            yield f"{key!r} holds a number that is not finite: JSON has none"
 
 
-def _plot_faults(plot: dict, arrays: dict) -> Iterator[str]:
-    where, axis = f"plot {plot['title']!r}", plot["y"]
-    if axis["scale"] not in SCALES or not axis["low"] < axis["high"]:
-        yield f"{where}: the axis {axis} is not one of {', '.join(SCALES)} from low to high"
+def _is_finite(value) -> bool:
+    """Return whether all numbers in nested dicts and lists are finite."""
+    if isinstance(value, dict | list):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _panel_faults(panel: dict, arrays: dict) -> Iterator[str]:
+    kind, where = panel["kind"], f"panel {panel['title']!r}"
+    first, names = PANELS[kind][:1], [panel[f] for f in PANELS[kind] if f in panel]
+    yield from (f"{where}: no {field!r}" for field in first if field not in panel)
+    names += [row["counts"] for row in panel["rows"]] if kind == "layers" else []
+    yield from (f"{where}: no array {name!r}" for name in names if name not in arrays)
+    if kind == "network":
+        size = sum(m * (n + 1) for n, m in pairwise(panel["sizes"]))
+    else:
+        size = math.prod(panel.get("shape", ()))
+    if (kind == "network" or "shape" in panel) and size != np.size(arrays.get(names[0], ())):
+        yield f"{where}: the array {names[0]!r} does not have {size} numbers"
+
+
+def _plot_faults(plot: dict, arrays: dict, axes: tuple) -> Iterator[str]:
+    where = f"plot {plot['title']!r}"
+    for axis in (plot.get(name) for name in axes):
+        lowest = 0 if axis and axis["scale"] == "log" else -math.inf
+        if not axis or axis["scale"] not in SCALES or not lowest < axis["low"] < axis["high"]:
+            yield f"{where}: the axis {axis} is not one of {', '.join(SCALES)} from low to high"
     for layer in plot["layers"]:
         kind = layer.get("kind")
         if kind not in LAYERS or layer.get("hue") not in HUES:
@@ -94,8 +122,8 @@ def _plot_faults(plot: dict, arrays: dict) -> Iterator[str]:
             continue
         if layer.get("look", "line") not in LOOKS:
             yield f"{where}: the look {layer['look']!r} is not one of {', '.join(LOOKS)}"
-        fields = [layer[field] for field in LAYERS[kind]]
-        names = [value for value in fields if isinstance(value, str)]
+        yield from (f"{where}: a {kind} has no {f!r}" for f in LAYERS[kind] if f not in layer)
+        names = [name for f in LAYERS[kind] if isinstance(name := layer.get(f), str)]
         yield from (f"{where}: no array {name!r}" for name in names if name not in arrays)
         sizes = {len(arrays[name]) for name in names if name in arrays}
         if len(sizes) > 1:

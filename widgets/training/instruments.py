@@ -106,10 +106,11 @@ class LossSlice(Instrument):
         path = [theta for step, theta in self.path if step <= view.step]
         if len(path) < 3:
             return [{"kind": "note", "title": title, "words": "Needs three samples: train on."}]
-        centre, places, axes = plane_of(torch.stack(path))
-        half = 1.4 * places.abs().amax(0).clamp(min=1e-9)
-        if not bool(torch.isfinite(half).all()):
+        thetas = torch.stack(path)
+        if not bool(thetas.isfinite().all()):
             return [{"kind": "note", "title": title, "words": "The weights are not finite."}]
+        centre, places, axes = plane_of(thetas)
+        half = 1.4 * places.abs().amax(0).clamp(min=1e-9)
         levels = losses_on(view, centre, half[:, None] * axes)
         low, high = float(levels.min()), float(levels.max())
         arrays["slice"] = side.byte((levels - low) / max(high - low, 1e-9))
@@ -128,7 +129,13 @@ def plane_of(thetas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def losses_on(view, centre: Tensor, axes: Tensor) -> Tensor:
-    """Return the logarithm of the training loss on PLANE × PLANE points of a plane, float64."""
+    """Return the logarithm of the training loss on PLANE × PLANE points of a plane, float64.
+
+    Where the loss is 0 or not finite it is the lowest or the highest of the others.
+
+    Raises:
+        CourseError: when there are no others.
+    """
     model, losses = copy.deepcopy(view.model), []
     x, y = (rows.to(centre.device) for rows in view.rows(ROWS))
     x = x.to(centre.dtype) if x.is_floating_point() else x
@@ -138,7 +145,11 @@ def losses_on(view, centre: Tensor, axes: Tensor) -> Tensor:
             model.theta.copy_(centre + a * axes[0] + b * axes[1])
             losses.append(model.loss.value(model.predict(x), y))
     levels = torch.stack(losses).double().log()
-    return levels.nan_to_num(posinf=float(levels[levels.isfinite()].max()))
+    fine = levels[levels.isfinite()]
+    if not len(fine):
+        raise CourseError("the loss is 0 or not finite all over the plane; lower the rate")
+    low, high = float(fine.min()), float(fine.max())
+    return levels.nan_to_num(nan=high, posinf=high, neginf=low)
 
 
 class Panels(Instrument):
