@@ -209,10 +209,11 @@ def test_layers_show_weights_gradient_update_and_histogram():
     (panel,) = [p for p in picture["below"] if p["kind"] == "layers"]
     after = dict(run.trainer.model.module.named_parameters())
     assert [(row["name"], row["shape"]) for row in panel["rows"]] == [
-        ("1", "5 × 64"), ("3", "10 × 5")
+        ("layer 1", "5 × 64"), ("layer 2", "10 × 5")
     ]  # fmt: skip
     grads = run.trainer.model.named_views(run.trainer.model.grad)
-    for row in panel["rows"]:
+    names = {"layer 1": "1", "layer 2": "3"}
+    for row in [row | {"name": names[row["name"]]} for row in panel["rows"]]:
         w, old = after[f"{row['name']}.weight"].detach(), before[f"{row['name']}.weight"]
         assert row["weights"] == pytest.approx(float(w.pow(2).mean().sqrt()), rel=1e-5)
         grad = grads[f"{row['name']}.weight"]

@@ -90,7 +90,7 @@ def gradient_norm(scene: Scene) -> Plot:
     steps, line = _clip_line(scene)
     if np.isfinite(line).any():
         layers.append(scene.curve("c", steps, line, "limit", "line"))
-    if not off:
+    if not off and math.isfinite(view.knobs["threshold"]):
         layers.append({"kind": "text", "x": max(view.planned, view.branch.end),
                        "y": view.knobs["threshold"], "words": f"clip by {view.knobs['clip']}",
                        "hue": "limit", "align": "right"})  # fmt: skip
