@@ -1,9 +1,10 @@
 // A panel beside or below the strips: one canvas, painted by the panel's kind.
 import { make, update } from "./handles.js";
-import { fit } from "./paint.js";
+import { clamp, fit } from "./paint.js";
 import { PANELS } from "./panels/index.js";
 import { plotPanel } from "./plot.js";
 
+const MOST = 640; // px: a network beside many strips is not drawn higher
 const KINDS = { ...PANELS, plot: plotPanel };
 
 export class Sheet {
@@ -48,12 +49,16 @@ export class Sheet {
     });
   }
 
-  paint(panel, arrays, theme) {
+  /** Paint a panel; `beside`: the height of the strips beside it, which a drawing may fill. */
+  paint(panel, arrays, theme, beside = 0) {
     this.panel = panel;
     this.dirty = false;
     const width = this.box.clientWidth;
     if (!this.painter || !width) return;
-    const height = Math.round(this.painter.height(panel, width));
+    const wanted = this.painter.height(panel, width);
+    const height = Math.round(
+      panel.kind === "network" && beside ? clamp(beside, wanted, MOST) : wanted,
+    );
     this.painter.paint(
       fit(this.canvas, width, height),
       panel,

@@ -60,9 +60,15 @@ class View {
       this.dead.hidden = true;
       this.ask();
     };
+    const copy = () => {
+      const words = model.get("copied");
+      if (words) navigator.clipboard?.writeText(words).catch(() => {});
+    };
     model.on("change:frame", take);
+    model.on("change:copied", copy);
     this.stops = [
       () => model.off("change:frame", take),
+      () => model.off("change:copied", copy),
       watchSize(el, () => this.resized()),
       watchSight(el, (seen) => this.sight(seen)),
       watchTheme(() => this.recolour()),
@@ -129,7 +135,9 @@ class View {
       this.time.paint(shown, this.theme, this.root.clientWidth < NARROW);
     }
     this.timeDirty = false;
-    for (const place of ["side", "below"]) this.paintPanels(this.places[place], shown[place] ?? []);
+    const alone = this.places.side.sheets.length === 1 && this.root.clientWidth >= NARROW;
+    this.paintPanels(this.places.side, shown.side ?? [], alone ? this.time.layout?.height : 0);
+    this.paintPanels(this.places.below, shown.below ?? []);
     this.note(shown);
     this.confirm();
   }
@@ -166,9 +174,9 @@ class View {
     place.box.hidden = !panels.length;
   }
 
-  paintPanels({ sheets }, panels) {
+  paintPanels({ sheets }, panels, beside = 0) {
     for (const [i, sheet] of sheets.entries()) {
-      if (sheet.dirty) sheet.paint(panels[i], this.picture.arrays, this.theme);
+      if (sheet.dirty) sheet.paint(panels[i], this.picture.arrays, this.theme, beside);
     }
   }
 
