@@ -15,6 +15,8 @@ from .bins import Bins
 from .marks import SYMBOLS
 from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
+FAR = 300  # times the rate: a higher edge of stability leaves the picture, not the rate
+
 CLIPPED = 1e-6  # a gradient that got shorter by more than rounding
 
 
@@ -127,8 +129,9 @@ def learning_rate(scene: Scene) -> Plot:
     past = scene.samples[scene.samples[:, 0] <= scene.view.step]
     steps, edges = past[:, 0], past[:, 6]
     lane = scene.lane("lr", "learning rate", 1e-4, 1e2)
-    seen = np.concatenate([scene.samples[:, 6], _in(lane), *_paths(scene, "lr")])
-    low, high = log_domain(seen, 0.01, 10.0)
+    rates = np.concatenate([_in(lane), *_paths(scene, "lr")])
+    near = np.minimum(scene.samples[:, 6], FAR * rates.max())
+    low, high = log_domain(np.concatenate([rates, near]), 0.01, 10.0)
     layers: list[dict] = []
     if np.isfinite(edges).any():
         layers.append({"kind": "band", "x": scene.put("edge_x", steps),
