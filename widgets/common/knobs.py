@@ -130,8 +130,9 @@ class Choice(Knob):
         self._watch(self.list)
 
     def _put(self, value) -> None:
-        self.list.options = with_value(self.list.options, value)
-        self.list.value = value
+        if value == value:  # NaN has no place in a list
+            self.list.options = with_value(self.list.options, value)
+            self.list.value = value
 
 
 def with_value(options: Sequence, value) -> list:
