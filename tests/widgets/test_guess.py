@@ -124,6 +124,15 @@ def test_a_guess_with_many_points_keeps_its_ends():
     assert (guess.points[0], guess.points[-1]) == ((100, 1.1), (999, 1.999))
 
 
+def test_a_guess_from_the_first_step_on_is_compared_with_the_first_losses(home):
+    run = lab()
+    run.guess([[0, 0.7], [20, 0.7]])
+    run.run(20)
+    (entry,) = json.loads((home / "progress.json").read_text("utf-8"))["predictions"]
+    level = naive(run.trainer.history.numbers()[:, 0])
+    np.testing.assert_allclose(entry["result"], [[0, level[0]], [20, level[19]]])
+
+
 def test_a_guess_is_settled_when_the_run_has_passed_it(home):
     run = lab().run(20)
     run.guess([[20, 0.7], [60, 0.7]])

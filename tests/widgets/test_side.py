@@ -88,6 +88,20 @@ def test_the_extent_fits_data_of_any_size(scale, shift):
     assert_plane(panel, arrays, run)
 
 
+def test_no_more_than_200_points_are_drawn():
+    x = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
+    (panel,), arrays = panels(lab(own(x, (x[:, 0] > 0.5).long()), sizes=[2, 3, 2]))
+    assert arrays[panel["points"]].shape == (200, 3) and arrays[panel["wrong"]].shape == (200,)
+
+
+@pytest.mark.parametrize(("features", "classes"), [(3, 2), (2, 3)])
+def test_other_data_have_a_list_of_layers(features, classes):
+    x = torch.rand(90, features, generator=torch.Generator().manual_seed(0))
+    run = lab(own(x, torch.arange(90) % classes, classes), sizes=[features, 3, classes]).run(10)
+    (panel,), _ = panels(run)
+    assert panel["kind"] == "layers" and len(panel["rows"]) == 2
+
+
 def test_points_on_a_line_have_an_extent():
     x = torch.stack([torch.linspace(0, 1, 40), torch.ones(40)], 1)
     run = lab(own(x, (x[:, 0] > 0.5).long()), sizes=[2, 3, 2]).run(3)
