@@ -98,6 +98,25 @@ def test_a_step_that_is_not_a_number_makes_its_bin_not_a_number_and_no_other():
     assert np.isfinite(bins.lows[:, 1]).all()
 
 
+def test_only_new_rows_and_the_last_bin_are_read():
+    counts: list[int] = []
+
+    def counted(rows):
+        counts.append(len(rows))
+        return two_columns(rows)
+
+    bins, rows = Bins(counted, 16), table(4000)
+    for end in range(0, 4001, 10):
+        old, before = bins.width, len(counts)
+        bins.read(rows[:end])
+        if bins.width == old:
+            assert sum(counts[before:]) <= 10 + bins.width
+        counts.clear()
+        bins.read(rows[:end])
+        assert sum(counts) < bins.width
+        counts.clear()
+
+
 def test_bins_without_rows_are_empty():
     bins = Bins(two_columns).read(np.empty((0, 4)))
     assert bins.means.shape == bins.lows.shape == bins.highs.shape == (0, 2)

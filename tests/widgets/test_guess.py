@@ -124,6 +124,15 @@ def test_a_guess_with_many_points_keeps_its_ends():
     assert (guess.points[0], guess.points[-1]) == ((100, 1.1), (999, 1.999))
 
 
+def test_a_guess_from_the_first_step_on_is_compared_with_the_first_losses(home):
+    run = lab()
+    run.guess([[0, 0.7], [20, 0.7]])
+    run.run(20)
+    (entry,) = json.loads((home / "progress.json").read_text("utf-8"))["predictions"]
+    level = naive(run.trainer.history.numbers()[:, 0])
+    np.testing.assert_allclose(entry["result"], [[0, level[0]], [20, level[19]]])
+
+
 def test_a_guess_is_settled_when_the_run_has_passed_it(home):
     run = lab().run(20)
     run.guess([[20, 0.7], [60, 0.7]])
@@ -136,19 +145,11 @@ def test_a_guess_is_settled_when_the_run_has_passed_it(home):
     factor = direct_score([(20, 0.7), (60, 0.7)], losses)
     assert f"off by a factor of {factor:.2f}" in run.message and "off by ×" in score
     assert strip(described(run), "loss")["lane"]["score"] == f"off by ×{factor:.2f}"
-    words = (home / "progress.json").read_text("utf-8")
-    assert "lab on spirals" in words
+    (entry,) = json.loads((home / "progress.json").read_text("utf-8"))["predictions"]
+    assert (entry["chapter"], entry["question"]) == ("lab on spirals", "batch loss")
+    assert entry["guess"] == [[20, 0.7], [60, 0.7]]
     level = naive(losses)
-    for step in (20, 60):
-        assert any(math.isclose(level[step - 1], n) for n in numbers_in(json.loads(words)))
-
-
-def numbers_in(value) -> list[float]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return [number for part in value for number in numbers_in(part)]
-    return [value] if isinstance(value, float) else []
+    np.testing.assert_allclose(entry["result"], [[20, level[19]], [60, level[59]]])
 
 
 def test_a_file_that_cannot_be_written_stops_no_run(home):

@@ -35,6 +35,7 @@ def test_show_turns_nothing_whatever_is_shown(kind):
     @settings(max_examples=80, deadline=None)
     @given(ANYTHING)
     @example(10**400)
+    @example(math.nan)
     def show(value):
         knob.show(value)
         assert turned == []

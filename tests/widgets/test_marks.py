@@ -46,7 +46,9 @@ def test_the_paths_are_the_knobs_of_a_real_run(make):
         75: [("threshold", 2.0), ("lr", 0.7)],
         85: [("optimiser", "heavy ball")],
         90: [("momentum", 0.99)],
-        95: [("optimiser", "adam")],
+        93: [("optimiser", "adam")],
+        95: [("Adam.beta1", 0.4)],
+        97: [("optimiser", "gradient descent"), ("momentum", 0.3)],
     }
     for step in range(100):
         for knob, value in plan.get(step, []):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from real_runs import lab, module, views
 
-from course import Descend, HeavyBall, Momentum, chain
+from course import Dataset, Descend, HeavyBall, Momentum, chain
 from course.training.knobs import OPTIMISERS
 from widgets.training import sampling
 
@@ -76,6 +76,15 @@ def test_sharpness_is_the_largest_eigenvalue_of_the_full_hessian(options, steps)
     assert sample.step == steps
     assert sample.sharpness == pytest.approx(full_hessian_top(run), rel=0.03)
     assert sample.edge == pytest.approx(2 * 1.9 / (0.1 * sample.sharpness))
+
+
+def test_sharpness_is_that_of_the_first_256_rows():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=generator)
+    x[256:] *= 30  # would change it by far
+    y = (x.sum(1) > 0).long()
+    run = lab(Dataset("mine", x, y, x, y, 2), sizes=[2, 4, 2], lr=1e-3).run(10)
+    assert run.evaluations[-1].sharpness == pytest.approx(full_hessian_top(run), rel=0.03)
 
 
 def test_sharpness_is_measured_for_networks_of_our_own_and_finite_weights_only():

@@ -88,6 +88,20 @@ def test_the_extent_fits_data_of_any_size(scale, shift):
     assert_plane(panel, arrays, run)
 
 
+def test_no_more_than_200_points_are_drawn():
+    x = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
+    (panel,), arrays = panels(lab(own(x, (x[:, 0] > 0.5).long()), sizes=[2, 3, 2]))
+    assert arrays[panel["points"]].shape == (200, 3) and arrays[panel["wrong"]].shape == (200,)
+
+
+@pytest.mark.parametrize(("features", "classes"), [(3, 2), (2, 3)])
+def test_other_data_have_a_list_of_layers(features, classes):
+    x = torch.rand(90, features, generator=torch.Generator().manual_seed(0))
+    run = lab(own(x, torch.arange(90) % classes, classes), sizes=[features, 3, classes]).run(10)
+    (panel,), _ = panels(run)
+    assert panel["kind"] == "layers" and len(panel["rows"]) == 2
+
+
 def test_points_on_a_line_have_an_extent():
     x = torch.stack([torch.linspace(0, 1, 40), torch.ones(40)], 1)
     run = lab(own(x, (x[:, 0] > 0.5).long()), sizes=[2, 3, 2]).run(3)
@@ -111,7 +125,7 @@ def test_one_output_is_the_log_odds_of_the_second_class():
 def test_what_is_not_a_small_network_is_a_map_of_its_answers(outputs):
     run = lab(one_output(70) if outputs == 1 else module()).run(20)
     (panel,), arrays = panels(run)
-    assert panel["kind"] == "map" and panel["shape"] == [side.GRID, side.GRID]
+    assert (panel["kind"], panel["shape"], panel["contour"]) == ("map", [32, 32], True)
     assert_plane(panel, arrays, run)
     x0, x1, y0, y1 = panel["extent"]
     values = np.reshape(arrays[panel["values"]], panel["shape"])
@@ -233,12 +247,21 @@ def test_an_update_of_a_later_step_is_not_told_after_going_back():
     assert [row["ratio"] for row in rows] == [None]
 
 
+def test_no_more_than_eight_layers_are_listed():
+    widths = [nn.Linear(3 if i else 64, 10 if i == 9 else 3) for i in range(10)]
+    run = lab(module("digits", nn.Sequential(nn.Flatten(), *widths)))
+    run.watch("layers")
+    (panel,) = described(run)["below"]
+    assert [row["name"] for row in panel["rows"]] == [str(i) for i in range(1, 9)]
+
+
 @pytest.mark.parametrize("values", [[], [math.nan], [math.nan, 2.0, 2.0], [1.0, math.inf, 3.0]])
 def test_a_histogram_is_of_what_is_finite(values):
     counts, low, high = side.histogram(torch.tensor(values))
     fine = [v for v in values if math.isfinite(v)]
     assert (low, high) == ((min(fine), max(fine)) if fine else (0, 0))
-    assert counts.dtype == np.uint8 and counts.max() == (255 if fine else 0)
+    assert (counts.dtype, counts.shape) == (np.uint8, (24,))
+    assert counts.max() == (255 if fine else 0)
     assert (counts > 0).sum() == len(set(fine))
 
 

@@ -238,6 +238,12 @@ def test_other_branches_are_dashed_in_their_own_hue_from_where_they_parted():
     (rate,) = [c for c in curves(picture, strip(picture, "learning rate"))
                if c[0]["look"] == "dashed" and c[0]["hue"] == "run"]  # fmt: skip
     assert rate[1][-1] == 400 and set(rate[2]) == {0.1}
+    run.go_to(220)
+    run.set("lr", 0.01)
+    picture = described(run.run(30))  # a branch off the branch, and the first run
+    parted = {c[0]["label"]: c[1][0] for c in curves(picture, strip(picture, "loss"))
+              if c[0]["look"] == "dashed"}  # fmt: skip
+    assert parted == {"first run": 170, "α 1 at 170": 220}
     run.switch(0)
     picture = described(run)
     assert [c[0]["hue"] for c in curves(picture, strip(picture, "loss"), "test")] == ["run"]
@@ -260,6 +266,20 @@ def test_domains_end_on_eighths_of_a_decade_around_the_data():
         assert inner_low / eighth < low <= inner_low * (1 + 1e-9)
         assert inner_high * (1 - 1e-9) <= high < inner_high * eighth
         assert round(8 * math.log10(low), 6) % 1 == round(8 * math.log10(high), 6) % 1 == 0
+
+
+def test_a_new_run_has_room_for_the_loss_to_fall_and_little_to_rise():
+    for data in ("spirals", "digits"):
+        run = lab(data)
+        picture, start = described(run), run.trainer.evaluate("train")[0]
+        y = strip(picture, "loss")["y"]
+        assert [y["low"], y["high"]] == log_domain(np.array([start]), start / 12, start * 1.2)
+
+
+def test_a_gradient_that_got_shorter_by_rounding_was_not_clipped():
+    rows = np.array([[1, 2, 2.0, 2], [1, 2, 2 * (1 - 1e-7), 2], [1, 2, 2 * (1 - 1e-5), 2],
+                     [1, 2, 1.0, 2], [1, 2, math.nan, math.nan]])  # fmt: skip
+    assert with_share(rows)[:, 4].tolist() == [0, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize(

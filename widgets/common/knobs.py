@@ -140,9 +140,9 @@ class Choice(Knob):
         self._watch(self.list)
 
     def _put(self, value) -> None:
-        if value not in [v for _, v in self.list.options]:
+        if value == value:  # NaN has no place in a list
             self.list.options = with_value(self.list.options, value, self._words)
-        self.list.value = value
+            self.list.value = value
 
 
 def with_value(options: Sequence, value, words: Callable = str) -> list:

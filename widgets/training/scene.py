@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import zip_longest
 
 import numpy as np
 
@@ -68,12 +69,9 @@ class Scene:
 
     def others(self, draw: Callable) -> list[dict]:
         """Return the layers that draw(branch, hue, the step at which it parts) gives for others."""
-        here = self.view.branch.left_at
         layers = []
         for branch in self.view.others:
-            from_step = max(branch.left_at or 0, here or 0) if here and branch.left_at else (
-                branch.left_at or here or 0)  # fmt: skip
-            layers += draw(branch, self.view.hues[branch], from_step)
+            layers += draw(branch, self.view.hues[branch], parting(self.view.branch, branch))
         return layers
 
     # ---- knobs ------------------------------------------------------------------------------
@@ -99,6 +97,14 @@ class Scene:
         return {"knob": knob, "name": label, "symbol": marks.SYMBOLS[knob], "value": value,
                 "low": low, "high": high, "off": False, "hue": self.hue, "plan": plan,
                 "fill": True, "score": ""} | more  # fmt: skip
+
+
+def parting(one, other) -> int:
+    """Return the step at which two branches part: that of the first turn that they do not share."""
+    for turns in zip_longest(one.knobs, other.knobs):
+        if turns[0] != turns[1]:
+            return min(turn[0] for turn in turns if turn)
+    return min(one.end, other.end)
 
 
 # ---- domains --------------------------------------------------------------------------------
