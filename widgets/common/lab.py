@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from course.errors import check_number
+
 from .front_end import cell_name, enter, has_front_end, leave, pin
 from .runner import Busy, Runner
 from .stills import still
@@ -73,9 +75,14 @@ class Lab:
         """Steps a second; 0: as fast as it goes."""
         return self.runner.speed or FAST
 
-    @speed.setter
-    def speed(self, value: float) -> None:
-        self.runner.speed = value or None
+    def set_speed(self, speed: float) -> None:
+        """Make so many steps a second while it plays; 0: as fast as it goes.
+
+        Raises:
+            CourseError: for a speed out of range.
+        """
+        words = "steps a second from 0.01 on, or 0: as fast as it goes"
+        self.runner.speed = check_number("speed", speed, 0, 1e6, words) or None
 
     def play(self) -> None:
         """Go on in the background until paused."""

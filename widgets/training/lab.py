@@ -15,7 +15,7 @@ from course.training.recipe_source import as_code
 from course.training.replay import replay
 from course.training.timeline import Timeline
 
-from ..common.lab import FAST, Lab
+from ..common.lab import Lab
 from . import numbers, plans, sampling
 from .guess import Guess
 from .instruments import DEFAULT, INSTRUMENTS
@@ -95,13 +95,6 @@ class TrainingLab(Lab):
         self._sample()
 
     # ---- driving ----------------------------------------------------------------------------
-
-    def set_speed(self, speed: float) -> None:
-        """Train so many steps a second while it plays; 0: as fast as it goes."""
-        if not (isinstance(speed, int | float) and (speed == FAST or 0.1 <= speed <= 1e6)):
-            raise CourseError(f"speed = {speed!r}; allowed: 0.1 to 1,000,000 steps a second, or 0 "
-                              "for as fast as it goes")  # fmt: skip
-        self.speed = speed
 
     def play(self) -> None:
         """Train in the background until paused, or to the planned end; from there as far again."""
@@ -314,9 +307,11 @@ class TrainingLab(Lab):
         return "update ratio" in shown or "layers" in shown or not self.trainer.data.is_2d
 
     def _sample(self) -> None:
+        before = self.watching.message
         with undrawn(self.trainer.model):
             self.watching.sample(View(self))
-        self.message = self.watching.message or self.message
+        if self.watching.message or self.message == before:
+            self.message = self.watching.message
 
     def _find_divergence(self) -> None:
         first = self.trainer.check_finite()
