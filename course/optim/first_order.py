@@ -255,6 +255,7 @@ class L1(Transform):
         self.out = torch.empty_like(theta)
 
     def __call__(self, g, context):
-        t = context.lr * self.strength
+        most = torch.finfo(context.theta.dtype).max  # clamp takes no number above it
+        t = min(context.lr * self.strength, most)
         context.theta.sub_(torch.clamp(context.theta, -t, t, out=self.out))
         return g

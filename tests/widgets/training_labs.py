@@ -27,15 +27,17 @@ def small(data="moons", interactive=False, **options) -> TrainingLab:
 def live(data="moons", **options) -> TrainingLab:
     """Return a lab with widgets, before a browser that paints each frame at once."""
     lab = small(data, interactive=True, **options)
-    face = lab.panel.face
-    face.observe(lambda change: answer(lab, "ack"), "frame")
+    lab.panel.face.observe(lambda change: send(change["owner"], "ack"), "frame")
     answer(lab, "see")
     return lab
 
 
 def answer(lab, kind, **content) -> None:
-    """Send a message as the browser does."""
-    face = lab.panel.face
+    """Send a lab a message as the browser does."""
+    send(lab.panel.face, kind, **content)
+
+
+def send(face, kind, **content) -> None:
     content = {"kind": kind, "view": "a", "seq": face.seq} | content
     face._handle_custom_msg(content, [])
 

@@ -107,9 +107,11 @@ class Number(Knob):
         return 10**place if self.log else place
 
     def _changed(self, change) -> None:
-        echo = f"{self._near(self.number.value):.4g}"
-        if change["owner"] is self.number or f"{change['new']:.4g}" != echo:
+        if change["owner"] is self.number or not self._is_echo(change["new"]):
             super()._changed(change)
+
+    def _is_echo(self, place) -> bool:
+        return f"{place:.4g}" == f"{self._near(self.number.value):.4g}"
 
     def _read(self, widget, value):
         if widget is self.slider:

@@ -82,9 +82,8 @@ class Lab:
         Raises:
             CourseError: for a speed out of range.
         """
-        if speed != FAST:
-            check_number("speed", speed, 0.1, 1e6, "steps a second, or 0: as fast as it goes")
-        self.runner.speed = speed or None
+        words = "steps a second from 0.01 on, or 0: as fast as it goes"
+        self.runner.speed = check_number("speed", speed, 0, 1e6, words) or None
 
     def play(self) -> None:
         """Go on in the background until paused."""

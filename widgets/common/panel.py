@@ -47,9 +47,8 @@ class Panel:
         self.numbers = ipw.HTML().add_class("face-heads")
         self.sentence = ipw.HTML().add_class("face-said")
         self.play = button("", "play", self.call("toggle"), "face-play", "Play")
-        self.speed = Choice(
-            "speed", SPEEDS, lab.speed, self.call("set_speed"), "{:g} steps/s".format
-        )
+        speed = self.call("set_speed")
+        self.speed = Choice("speed", SPEEDS, lab.speed, speed, "{:g} steps/s".format)
         self.speed.list.add_class("face-speed")
         transport = ipw.HBox([self.play, *keys, self.speed.list]).add_class("face-keys")
         self.tabs = tabs
@@ -87,11 +86,14 @@ class Panel:
                 else:
                     method(lab, *values, **named)
             except Busy as busy:
+                self.put_playing(lab.playing)
                 self.say(str(busy))
             except CourseError as error:
                 with contextlib.suppress(Busy):
                     lab.runner.ask(self.show_knobs)
                 lab.say(f"Not changed: {error}")
+            except Exception as error:  # of a learner's module, on the way back
+                lab.failed(error)
 
         return act
 

@@ -22,6 +22,7 @@ ROWS = 256  # training rows an instrument looks at
 PLANE = 13  # loss slice: PLANE × PLANE points
 PATH = 40  # weights kept for its path
 MOST_LAYERS = 6
+FAULTS = (Exception, SystemExit)  # what looking at a learner's module may raise
 HUES = ("run", "run2", "run3", "hand", "neg", "ink")
 
 
@@ -240,7 +241,7 @@ def guarded(make: Callable, title: str):
         return make()
     except CourseError as error:
         words = str(error)
-    except Exception as error:  # of an instrument, or of a learner's own module
+    except FAULTS as error:  # of an instrument, or of a learner's own module
         words = f"This instrument failed: {type(error).__name__}: {error}"
     return [{"kind": "note", "title": title, "words": words}]
 

@@ -291,9 +291,11 @@ class TrainingLab(Lab):
         return "update ratio" in shown or "layers" in shown or not self.trainer.data.is_2d
 
     def _sample(self) -> None:
+        before = self.watching.message
         with undrawn(self.trainer.model):
             self.watching.sample(View(self))
-        self.message = self.watching.message or self.message
+        if self.watching.message or self.message == before:
+            self.message = self.watching.message
 
     def _find_divergence(self) -> None:
         first = self.trainer.check_finite()

@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from course import CourseError
-from course.errors import check_choice
+from course.errors import check_choice, real_number
+from course.errors import shown as as_words
 from course.optim.schedules import LATEST, Points, Schedule
 from course.training.knobs import schedules
 
@@ -39,10 +40,8 @@ def schedule(trainer, knob: str, points: Any) -> Schedule | float:
 def check_points(points: Any, here: int) -> list[tuple[int, float]]:
     """Return drawn points as (whole step, value) pairs, one a step, from the present step on.
 
-    A value that is NaN leaves its point out.
-
     Raises:
-        CourseError: for what is not a list of pairs of finite numbers.
+        CourseError: for what is not a list of finite numbers in pairs, and a line that is all past.
     """
     if not isinstance(points, list) or len(points) > 10_000:
         raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
@@ -51,14 +50,17 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
     for pair in points:
         try:
             step, value = pair
-            step, value = round(float(step)), float(value)
-            if step > LATEST or math.isinf(value):
-                raise ValueError
+            step, value = round(float(real_number(step))), float(real_number(value))
+            possible = step <= LATEST and math.isfinite(value)
         except (TypeError, ValueError, OverflowError):
-            raise CourseError(f"the drawn point {str(pair)[:60]} is not a [step, value] pair of "
-                              "finite numbers; draw the line again") from None  # fmt: skip
-        if step >= here and not math.isnan(value):
+            possible = False
+        if not possible:
+            raise CourseError(f"the drawn point {as_words(pair)} is not a [step, value] pair of "
+                              "finite numbers; draw the line again")  # fmt: skip
+        if step >= here:
             found[step] = value
+    if points and not found:
+        raise CourseError(f"the drawn line ends before step {here:,}; draw it at steps to come")
     return sorted(found.items())
 
 

@@ -15,7 +15,7 @@ from course import (
 )
 from course.data.loading import build_data
 from course.effort import begin
-from course.errors import check_choice
+from course.errors import check_choice, shown
 from course.training.gradient_knobs import CLIP_ORDERS
 from course.training.knobs import CLIPS, make_optimiser
 from course.training.recipe import SCHEMA, Recipe, load_recipe, versions
@@ -153,18 +153,19 @@ def from_form(recipe: Recipe | None, fields: dict) -> dict:
     """
     changes = dict(fields)
     if "hidden" in fields:
+        words = fields["hidden"]
         try:
-            parts = str(fields["hidden"]).replace(",", " ").split()
-            changes["hidden"] = [int(part) for part in parts]
-        except ValueError:
-            raise CourseError(f"hidden widths = {fields['hidden']!r}; allowed: whole numbers with "
+            changes["hidden"] = [int(part) for part in words.replace(",", " ").split()]
+        except (ValueError, AttributeError, TypeError):
+            raise CourseError(f"hidden widths = {shown(words)}; allowed: whole numbers with "
                               "commas, as 64, 32") from None  # fmt: skip
     if recipe is None or recipe.model.get("kind") != "MLP":
         return changes
     old = recipe.model
     stand = {"data": recipe.data.get("name", "own"), "hidden": old["sizes"][1:-1],
              "activation": old["activation"], "init": old["init"], "seed": recipe.seed}  # fmt: skip
-    changes = {k: v for k, v in changes.items() if v != stand.get(k)}
+    changes = {k: v for k, v in changes.items()
+               if not (isinstance(v, type(stand.get(k))) and v == stand.get(k))}  # fmt: skip
     if "activation" in changes and fields.get("init") == old["init"]:
         changes.pop("init", None)  # what suits the new activation
     return changes or {"seed": recipe.seed}

@@ -11,7 +11,7 @@ import numpy as np
 from course.training.timeline import Branch
 
 from . import marks, plans, sampling
-from .instruments import INSTRUMENTS, Instrument, guarded
+from .instruments import FAULTS, INSTRUMENTS, Instrument, guarded
 from .strips import Strips
 from .view import View, undrawn
 
@@ -56,7 +56,7 @@ class Watching:
         self.message, self.aside = "", None
         try:
             sample = sampling.measure(view)
-        except Exception as error:  # of a learner's module: looking must not stop the run
+        except FAULTS as error:  # of a learner's module: looking must not stop the run
             self.message = f"The evaluation failed: {type(error).__name__}: {error}"
             return
         if view.step < view.branch.end:
@@ -69,7 +69,7 @@ class Watching:
     def _look(self, name: str, view: View) -> None:
         try:
             self.instruments[name].look(view)
-        except Exception as error:
+        except FAULTS as error:
             self.message = f"The instrument “{name}” failed: {type(error).__name__}: {error}"
 
     def part(self, branch: Branch) -> None:
