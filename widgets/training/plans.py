@@ -42,7 +42,7 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
     A value that is NaN leaves its point out.
 
     Raises:
-        CourseError: for what is not a list of pairs of finite numbers, and when no point is to come.
+        CourseError: for what is not a list of pairs of finite numbers, and when none is to come.
     """
     if not isinstance(points, list) or len(points) > 10_000:
         raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
