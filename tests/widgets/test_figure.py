@@ -14,12 +14,13 @@ from matplotlib import colormaps
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
-from widgets.common.still import COLOURS
 
 from course.training.baselines import Duel
 from widgets import BackpropLab, DescentLab, TrainingLab
 from widgets.common.figure import png, show, with_palette
 from widgets.training.duel_figure import duel_figure
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 
 
 def pixels(content: bytes) -> np.ndarray:

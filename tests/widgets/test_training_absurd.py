@@ -193,7 +193,8 @@ def test_bad_arguments_are_refused_in_words():
     for bad in ({"lr": -1}, {"momentum": 1}, {"clip": "hard"}, {"data": "mnst"}, {"steps": 0},
                 {"threshold": 0}, {"device": "abacus"}, {"optimiser": "sgd"}, {"data": 3},
                 {"instruments": ["heat"]}, {"activation": "swish"}, {"speed": -1},
-                {"batch_size": 0}, {"seed": -1}, {"sizes": [2, 0, 2]}, {"lr": math.nan}):  # fmt: skip
+                {"batch_size": 0}, {"seed": -1}, {"sizes": [2, 0, 2]},
+                {"lr": math.nan}):  # fmt: skip
         with pytest.raises(CourseError):
             small(**bad)
     assert torch.get_num_threads() == 1

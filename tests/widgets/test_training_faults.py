@@ -167,7 +167,8 @@ def test_a_step_that_hangs_is_told_and_pause_answers(monkeypatch):
         assert entered.wait(120)
         for action in (lab.recipe, lab.reset, lambda: lab.go_to(1), lambda: lab.evaluations,
                        lambda: lab.run(1), lambda: lab.guess([[9, 1.0], [20, 1.0]]),
-                       lambda: lab.plan("lr", [[9, 1.0]]), lambda: lab.watch("sharpness")):  # fmt: skip
+                       lambda: lab.plan("lr", [[9, 1.0]]),
+                       lambda: lab.watch("sharpness")):  # fmt: skip
             with pytest.raises(CourseError, match="has not ended for"):
                 action()
         for kind in ("see", "go_to", "plan", "guess", "turn"):

@@ -47,8 +47,9 @@ class Panel:
         self.numbers = ipw.HTML().add_class("face-heads")
         self.sentence = ipw.HTML().add_class("face-said")
         self.play = button("", "play", self.call("toggle"), "face-play", "Play")
-        speed = self.call("set_speed")
-        self.speed = Choice("speed", SPEEDS, lab.speed, speed, "{:g} steps/s".format)
+        self.speed = Choice(
+            "speed", SPEEDS, lab.speed, self.call("set_speed"), "{:g} steps/s".format
+        )
         self.speed.list.add_class("face-speed")
         transport = ipw.HBox([self.play, *keys, self.speed.list]).add_class("face-keys")
         self.tabs = tabs

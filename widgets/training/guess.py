@@ -19,8 +19,7 @@ class Guess:
 
     Attributes:
         points: [(step, loss), …], empty for no guess.
-        end: the step at which it is scored; None without a guess, and when it has been.
-        score: 'off by ×1.31' when it has been, or so far.
+        end: the step at which it is settled; None without a guess.
     """
 
     def __init__(self):

@@ -40,8 +40,10 @@ def schedule(trainer, knob: str, points: Any) -> Schedule | float:
 def check_points(points: Any, here: int) -> list[tuple[int, float]]:
     """Return drawn points as (whole step, value) pairs, one a step, from the present step on.
 
+    A value that is NaN leaves its point out.
+
     Raises:
-        CourseError: for what is not a list of finite numbers in pairs, and a line that is all past.
+        CourseError: for what is not a list of pairs of finite numbers, and when none is to come.
     """
     if not isinstance(points, list) or len(points) > 10_000:
         raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
@@ -51,16 +53,17 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
         try:
             step, value = pair
             step, value = round(float(real_number(step))), float(real_number(value))
-            possible = step <= LATEST and math.isfinite(value)
+            possible = step <= LATEST and not math.isinf(value)
         except (TypeError, ValueError, OverflowError):
             possible = False
         if not possible:
             raise CourseError(f"the drawn point {as_words(pair)} is not a [step, value] pair of "
                               "finite numbers; draw the line again")  # fmt: skip
-        if step >= here:
+        if step >= here and not math.isnan(value):
             found[step] = value
     if points and not found:
-        raise CourseError(f"the drawn line ends before step {here:,}; draw it at steps to come")
+        raise CourseError(f"the drawn line has no point from step {here:,} on; draw it at steps to "
+                          "come")  # fmt: skip
     return sorted(found.items())
 
 

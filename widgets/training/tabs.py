@@ -156,17 +156,17 @@ class Branches:
         self._call = call
         self.list = ipw.HBox().add_class("face-chips")
         self.box = ipw.VBox([ipw.HTML(words(text)), self.list])
-        self._shown: list[str] = []
+        self._shown: list[tuple] = []
 
     def show(self, view) -> None:
         """Show the branches of a view."""
-        branches = sorted([view.branch, *view.others], key=lambda b: b.left_at or 0)
-        names = [f"{view.names[b]}, to step {b.end:,}" for b in branches]
-        if names != self._shown:
-            self._shown = names
+        branches = sorted(view.names, key=lambda b: b.left_at or 0)
+        named = [(f"{view.names[b]}, to step {b.end:,}", b) for b in branches]
+        if named != self._shown:
+            self._shown = named
             self.list.children = [
                 button(name, "", lambda b=b: self._call(go_on)(b), hint=f"go on with {name}")
-                for name, b in zip(names, branches, strict=True)
+                for name, b in named
             ]
 
 

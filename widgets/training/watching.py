@@ -106,9 +106,7 @@ class Watching:
                 below += notes
             side: list[dict] = []
             for name, instrument in self.instruments.items():
-                fresh: dict[str, np.ndarray] = {}
-                panels = guarded(lambda i=instrument, a=fresh: i.panels(view, a), name)
-                scene.arrays |= fresh
+                panels = guarded(lambda i=instrument: panels_of(i, view, scene.arrays), name)
                 (side if name == "network" else below).extend(panels)
         return {
             "step": view.step, "horizon": max(view.planned, view.branch.end),
@@ -123,3 +121,11 @@ def put(samples: list, sample: sampling.Sample) -> None:
     """Put a sample where its step belongs, in place of one of the same step."""
     at = bisect.bisect_left([s[0] for s in samples], sample.step)
     samples[at : at + (at < len(samples) and samples[at][0] == sample.step)] = [sample]
+
+
+def panels_of(instrument: Instrument, view: View, arrays: dict) -> list[dict]:
+    """Return an instrument's panels, and add what they need to `arrays` unless it fails."""
+    fresh: dict[str, np.ndarray] = {}
+    panels = instrument.panels(view, fresh)
+    arrays |= fresh
+    return panels

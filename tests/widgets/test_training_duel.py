@@ -1,0 +1,104 @@
+"""The duel of a lab: in the background, with progress, then one sentence and a picture."""
+
+import base64
+import io
+import re
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from training_labs import live, wait
+
+from course import Dataset, load_data
+from course.training.baselines import HAND, Duel, duel
+from widgets.training import duels
+from widgets.training.duel_figure import duel_figure
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Duels on two seeds; returns what they gave."""
+    results = []
+
+    def short_duel(recipe, progress):
+        results.append(duel(recipe, seeds=2, progress=progress))
+        return results[-1]
+
+    monkeypatch.setattr(duels, "duel", short_duel)
+    return results
+
+
+def finished(tab) -> bool:
+    return tab.thread is not None and not tab.thread.is_alive()
+
+
+def test_a_duel_ends_in_a_sentence_and_a_picture_while_the_lab_goes_on(short):
+    lab = live(speed=0, steps=10**6, lr=0.3).run(20)
+    lab.set("lr", 0.03)
+    lab.run(10)
+    recipe, tab = lab.recipe(), lab.panel.duels
+    assert tab.progress.layout.display == "none" == tab.stop.layout.display
+    lab.play()
+    tab.start.click()
+    steps = lab.trainer.step_count
+    wait(lambda: finished(tab))
+    assert lab.playing and lab.trainer.step_count > steps
+    (result,) = short
+    assert result.sentence() in tab.words.value and tab.words.value.count("Your hand") == 1
+    assert list(result.losses) == [HAND, "constant", "cosine", "Adam"]
+    assert np.array_equal(result.losses[HAND], duel(recipe, seeds=2).losses[HAND])
+    picture = re.search(r"base64,([^\"]+)\"", tab.figure.value).group(1)
+    assert Image.open(io.BytesIO(base64.b64decode(picture))).width > 400
+    assert "alt=" in tab.figure.value and "median" in tab.figure.value
+    assert tab.progress.layout.display == "none" and not tab.start.disabled
+    assert tab.progress.value == tab.progress.max == 4 * 2 + 16 + 5
+    tab.start.click()
+    wait(lambda: finished(tab) and len(short) == 2)
+
+
+def test_a_duel_can_be_stopped_and_only_one_goes_on(monkeypatch):
+    gate, told = threading.Event(), []
+
+    def slow(recipe, progress):
+        for done in range(1, 9):
+            told.append(done)
+            progress(done, 8)
+            if done == 3:
+                assert gate.wait(120)
+        raise AssertionError("it was not stopped")
+
+    monkeypatch.setattr(duels, "duel", slow)
+    lab = live().run(5)
+    tab = lab.panel.duels
+    tab.start.click()
+    wait(lambda: tab.progress.value == 3 and len(told) == 3)
+    assert tab.progress.max == 8 and tab.start.disabled and tab.stop.layout.display is None
+    first = tab.thread
+    lab.panel.call(tab.begin)()
+    assert "a duel is going on" in lab.panel.sentence.value and tab.thread is first
+    tab.stop.click()
+    gate.set()
+    wait(lambda: finished(tab))
+    assert told == [1, 2, 3, 4] and "stopped" in tab.words.value and not tab.start.disabled
+
+
+def test_what_cannot_duel_is_told_in_words():
+    lab = live()
+    lab.panel.duels.start.click()
+    wait(lambda: finished(lab.panel.duels))
+    assert "train at least 1 step" in lab.panel.duels.words.value
+    moons = load_data("moons")
+    own = Dataset("mine", moons.x_train, moons.y_train, moons.x_test, moons.y_test, 2)
+    lab = live(own).run(3)
+    lab.panel.duels.start.click()
+    wait(lambda: finished(lab.panel.duels))
+    assert "own code" in lab.panel.duels.words.value and not lab.panel.duels.start.disabled
+
+
+def test_the_picture_of_a_duel_is_the_same_bytes_for_the_same_duel():
+    losses = {name: np.array([0.1, 0.2, np.nan]) for name in (HAND, "constant", "Adam")}
+    result = Duel(losses, rates={"constant": 0.5, "Adam": 0.01}, seeds=[1, 2, 3])
+    assert duel_figure(result) == duel_figure(result) and len(duel_figure(result)) > 3000
+    nothing = Duel({HAND: np.full(3, np.nan)}, {}, [1, 2, 3])
+    assert duel_figure(nothing).startswith(b"\x89PNG")

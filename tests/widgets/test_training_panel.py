@@ -1,0 +1,292 @@
+"""The widgets of the training lab: transport, knobs, tabs, and stills without a browser."""
+
+import json
+
+import numpy as np
+import pytest
+from training_labs import answer, check_picture, live, same, small, until_end, wait
+
+from course.training.presets import PRESETS
+from course.training.replay import run_recipe
+from widgets.common import panel
+from widgets.common.face import WINDOW
+from widgets.common.frames import decode
+from widgets.training.instruments import DEFAULT, INSTRUMENTS
+
+
+def pressed(lab, hint):
+    """Press the button with this name."""
+
+    def all_below(box):
+        for child in getattr(box, "children", ()):
+            yield child
+            yield from all_below(child)
+
+    for widget in all_below(lab.panel.box):
+        if hasattr(widget, "on_click") and hint in (widget.tooltip, widget.description):
+            widget.click()
+            return
+    raise AssertionError(f"no button {hint!r}")
+
+
+def tab(lab, title):
+    (found,) = [t for t in lab.panel.titles if t.description == title]
+    return found
+
+
+# ---- transport, numbers, sentence -----------------------------------------------------------
+
+
+def test_the_transport_plays_steps_goes_back_and_resets():
+    lab = live(speed=0, steps=30)
+    pressed(lab, "Play")
+    until_end(lab)
+    assert lab.trainer.step_count == 30
+    lab.set("lr", 0.3)
+    pressed(lab, "One step")
+    assert lab.trainer.step_count == 31
+    pressed(lab, "Go back to before the last turn")
+    assert lab.trainer.step_count == 30 and lab.trainer.knobs()["lr"] == 0.1
+    lab.set("lr", 0.2)
+    pressed(lab, "Reset to the first step")
+    assert lab.trainer.step_count == 0 and lab.trainer.knobs()["lr"] == 0.2
+    lab.set_speed(1)
+    pressed(lab, "Play")
+    wait(lambda: lab.panel.play.tooltip == "Pause")
+    pressed(lab, "Pause")
+    assert not lab.playing and lab.panel.play.tooltip == "Play"
+
+
+@pytest.mark.parametrize("data", ["digits", "moons", "sine"])
+def test_numbers_and_sentence_follow_the_run(data):
+    lab = live(data).run(40)
+    t = lab.trainer
+    loss, right = t.evaluate("test")
+    numbers = lab.panel.numbers.value
+    heads = dict(lab.heads())
+    assert heads["step"] == "40" and heads["batch loss"] == f"{t.history.loss[-1]:.3f}"
+    assert heads["test loss"] == f"{loss:.3f}" and heads["clipped, last 100"] == "0%"
+    assert heads.get("test accuracy") == (None if data == "sine" else f"{right:.1%}")
+    for name, value in heads.items():
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in numbers
+    sentence = lab.panel.sentence.value
+    assert "role='status'" in sentence and lab.summary() in sentence
+    assert sentence.count("Step 40.") == 1 and lab.picture()["words"] == lab.summary()
+    lab.set("threshold", 1e-3)
+    lab.run(25)
+    assert dict(lab.heads())["clipped, last 100"] == "38%", "25 of 65 steps"
+    assert "clipping by norm at 0.001, before momentum" in lab.summary()
+
+
+def test_the_edge_of_stability_is_told_as_a_share():
+    lab = live("spirals", optimiser="heavy ball").run(20)
+    edge = lab.evaluations[-1].edge
+    assert f"Learning rate 0.1, {0.1 / edge:.0%} of the edge of stability" in lab.summary()
+    lab.set("optimiser", "adam")
+    assert "edge" not in lab.summary() and np.isnan(lab.evaluations[-1].edge)
+
+
+# ---- knobs ----------------------------------------------------------------------------------
+
+
+def test_the_widgets_turn_the_knobs():
+    lab = live("digits")
+    knobs = lab.panel.knobs
+    knobs["lr"].number.value = 0.25
+    knobs["momentum"].slider.value = 0.5
+    knobs["clip"].row.value = "value"
+    knobs["threshold"].number.value = 2.0
+    knobs["batch_size"].list.value = 64
+    knobs["clip_order"].row.value = "after"
+    knobs["optimiser"].list.value = "nesterov"
+    knobs["l1"].number.value = 1e-4
+    knobs["l2"].slider.value = 1e-3
+    knobs["dropout"].slider.value = 0.2
+    knobs["label_noise"].number.value = 0.1
+    knobs["augment"].list.value = "shift"
+    expected = {
+        "lr": 0.25, "momentum": 0.5, "clip": "value", "threshold": 2.0, "batch_size": 64,
+        "clip_order": "after", "optimiser": "nesterov", "l1": 1e-4, "l2": 1e-3, "dropout": 0.2,
+        "label_noise": 0.1, "augment": "shift",
+    }  # fmt: skip
+    now = lab.trainer.knobs()
+    assert {k: now[k] for k in expected} == expected
+    assert knobs["lr"].slider.value == pytest.approx(0.25, rel=0.06)
+    knobs["l2"].slider.value = 1e-7  # the far left switches off
+    assert lab.trainer.knobs()["l2"] == 0 == knobs["l2"].number.value
+    assert [turn[1] for turn in lab.trainer.history.knobs] == [*expected, "l2"]
+    lab.run(5)
+    assert same(run_recipe(lab.recipe()), lab.trainer)
+
+
+def test_the_knobs_follow_the_run():
+    lab = live(speed=0, steps=60)
+    knobs = lab.panel.knobs
+    answer(lab, "turn", knob="lr", value=0.033)
+    answer(lab, "turn", knob="clip", value="norm")
+    answer(lab, "plan", knob="momentum", points=[[50, 0.5]])
+    assert (knobs["lr"].number.value, knobs["clip"].row.value) == (0.033, "norm")
+    lab.play()
+    until_end(lab)
+    assert knobs["momentum"].number.value == 0.5 == knobs["momentum"].slider.value
+    lab.go_to(0)
+    assert (knobs["lr"].number.value, knobs["clip"].row.value) == (0.1, "off")
+    assert [turn[1] for turn in lab.timeline.current.knobs] == ["lr", "clip", "momentum"]
+    lab.set("batch_size", 7)
+    assert knobs["batch_size"].list.value == 7, "a size that the list had not"
+
+
+def test_the_browser_rounding_a_slider_turns_nothing():
+    lab = live(lr=0.123)
+    slider = lab.panel.knobs["lr"].slider
+    slider._trait_values["value"] = 0.0
+    slider.value = 10 ** (round(np.log10(0.123) / 0.05) * 0.05)
+    assert lab.trainer.history.knobs == []
+
+
+# ---- frames ---------------------------------------------------------------------------------
+
+
+def test_frames_carry_the_numbers_of_the_run():
+    lab = live().run(50)
+    picture = decode(lab.panel.face.frame)
+    assert picture["step"] == 50 and picture["words"] == lab.summary()
+    (batch,) = [la for la in picture["strips"][0]["layers"] if la["name"] == "batch"]
+    seen = picture["arrays"][batch["y"]]
+    assert np.allclose(seen, lab.trainer.history.loss, rtol=1e-4) and batch["x"] == [1.0, 1]
+    weights = picture["arrays"][picture["side"][0]["weights"]]
+    assert len(weights) == len(lab.trainer.model.theta)
+
+
+def test_a_slow_browser_gets_fewer_frames_and_a_hidden_one_none():
+    lab = small(interactive=True, speed=0, steps=10**6)
+    face = lab.panel.face
+    answer(lab, "see")
+    answer(lab, "ack")
+    start = face.seq
+    lab.play()
+    wait(lambda: lab.trainer.step_count > 300 and face.seq >= start + WINDOW)
+    steps = lab.trainer.step_count
+    wait(lambda: lab.trainer.step_count > steps + 300)
+    assert face.seq == start + WINDOW, "no answer came"
+    answer(lab, "ack")
+    wait(lambda: face.seq > start + WINDOW)
+    answer(lab, "see", seq=None)
+    hidden, steps = face.seq, lab.trainer.step_count
+    wait(lambda: lab.trainer.step_count > steps + 500)
+    assert face.seq <= hidden + 1
+    answer(lab, "see")
+    wait(lambda: face.seq > hidden)
+
+
+def test_stills_stand_in_until_a_browser_answers(monkeypatch):
+    monkeypatch.setattr(panel, "FALLBACK", 0.0)
+    lab = small(interactive=True, speed=0, steps=10**6)
+    shown = lab.panel
+    lab.play()
+    wait(lambda: bytes(shown.still.value).startswith(b"\x89PNG"))
+    assert shown.face.layout.display == "none" and shown.still.layout.display is None
+    answer(lab, "see")
+    wait(lambda: shown.face.layout.display is None)
+    assert shown.still.layout.display == "none"
+    lab.pause()
+    assert decode(shown.face.frame)["step"] == lab.trainer.step_count
+
+
+# ---- tabs -----------------------------------------------------------------------------------
+
+
+def test_tabs_open_one_at_a_time_and_close():
+    lab = live()
+    titles = [t.description for t in lab.panel.titles]
+    assert titles == ["Start again with …", "More knobs", "Instruments", "Branches",
+                      "Take it home", "Duel"]  # fmt: skip
+
+    def opened():
+        return [name for name, box in lab.panel.tabs.items() if box.layout.display != "none"]
+
+    assert opened() == []
+    for title in titles:
+        tab(lab, title).value = True
+        assert opened() == [title] == [t.description for t in lab.panel.titles if t.value]
+    tab(lab, "Duel").value = False
+    assert opened() == []
+
+
+def test_the_switches_of_the_instruments_switch_them():
+    lab = live("digits").run(20)
+    switches = lab.panel.instruments.switches
+    assert [name for name, box in switches.items() if box.value] == list(DEFAULT)
+    for name in INSTRUMENTS:
+        switches[name].value = True
+    assert set(lab.watching.instruments) == set(INSTRUMENTS)
+    lab.run(20)
+    picture = check_picture(lab)
+    titles = {p["title"] for p in [*picture["strips"], *picture["side"], *picture["below"]]}
+    assert {"accuracy", "sharpness λ", "update ÷ weight, by layer", "layers"} <= titles
+    for name in INSTRUMENTS:
+        switches[name].value = False
+    picture = check_picture(lab)
+    assert picture["strips"] == picture["side"] == picture["below"] == []
+    lab.reset()
+    assert lab.watching.instruments == {}, "what is off stays off"
+    assert lab.still().startswith(b"\x89PNG")
+
+
+def test_what_is_taken_home_is_the_run():
+    lab = live(clip="norm").run(10)
+    lab.set("lr", 0.3)
+    lab.run(10)
+    pressed(lab, "write the recipe below")
+    text = lab.panel.home.text
+    assert json.loads(text.value) == json.loads(lab.recipe().json())
+    assert same(run_recipe(text.value), lab.trainer)
+    pressed(lab, "copy the text below")
+    assert lab.panel.face.copied == text.value
+    pressed(lab, "write the program below")
+    assert text.value == lab.code() and "trainer.set(knob, value)" in text.value
+
+
+def test_starting_again_by_card_form_and_preset():
+    lab = live(steps=40).run(5)
+    lab.set("lr", 0.3)
+    again = lab.panel.start_again
+    pressed(lab, "start again on digits")
+    assert lab.trainer.data.name == "digits" and lab.trainer.model.sizes == [64, 4, 10]
+    assert lab.trainer.step_count == 0 and lab.trainer.knobs()["lr"] == 0.3
+    check_picture(lab)
+    again.hidden.value, again.activation.value, again.seed.value = "8, 5", "tanh", 4
+    pressed(lab, "Start again with this network")
+    model = lab.trainer.model
+    assert (model.sizes, model.activation, model.init, model.seed) == (
+        [64, 8, 5, 10], "tanh", "xavier", 4)  # fmt: skip
+    assert again.init.value == "xavier"
+    lab.run(3)
+    pressed(lab, "Start again with this network")
+    assert lab.trainer.step_count == 0, "the same network, too, starts again"
+    again.hidden.value = "8, many"
+    pressed(lab, "Start again with this network")
+    assert "8, many" in lab.panel.sentence.value and lab.trainer.model.sizes == [64, 8, 5, 10]
+    again.data.value = "steps"
+    assert lab.trainer.data.name == "steps" and lab.trainer.model.sizes == [1, 8, 5, 1]
+    pressed(lab, "over-fit")
+    assert lab.trainer.knobs()["optimiser"] == "adam" and len(lab.trainer.data.y_train) == 100
+    assert PRESETS["over-fit"].words.split(":")[0] in again.about.value
+    assert (again.hidden.value, again.activation.value) == ("256", "relu")
+    assert lab.panel.knobs["optimiser"].list.value == "adam"
+    lab.run(5)
+    assert same(run_recipe(lab.recipe()), lab.trainer)
+
+
+def test_each_button_goes_to_its_branch_when_old_ones_have_gone():
+    lab = live().run(20)
+    for _ in range(5):
+        lab.switch(0)
+        lab.go_to(10)
+        lab.set("lr", 0.3)  # the same again: the names are the same, too
+        lab.run(5)
+    buttons = lab.panel.branches.list.children
+    assert len(buttons) == 4 == len(lab.timeline.branches)
+    for button, branch in zip(buttons, lab.timeline.branches, strict=True):
+        button.click()
+        assert lab.timeline.current is branch and lab.trainer.step_count == branch.end
