@@ -74,7 +74,8 @@ def test_a_rate_of_zero_is_held_until_the_first_point(run):
 def test_points_that_are_past_are_left_out_and_steps_are_whole(run):
     points = [[12, 9.0], [39.4, 9.0], [39.6, 0.5], [70.2, 0.9], [69.8, 0.8], [60, math.nan]]
     assert plans.check_points(points, 40) == [(40, 0.5), (70, 0.8)]
-    assert plans.check_points([[3, 1.0]], 40) == []
+    with pytest.raises(CourseError, match="no point from step 40 on"):
+        plans.check_points([[3, 1.0]], 40)
 
 
 @settings(max_examples=100, deadline=None)

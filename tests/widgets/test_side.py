@@ -252,7 +252,7 @@ def test_no_more_than_eight_layers_are_listed():
     run = lab(module("digits", nn.Sequential(nn.Flatten(), *widths)))
     run.watch("layers")
     (panel,) = described(run)["below"]
-    assert [row["name"] for row in panel["rows"]] == [str(i) for i in range(1, 9)]
+    assert [row["name"] for row in panel["rows"]] == [f"layer {i}" for i in range(1, 9)]
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [math.nan, 2.0, 2.0], [1.0, math.inf, 3.0]])
