@@ -141,8 +141,8 @@ def test_a_model_that_gives_nan_stops_in_words(factor):
     assert lab.trainer.step_count < 60 and "Diverged" in lab.panel.sentence.value
     check_picture(lab)
     assert lab.still().startswith(b"\x89PNG")
-    lab.go_to(20)
     net.bad.clear()
+    lab.go_to(20)
     lab.set("lr", 0.01)
     lab.run(20)
     assert lab.trainer.step_count == 40 and lab.diverged is None
