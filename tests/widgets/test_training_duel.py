@@ -18,12 +18,12 @@ from widgets.training.duel_figure import duel_figure
 
 @pytest.fixture
 def short(monkeypatch):
-    """Duels on two seeds; returns what they gave."""
+    """Duels on two seeds; returns (recipe, result) of each."""
     results = []
 
     def short_duel(recipe, progress):
-        results.append(duel(recipe, seeds=2, progress=progress))
-        return results[-1]
+        results.append((recipe, duel(recipe, seeds=2, progress=progress)))
+        return results[-1][1]
 
     monkeypatch.setattr(duels, "duel", short_duel)
     return results
@@ -37,14 +37,15 @@ def test_a_duel_ends_in_a_sentence_and_a_picture_while_the_lab_goes_on(short):
     lab = live(speed=0, steps=10**6, lr=0.3).run(20)
     lab.set("lr", 0.03)
     lab.run(10)
-    recipe, tab = lab.recipe(), lab.panel.duels
+    tab = lab.panel.duels
     assert tab.progress.layout.display == "none" == tab.stop.layout.display
     lab.play()
     tab.start.click()
     steps = lab.trainer.step_count
     wait(lambda: finished(tab))
     assert lab.playing and lab.trainer.step_count > steps
-    (result,) = short
+    ((recipe, result),) = short
+    assert [turn[1] for turn in recipe.knobs] == ["lr"] and recipe.steps >= 30
     assert result.sentence() in tab.words.value and tab.words.value.count("Your hand") == 1
     assert list(result.losses) == [HAND, "constant", "cosine", "Adam"]
     assert np.array_equal(result.losses[HAND], duel(recipe, seeds=2).losses[HAND])

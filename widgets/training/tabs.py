@@ -3,6 +3,7 @@
 import html
 import io
 from collections.abc import Callable
+from functools import cache
 
 import ipywidgets as ipw
 import numpy as np
@@ -100,6 +101,7 @@ class StartAgain:
         self.init.value = model["init"]
 
 
+@cache
 def card(name: str) -> bytes:
     """Return a data set as a small picture, PNG."""
     data, image = load_data(name, 0), Image.new("RGBA", (2 * CARD, 2 * CARD), (0, 0, 0, 0))
