@@ -82,7 +82,8 @@ def plotly():
     return frame
 found = {}
 for name, make in (("the lab's face (default instruments)", ours),
-                   ("matplotlib into an Image", mpl), ("ipympl", ipympl), ("plotly FigureWidget", plotly)):
+                   ("matplotlib into an Image", mpl), ("ipympl", ipympl),
+                   ("plotly FigureWidget", plotly)):
     try:
         frame = make()
     except ImportError:
