@@ -1,213 +1,143 @@
 """The live lab, in JupyterLab with a real Chromium: `python tests/benchmarks/bench_live.py`.
 
-Measured while it trains at full speed: from a key on the slider to the knob's turn between two
-steps, paints a second, steps a second live and without a picture, bytes a frame. Beside it what
-ipympl, plotly's FigureWidget and matplotlib into an Image cost the kernel for the same curves of
-the same run; each takes part where it is installed.
+Measured while it trains as fast as it goes: from a key on the slider to the knob's turn between two
+steps, paints a second, bytes a frame, and the share of processor time that trains, each beside the
+same thread without pictures; before that, the time from running the cell to the first frame. A run
+is sampled with and without pictures, so sampling counts as training.
 """
 
 import json
 import os
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-import nbformat
+from lab_page import kernel, notebook
 from report import publish, verdict
 
-CELL = "from widgets import TrainingLab\nlab = TrainingLab('digits'); lab"
+LABS = {
+    "spirals, 2-8-8-2": "'spirals', sizes=[2, 8, 8, 2], activation='tanh'",
+    "digits, 64-64-10": "'digits'",
+}
+CELL = """from widgets import TrainingLab
+lab = TrainingLab({}, steps=10**7, speed=0)
+lab"""
 SETUP = """
-import time
-turned, apply = [], lab.apply
+import json, time
+turned, pictures, sent = [], [0.0], [0, 0]
+apply, between, show, ready = lab.apply, lab.between, lab.panel.face.show, lab.panel.ready
 def timed(knob, value):
     apply(knob, value)
     turned.append(time.time())
-lab.apply = timed
-lab.runner._methods[1] = lambda: timed
-ready = lab.controls.ready
-pictures, between = [0.0], lab.between
 def weighed():
     begin = time.thread_time()
     between()
     pictures[0] += time.thread_time() - begin
-lab.between = weighed
-lab.runner._methods[2] = lambda: weighed
+def counted(picture):
+    show(picture)
+    sent[0] += 1
+    sent[1] += len(lab.panel.face.frame)
+lab.runner._methods[1], lab.runner._methods[2] = lambda: timed, lambda: weighed
+lab.panel.face.show = counted
 def trained():
     "Processor seconds that the lab's thread has had, without those for pictures."
-    thread = lab.runner.thread.native_id
-    with open(f"/proc/self/task/{thread}/schedstat") as stat:
+    with open(f"/proc/self/task/{lab.runner.thread.native_id}/schedstat") as stat:
         return int(stat.read().split()[0]) / 1e9 - pictures[0]
 """
-LOOK = """
-import json, time
-c = lab.controls.canvas
-print(json.dumps([lab.trainer.step_count, time.monotonic(), c.ack, len(c.frame), trained()]))
+LOOK = "print(json.dumps([time.monotonic(), lab.trainer.step_count, trained(), *sent]))"
+PAINTS = "() => document.querySelector('.face-view').face.lastSeq"
+FIRST = """() => new Promise((done) => {
+  const begin = performance.now();
+  const look = () => {
+    const face = document.querySelector('.face-view')?.face;
+    face?.paints ? done(performance.now() - begin) : requestAnimationFrame(look);
+  };
+  window.jupyterapp.commands.execute('notebook:run-all-cells');
+  look();
+})"""
+EVERYTHING = """
+from widgets.training.instruments import INSTRUMENTS
+for name in INSTRUMENTS:
+    lab.watch(name)
 """
 OWN_CORE = """
 import os
 for task in os.listdir('/proc/self/task'):
     os.sched_setaffinity(int(task), {0})
 """
-RUN = """async (code) => {
-  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const future = kernel.requestExecute({ code, store_history: false });
-  let text = "";
-  future.onIOPub = (m) => {
-    if (m.header.msg_type === "stream") text += m.content.text;
-    if (m.header.msg_type === "error") text += m.content.traceback.join("\\n");
-  };
-  await future.done;
-  return text;
-}"""
-PEERS = """
-import time, json, statistics, sys, io
-import numpy as np
-from widgets import TrainingLab
-from course.training.history import thin
-lab = TrainingLab("digits", interactive=True)
-session, counted = get_ipython().kernel.session, [0]
-send = session.send
-def counting(stream, msg_or_type, content=None, *a, **k):
-    buffers = k.get("buffers") or []
-    counted[0] += len(json.dumps(content, default=str)) + sum(memoryview(b).nbytes for b in buffers)
-    return send(stream, msg_or_type, content, *a, **k)
-session.send = counting
-def data():
-    n = lab.trainer.history.numbers()
-    return [thin(n[:, 0], 120)[1], thin(n[:, 1], 120)[1]]
-def ours():
-    def frame():
-        lab.controls.canvas.ack = lab.controls.canvas.seq
-        lab.controls.show()
-    return frame
-def mpl():
-    import ipywidgets as ipw
-    from matplotlib.figure import Figure
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    image = ipw.Image(format="png")
-    figure = Figure(figsize=(9, 2.5)); canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
-    lines = [a.plot([1])[0] for a in axes]
-    def frame():
-        for a, l, y in zip(axes, lines, data()):
-            l.set_data(np.arange(len(y)), y); a.relim(); a.autoscale_view()
-        out = io.BytesIO(); canvas.print_png(out, pil_kwargs={"compress_level": 1})
-        image.value = out.getvalue()
-    return frame
-def ipympl():
-    import ipympl, matplotlib
-    matplotlib.use("module://ipympl.backend_nbagg")
-    import matplotlib.pyplot as plt
-    plt.ioff()
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.5))
-    lines = [a.plot([1])[0] for a in axes]
-    manager = figure.canvas.manager
-    def frame():
-        for a, l, y in zip(axes, lines, data()):
-            l.set_data(np.arange(len(y)), y); a.relim(); a.autoscale_view()
-        figure.canvas.draw()
-        figure.canvas._handle_message(figure.canvas, {"type": "draw"}, []) \\
-            if hasattr(figure.canvas, "_handle_message") else manager.refresh_all()
-    return frame
-def plotly():
-    import plotly.graph_objects as go
-    figure = go.FigureWidget([go.Scatter(y=[1]), go.Scatter(y=[1])])
-    def frame():
-        with figure.batch_update():
-            for trace, y in zip(figure.data, data()):
-                trace.y = y
-    return frame
-found = {}
-for name, make in (("the lab's canvas (4 panels)", ours), ("matplotlib into an Image", mpl),
-                   ("ipympl", ipympl), ("plotly FigureWidget", plotly)):
-    try:
-        frame = make()
-    except ImportError:
-        found[name] = None
-        continue
-    lab.run(100); frame(); frame()
-    times, sizes = [], []
-    for _ in range(30):
-        for _ in range(5):
-            lab.tick()
-        counted[0] = 0
-        t = time.perf_counter(); frame(); times.append(time.perf_counter() - t)
-        sizes.append(counted[0])
-    found[name] = [1000 * statistics.median(times), statistics.median(sizes)]
-print(json.dumps(found))
-"""
+ROUNDS, SECONDS = 6, 1.5
 
 
-def kernel(page, code: str) -> str:
-    return page.evaluate(RUN, code).strip()
-
-
-def rate(page, seconds: float = 1.5) -> tuple[float, float, int, float]:
-    """(steps a second, paints a second, bytes of the last frame, processor seconds a second that
-    went into training)."""
+def watched(page) -> dict[str, float]:
+    """Return what a second has: steps, paints, frames, bytes, processor seconds that train."""
     page.wait_for_timeout(300)
-    before = json.loads(kernel(page, LOOK))
-    page.wait_for_timeout(1000 * seconds)
-    after = json.loads(kernel(page, LOOK))
-    spent = after[1] - before[1]
-    steps, painted, trained = ((after[i] - before[i]) / spent for i in (0, 2, 4))
-    return steps, painted, after[3], trained
+    before = [*json.loads(kernel(page, LOOK)), page.evaluate(PAINTS)]
+    page.wait_for_timeout(1000 * SECONDS)
+    after = [*json.loads(kernel(page, LOOK)), page.evaluate(PAINTS)]
+    spent, *differences = (b - a for a, b in zip(before, after, strict=True))
+    names = ("steps", "trained", "frames", "bytes", "paints")
+    return {n: d / spent for n, d in zip(names, differences, strict=True)}
 
 
 def in_turns(page) -> dict[str, float]:
-    """By turns with pictures and, the same thread, without: medians."""
-    rows = []
-    for _ in range(12):
-        kernel(page, "lab.controls.ready = ready")
-        live, painted, size, trained = rate(page)
-        kernel(page, "lab.controls.ready = lambda: False")
-        alone, _, _, undisturbed = rate(page)
-        rows.append((live / alone, painted, live, alone, size, trained / undisturbed))
-    names = ("ratio", "painted", "live", "alone", "size", "share")
-    return dict(zip(names, map(statistics.median, zip(*rows, strict=True)), strict=True))
+    """Return medians over rounds, by turns with pictures and without."""
+    rounds = []
+    for _ in range(ROUNDS):
+        kernel(page, "lab.panel.ready = ready")
+        live = watched(page)
+        kernel(page, "lab.panel.ready = lambda: False")
+        alone = watched(page)
+        rounds.append(live | {
+            "share": live["trained"] / alone["trained"], "ratio": live["steps"] / alone["steps"],
+            "alone": alone["steps"], "size": live["bytes"] / max(live["frames"], 1),
+        })  # fmt: skip
+    kernel(page, "lab.panel.ready = ready")
+    return {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
 
 
-def in_the_browser(page) -> list[list[str]]:
-    page.get_by_role("button", name="Play").first.click()
-    kernel(page, SETUP)
-    handle = page.locator(".widget-slider", has_text="learning rate").locator(".noUi-handle")
+def slider(page) -> list[float]:
+    """Return the milliseconds from a key on the slider of the learning rate to the next turn.
+
+    A slow kernel takes two moves as one.
+    """
+    handle = page.locator(".face-knobs .noUi-handle").first
     handle.focus()
-    time.sleep(2)
-    sent = []
+    time.sleep(1)
+    pressed = []
     for i in range(40):
-        sent.append(time.time())
+        pressed.append(time.time())
         page.keyboard.press("ArrowRight" if i % 2 else "ArrowLeft")
         time.sleep(0.15)
     time.sleep(1)
-    turned = json.loads(kernel(page, "import json; print(json.dumps(turned))"))
-    assert len(turned) == len(sent), f"{len(turned)} of {len(sent)} moves arrived"
-    lags = [1000 * (b - a) for a, b in zip(sent, turned, strict=True)]
-    found = in_turns(page)
-    steps = "steps a second, live ({live:,.0f}) ÷ without a picture ({alone:,.0f})"
+    turned = json.loads(kernel(page, "print(json.dumps(turned))"))
+    after = [next((turn for turn in turned if turn > press), None) for press in pressed]
+    assert None not in after, "the last moves did not arrive"
+    return [1000 * (b - a) for a, b in zip(pressed, after, strict=True)]
+
+
+def rows_of(page, name: str) -> list[list[str]]:
+    page.locator(".face-play").first.click()
+    kernel(page, SETUP)
+    lags, found = slider(page), in_turns(page)
+    steps = f"steps a second, live ({found['steps']:,.0f}) ÷ alone ({found['alone']:,.0f})"
     rows = [
         ["slider to kernel, median ms", verdict(statistics.median(lags), 50)],
-        ["slider to kernel, longest ms of 40", verdict(max(lags), 200)],
-        ["paints a second", verdict(found["painted"], 14, at_most=False)],
-        [steps.format(**found), verdict(found["ratio"], 0.95, at_most=False)],
-        ["bytes a frame", verdict(found["size"], 5120)],
+        ["slider to kernel, longest ms of 40", verdict(max(lags), 150)],
+        ["paints a second", verdict(found["paints"], 14, at_most=False)],
+        ["bytes a frame, mean", verdict(found["size"], 8192)],
+        [steps, f"{found['ratio']:.2f}"],
     ]
+    share = ["processor time that trains, live ÷ alone"]
     if hasattr(os, "sched_setaffinity") and len(cores := os.sched_getaffinity(0)) > 1:
         everyone_but_the_kernel(cores - {0})
         kernel(page, OWN_CORE)
         found = in_turns(page)
-        words = "kernel on a core of its own: "
-        rows += [
-            [words + steps.format(**found), verdict(found["ratio"], 0.95, at_most=False)],
-            [words + "processor time that trains, live ÷ without a picture",
-             verdict(found["share"], 0.95, at_most=False)],
-        ]  # fmt: skip
-    return rows
+        share = ["the same, kernel on a core of its own"]
+    rows.append([*share, verdict(found["share"], 0.95, at_most=False)])
+    kernel(page, EVERYTHING)
+    paints = statistics.median(watched(page)["paints"] for _ in range(ROUNDS))
+    rows.append(["paints a second, all instruments", verdict(paints, 8, at_most=False)])
+    return [[name, *row] for row in rows]
 
 
 def everyone_but_the_kernel(cores: set[int]) -> None:
@@ -230,75 +160,18 @@ def everyone_but_the_kernel(cores: set[int]) -> None:
                 continue
 
 
-def peers() -> list[list[str]]:
-    from jupyter_client.manager import start_new_kernel
-
-    manager, client = start_new_kernel()
-    printed: list[str] = []
-
-    def hook(message):
-        if message["msg_type"] in ("stream", "error"):
-            printed.append(message["content"].get("text") or message["content"]["evalue"])
-
-    try:
-        client.execute_interactive(PEERS, output_hook=hook, timeout=300)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-    found = json.loads("".join(printed).strip().splitlines()[-1])
-    return [
-        [name, *(["not installed"] * 2 if v is None else [f"{v[0]:.1f}", f"{v[1]:,.0f}"])]
-        for name, v in found.items()
-    ]
-
-
 def main() -> None:
-    from playwright.sync_api import sync_playwright
-
-    home = Path(tempfile.mkdtemp())
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata["kernelspec"] = spec
-    nbformat.write(notebook, home / "live.ipynb")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-               f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=test",
-               f"--ServerApp.root_dir={home}", "--expose-app-in-browser"]  # fmt: skip
-    environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(home / "config")}
-    quiet = subprocess.DEVNULL
-    server = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api?token=test", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-            )
-            page = browser.new_page(viewport={"width": 1300, "height": 1100})
-            page.goto(f"{address}/lab/tree/live.ipynb?token=test")
-            page.wait_for_function(
-                "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-                "?.status === 'idle'"
-            )
-            page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-            page.wait_for_selector("canvas.course-canvas[data-step]", timeout=120_000)
-            rows = in_the_browser(page)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
-    publish("The live lab", "In JupyterLab, default lab and instruments; target in brackets.",
-            ["what", "measured"], rows)  # fmt: skip
-    text = "What one frame costs the kernel, for the curves of the same run."
-    publish("A frame", text, ["painter", "kernel ms", "bytes"], peers())
+    rows, everywhere = [], os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    for name, arguments in LABS.items():
+        with notebook(CELL.format(arguments)) as page:
+            kernel(page, "from widgets import TrainingLab")  # as a chapter's first cell does
+            first = page.evaluate(FIRST) / 1000
+            rows.append([name, "cell run to first frame, s", verdict(first, 1.5)])
+            rows += rows_of(page, name)
+        if everywhere is not None:
+            os.sched_setaffinity(0, everywhere)
+    publish("The live lab", "In JupyterLab, as fast as it goes, default instruments; target in "
+            "brackets.", ["lab", "what", "measured"], rows)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     inside = zipfile.ZipFile(wheel).namelist()
     assert {f"course/notebooks/{name}" for name in chapters} <= set(inside)
     assert {
-        "widgets/common/canvas.js",
         "widgets/common/canvas.css",
         "widgets/common/face.css",
         "widgets/training/face.js",
@@ -40,7 +39,7 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
     assert {f"notebooks/{name}" for name in chapters} <= packed
-    assert {"widgets/common/canvas.js", "binder/constraints.txt", "pyproject.toml"} <= packed
+    assert {"widgets/training/face.js", "binder/constraints.txt", "pyproject.toml"} <= packed
 
 
 def test_course_lab_from_a_wheel_copies_the_chapters_and_opens_them(built, tmp_path):
