@@ -15,6 +15,7 @@ What is not finite becomes NaN there.
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +53,10 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
     if values.dtype == np.uint8:
         return values.tobytes(), [BYTE]
     values = np.asarray(values, dtype=float).ravel()
-    seen = np.abs(values) < HUGE
-    if values.size <= SHORT or not seen.any():
+    seen: Any = slice(None)
+    if not (values.size and -HUGE < values.min() and values.max() < HUGE):  # so is NaN
+        seen = np.abs(values) < HUGE
+    if values.size <= SHORT or not np.any(seen):  # a slice counts as true
         with np.errstate(over="ignore"):
             return values.astype("<f4").tobytes(), [FLOAT]
     fine, levels = values[seen], np.full(values.size, NAN)

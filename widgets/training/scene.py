@@ -33,10 +33,11 @@ class Scene:
     # ---- layers -----------------------------------------------------------------------------
 
     def curve(self, name: str, x, y, hue: str, look: str, **more) -> dict:
-        """Return the layer of a curve; x: [first, distance], or an array, y: an array."""
+        """Return the layer of a curve; x: [first, distance], x and y: arrays or names of such."""
         key = f"{name}{len(self.arrays)}"
-        place = list(x) if isinstance(x, list) else self.put(f"{key}x", x)
-        return {"kind": "curve", "name": name, "x": place, "y": self.put(key, y), "hue": hue,
+        place = x if isinstance(x, list | str) else self.put(f"{key}x", x)
+        values = y if isinstance(y, str) else self.put(key, y)
+        return {"kind": "curve", "name": name, "x": place, "y": values, "hue": hue,
                 "look": look} | more  # fmt: skip
 
     def sampled(self, name: str, column: int, look: str, **more) -> list[dict]:
@@ -45,7 +46,8 @@ class Scene:
         past = x <= self.view.step
         if not np.isfinite(y).any():
             return []
-        layers = [self.curve(name, x[past], y[past], self.hue, look, read=True, **more)]
+        steps = self.put("sampled", x[past])  # one array for all of them
+        layers = [self.curve(name, steps, y[past], self.hue, look, read=True, **more)]
         if not past.all():
             cut = max(int(past.sum()) - 1, 0)
             layers.append(self.curve("ahead", x[cut:], y[cut:], self.hue, look, fade=FADED))
@@ -65,7 +67,7 @@ class Scene:
     def past_bins(self) -> int:
         """How many bins of this branch lie before now."""
         bins = self.bins(self.view.branch)
-        return min(len(bins.means), math.ceil(self.view.step / bins.width))
+        return min(len(bins.lows), math.ceil(self.view.step / bins.width))
 
     def others(self, draw: Callable) -> list[dict]:
         """Return the layers that draw(branch, hue, the step at which it parts) gives for others."""

@@ -5,6 +5,7 @@ and samples; a curve its fit; any other model its layers. Each panel is {kind, t
 its arrays into `arrays`.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -29,7 +30,7 @@ def side(view, arrays: dict) -> list[Panel]:
     """Return the panels that suit the data and the model."""
     data = view.data
     if data.is_2d and not data.is_regression and data.classes == 2:
-        return [network(view, arrays) if is_drawn(view.model) else plane(view, arrays)]
+        return [network(view, arrays) if is_drawn(view.source) else plane(view, arrays)]
     if data.is_image and not data.is_regression:
         return [*first_layer(view, arrays), by_class(view, arrays), samples(view, arrays)]
     if data.is_regression and data.features == 1 and data.outputs == 1:
@@ -50,26 +51,33 @@ def is_drawn(model) -> bool:
     return isinstance(model, MLP) and max(model.sizes) <= MOST and len(model.sizes) <= 6
 
 
-def extent(data) -> list[float]:
-    """Return [x0, x1, y0, y1] around the test points."""
-    low, high = data.x_test.double().min(0).values, data.x_test.double().max(0).values
+def extent(x: Tensor) -> list[float]:
+    """Return [x0, x1, y0, y1] around points x (N, 2)."""
+    low, high = x.double().min(0).values, x.double().max(0).values
     margin = 0.08 * torch.where(high > low, high - low, 1.0)
     (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
     return [x0, x1, y0, y1]
 
 
+@functools.lru_cache(4)  # the same in every picture of a run
+def places(x: Tensor, y: Tensor) -> tuple[list[float], np.ndarray]:
+    """Return the extent of points x (N, 2), and the first of them in it with their labels y."""
+    x0, x1, y0, y1 = extent(x)
+    shares = (x[:SHOWN].numpy() - np.array([x0, y0])) / np.array([x1 - x0, y1 - y0])
+    labels = y[:SHOWN].numpy().astype(np.uint8)
+    return [x0, x1, y0, y1], np.column_stack([byte(shares), labels])
+
+
 def points(view, arrays: dict) -> dict:
     """Return the test points on the plane, and which of them the model gets wrong."""
     x, y = view.data.x_test[:SHOWN], view.data.y_test[:SHOWN]
-    x0, x1, y0, y1 = extent(view.data)
-    places = (x.numpy() - np.array([x0, y0])) / np.array([x1 - x0, y1 - y0])
-    arrays["points"] = np.column_stack([byte(places), y.numpy().astype(np.uint8)])
+    (x0, x1, y0, y1), arrays["points"] = places(view.data.x_test, view.data.y_test)
     arrays["wrong"] = (guesses(view.predict(x)) != y).numpy().astype(np.uint8)
     return {"points": "points", "wrong": "wrong", "extent": [x0, x1, y0, y1]}
 
 
 def network(view, arrays: dict) -> Panel:
-    model = view.model
+    model = view.source
     arrays["weights"] = weights(model)
     return {"kind": "network", "title": "output", "sizes": model.sizes,
             "activation": model.activation, "weights": "weights",
@@ -114,7 +122,8 @@ def guesses(outputs: Tensor) -> Tensor:
 def first_layer(view, arrays: dict) -> list[Panel]:
     """Return the first layer's weights as images, if the layer looks at whole images."""
     height, width = view.data.image_shape
-    matrices = [v for v in view.model.named_views(view.model.theta).values() if v.ndim > 1]
+    theta = view.source.theta
+    matrices = [v for v in view.source.named_views(theta).values() if v.ndim > 1]
     W = matrices[0]
     if W.ndim != 2 or W.shape[1] != height * width:
         return [layers(view, arrays)]
@@ -130,10 +139,10 @@ def first_layer(view, arrays: dict) -> list[Panel]:
 def by_class(view, arrays: dict) -> Panel:
     x, y = view.data.x_test[:2000], view.data.y_test[:2000]
     right = guesses(view.predict(x)) == y
-    classes = range(view.data.classes)
-    values = [float(right[y == k].float().mean()) if (y == k).any() else 0.0 for k in classes]
-    return {"kind": "bars", "title": "test accuracy by class", "names": [*map(str, classes)],
-            "values": [round(v, 4) for v in values]}  # fmt: skip
+    n = view.data.classes
+    shares = torch.bincount(y[right], minlength=n) / torch.bincount(y, minlength=n).clamp(min=1)
+    return {"kind": "bars", "title": "test accuracy by class", "names": [*map(str, range(n))],
+            "values": [round(share, 4) for share in shares.tolist()]}  # fmt: skip
 
 
 def samples(view, arrays: dict) -> Panel:

@@ -5,6 +5,7 @@ rate, momentum, and those of the instruments that have a step axis. Each is a fu
 argument, the `Scene`.
 """
 
+import functools
 import math
 import weakref
 from collections.abc import Callable
@@ -137,7 +138,7 @@ def learning_rate(scene: Scene) -> Plot:
         layers.append({"kind": "band", "x": scene.put("edge_x", steps),
                        "low": scene.put("edge_y", edges), "high": high, "hue": "limit",
                        "fade": 0.1})  # fmt: skip
-        layers.append(scene.curve("edge", steps, edges, "limit", "dashed", read=True,
+        layers.append(scene.curve("edge", "edge_x", "edge_y", "limit", "dashed", read=True,
                                   label="edge of stability"))  # fmt: skip
     layers += _knob_curves(scene, "lr", low)
     hint = "" if lane["plan"] else "draw a schedule"
@@ -188,11 +189,13 @@ class Strips:
         self._bins: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
     def scene(self, view) -> Scene:
-        return Scene(view, self.bins)
+        return Scene(view, functools.cache(self.bins))  # read once a picture
 
     def bins(self, branch) -> Bins:
         """Return the bins of a branch: a history's columns, and the share of clipped steps."""
-        return self._bins.setdefault(branch, Bins(with_share)).read(branch.numbers)
+        if branch not in self._bins:
+            self._bins[branch] = Bins(with_share)
+        return self._bins[branch].read(branch.numbers)
 
 
 def with_share(numbers: np.ndarray) -> np.ndarray:

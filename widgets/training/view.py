@@ -22,7 +22,7 @@ class View:
         step: the steps done; first: those done when the lab began.
         planned: the step at which the run is planned to end.
         data: the data set.
-        source: the model itself; look at `model`, which is a copy.
+        source: the model itself, to be read only; `model` is a copy.
         knobs: {name: value}, as they stand.
         started: {name: value} at step `first`; a schedule where one stood.
         plans: {knob: [[step, value], …]} of what a schedule has in store.
@@ -64,6 +64,11 @@ class View:
         return copied(self._trainer.model)
 
     @property
+    def predictor(self):
+        """The model to predict with: a hand-written network changes nothing by that."""
+        return self.source if isinstance(self.source, Network) else self.model
+
+    @property
     def numbers(self) -> np.ndarray:
         """(steps, 4) of the history up to now."""
         numbers = self._trainer.history.numbers().view()
@@ -81,14 +86,14 @@ class View:
 
     def predict(self, x: Tensor) -> Tensor:
         """Outputs of rows x: (B, C), float32, on the CPU."""
-        like = self.model.theta
-        return self.model.predict(x.to(like.device, like.dtype, copy=True)).float().cpu()
+        like = self.predictor.theta
+        return self.predictor.predict(x.to(like.device, like.dtype, copy=True)).float().cpu()
 
     def evaluate(self, split: str) -> tuple[float, float]:
         """(loss, accuracy) on a split."""
         self._trainer.splits  # noqa: B018  made once and kept by the trainer, not by its twin
         twin = copy.copy(self._trainer)
-        twin.model = self.model
+        twin.model = self.predictor
         return twin.evaluate(split)
 
 
