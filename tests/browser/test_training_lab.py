@@ -49,7 +49,7 @@ def test_the_transport(page, jupyter):
     click(page, "Play")
     wait(lambda: picture(page)["step"] == 600)  # the planned end
     assert value(page, STEP) == 600 and matches_kernel(page)
-    wait(lambda: page.locator(".face button[title=Play]").count() == 1)
+    wait(lambda: page.locator(".face-play[title=Play]").count() == 1)
     shot(page, "transport")
 
     number = page.locator(".face-knob input[type=number]").first
@@ -57,7 +57,7 @@ def test_the_transport(page, jupyter):
     number.press("Enter")
     wait(lambda: value(page, "lab.trainer.knobs()['lr']") == 2)
     kernel(page, "lab.run(50)")
-    click(page, "Go back to before the last turn")
+    click(page, "Back to the last turn")
     wait(lambda: picture(page)["step"] == 600)
     click(page, "Reset to the first step")
     wait(lambda: picture(page)["step"] == 0 and value(page, STEP) == 0)
@@ -71,7 +71,7 @@ def test_lanes_are_turned_and_drawn_by_mouse(page, jupyter):
     rate, loss = rows(page)["learning rate"], rows(page)["loss"]
 
     # The handle of the learning rate, now.
-    handle = page.get_by_role("slider", name="learning rate, now").first
+    handle = page.get_by_role("slider", name="learning rate now").first
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     drag(page, (x, y), (x, y - 12))
@@ -116,7 +116,7 @@ def test_the_clip_line_is_dragged_and_steps_are_shaded(page, jupyter):
     open_lab(page, jupyter, "clip.ipynb", spirals(steps=300, speed=0))
     kernel(page, "lab.run(100)")
     wait(lambda: picture(page)["step"] == 100)
-    box = page.get_by_role("slider", name="clip threshold, now").first.bounding_box()
+    box = page.get_by_role("slider", name="clip threshold now").first.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     drag(page, (x, y), (x, y + 40))
     wait(lambda: value(page, "lab.trainer.knobs()['clip']") == "norm")
@@ -148,7 +148,7 @@ def test_everything_by_keyboard_and_no_shortcut_of_jupyterlab(page, jupyter):
     kernel(page, "lab.run(150)")
     wait(lambda: picture(page)["step"] == 150)
     cells = page.evaluate(KEYS)
-    page.locator(".face button[title=Play]").focus()
+    page.locator(".face-play").focus()
     names = []
     for _ in range(40):
         names.append(page.evaluate(
@@ -156,13 +156,13 @@ def test_everything_by_keyboard_and_no_shortcut_of_jupyterlab(page, jupyter):
             " e.labels?.[0]?.textContent || e.title || e.textContent; }").strip())  # fmt: skip
         page.keyboard.press("Tab")
     for wanted in ("Play", "One step", "speed", "learning rate α", "momentum β", "clipping",
-                   "threshold c", "batch size", "learning rate, now", "planned learning rate",
-                   "momentum, now", "clip threshold, now", "your guess of the loss", "crosshair",
+                   "threshold c", "batch size", "learning rate now", "planned learning rate",
+                   "momentum now", "clip threshold now", "your guess of the loss", "crosshair",
                    "Instruments", "Duel"):  # fmt: skip
         assert any(wanted in name for name in names), (wanted, names)
 
     before = value(page, "lab.trainer.knobs()['lr']")
-    handle = page.get_by_role("slider", name="learning rate, now").first
+    handle = page.get_by_role("slider", name="learning rate now").first
     handle.focus()
     page.keyboard.press("ArrowUp")
     wait(lambda: value(page, "lab.trainer.knobs()['lr']") > before)

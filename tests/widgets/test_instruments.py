@@ -51,7 +51,9 @@ def test_the_update_ratio_is_that_of_the_weights_before_and_after_a_sampled_step
     picture = described(run)
     plot = strip(picture, "update ratio")
     drawn = curves(picture, plot)
-    assert [layer["name"] for layer, *_ in drawn] == [f"layer {i + 1}" for i in range(len(matrices))]
+    assert [layer["name"] for layer, *_ in drawn] == [
+        f"layer {i + 1}" for i in range(len(matrices))
+    ]
     for i, (_, x, y) in enumerate(drawn):
         assert x.tolist() == [10, 20, 30, 40]
         np.testing.assert_allclose(y, [expected[step][i] for step in x], rtol=1e-5)

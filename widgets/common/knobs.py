@@ -24,7 +24,7 @@ def field(widget: ipw.Widget) -> ipw.HBox:
 
 
 def button(words: str, icon: str, act: Callable, style: str = "", hint: str = "") -> ipw.Button:
-    """Return a button; without words it shows its icon alone, and `hint` is its name."""
+    """Return a button; in a transport (`face-keys`) it shows its icon alone, and is named so."""
     made = ipw.Button(description=words, icon=icon, layout=ipw.Layout(width="auto"))
     tip(made, hint or words)
     if style:

@@ -46,7 +46,7 @@ class Panel:
         self.still = ipw.Image(format="png", layout=ipw.Layout(display="none"))
         self.numbers = ipw.HTML().add_class("face-heads")
         self.sentence = ipw.HTML().add_class("face-said")
-        self.play = button("", "play", self.call("toggle"), "face-play", "Play")
+        self.play = button("Play", "play", self.call("toggle"), "face-play")
         self.speed = Choice(
             "speed", SPEEDS, lab.speed, self.call("set_speed"), "{:g} steps/s".format
         )
@@ -150,7 +150,7 @@ class Panel:
         self._asked_at = self._asked_at or time.monotonic()
         if self.play.icon != ("pause" if on else "play"):
             self.play.icon = "pause" if on else "play"
-            self.play.tooltip = "Pause" if on else "Play"
+            self.play.description = self.play.tooltip = "Pause" if on else "Play"
 
     def show(self, picture: dict, heads: list[tuple[str, str]], playing: bool) -> None:
         """Show a picture; numbers and sentence seldom, but always when the run stands still."""

@@ -18,10 +18,9 @@ class TrainingPanel(Panel):
 
     def __init__(self, lab):
         keys = [
-            button("", "step-forward", lambda: self.call("step")(), hint="One step"),
-            button("", "step-backward", lambda: self.call("go_back")(),
-                   hint="Go back to before the last turn"),
-            button("", "refresh", lambda: self.call("reset")(), hint="Reset to the first step"),
+            button("One step", "step-forward", lambda: self.call("step")()),
+            button("Back to the last turn", "step-backward", lambda: self.call("go_back")()),
+            button("Reset to the first step", "refresh", lambda: self.call("reset")()),
         ]  # fmt: skip
         self.more = MoreKnobs(lab, self._more(lab))
         self.start_again, self.instruments = StartAgain(lab, self.call), Instruments(lab, self.call)
