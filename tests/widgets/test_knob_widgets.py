@@ -129,9 +129,10 @@ def test_a_knob_in_two_threads_is_quiet_for_the_one_that_shows():
     assert turned == [0.3]
 
 
-def test_a_button_without_words_is_named_by_its_hint():
+def test_a_button_is_explained_by_its_hint_or_its_words():
     pressed = []
-    play = button("", "play", lambda: pressed.append(1), "face-play", "Play")
+    assert button("Copy", "copy", pressed.clear, hint="copy the text").tooltip == "copy the text"
+    play = button("Play", "play", lambda: pressed.append(1), "face-play")
     play.click()
     assert pressed == [1] and play.tooltip == "Play" and "face-play" in play._dom_classes
     with pytest.raises(TypeError, match="Knob does not say"):

@@ -12,7 +12,8 @@ export class Hand {
     this.turned = new Map(); // knob → {value, since}
     this.planned = new Map(); // knob → {value: points, since}
     this.gone = new Map(); // "step" → {value, since}
-    this.down = false; // a drag is going on: nothing is given back
+    this.down = false; // a drag is going on: nothing is given back, and the axes stand still
+    this.axes = new Map(); // strip → its y axis when the drag began
   }
 
   turn = (knob, value) => this.hold(this.turned, knob, value);
@@ -39,10 +40,13 @@ export class Hand {
   /** The picture as the hand has it. */
   shown(picture) {
     this.release(picture);
-    if (!this.turned.size && !this.planned.size && !this.gone.size) return picture;
-    const strips = picture.strips.map((plot) =>
-      plot.lane ? { ...plot, lane: this.lane(plot.lane) } : plot,
-    );
+    if (!this.down) this.axes = new Map(picture.strips.map((plot) => [plot.id, plot.y]));
+    if (!this.down && !this.turned.size && !this.planned.size && !this.gone.size) return picture;
+    const strips = picture.strips.map((plot) => ({
+      ...plot,
+      y: this.axes.get(plot.id) ?? plot.y,
+      lane: plot.lane && this.lane(plot.lane),
+    }));
     return { ...picture, strips, step: this.stepOf(picture) };
   }
 

@@ -16,7 +16,7 @@ from .bins import Bins
 from .marks import SYMBOLS
 from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
-FAR = 300  # times the rate: a higher edge of stability leaves the picture, not the rate
+FAR = 100.0  # an edge of stability above this rate may leave the picture
 
 CLIPPED = 1e-6  # a gradient that got shorter by more than rounding
 
@@ -131,7 +131,7 @@ def learning_rate(scene: Scene) -> Plot:
     steps, edges = past[:, 0], past[:, 6]
     lane = scene.lane("lr", "learning rate", 1e-4, 1e2)
     rates = np.concatenate([_in(lane), *_paths(scene, "lr")])
-    near = np.minimum(scene.samples[:, 6], FAR * rates.max())
+    near = np.minimum(scene.samples[:, 6], FAR)
     low, high = log_domain(np.concatenate([rates, near]), 0.01, 10.0)
     layers: list[dict] = []
     if np.isfinite(edges).any():
