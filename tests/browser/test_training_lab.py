@@ -79,6 +79,9 @@ def test_lanes_are_turned_and_drawn_by_mouse(page, jupyter):
     decades = math.log10(shown["high"] / shown["low"])
     wanted = 0.3 * 10 ** (12 / rate["height"] * decades)
     wait(lambda: value(page, "lab.trainer.knobs()['lr']") == pytest.approx(wanted, rel=0.12))
+    page.wait_for_timeout(500)  # no echo of the slider turns it again
+    turned = value(page, "[v for s, k, v in lab.trainer.history.knobs]")
+    assert turned == sorted(turned) and turned[-1] == pytest.approx(wanted, rel=0.12)
 
     # A schedule into its future; the run follows it.
     middle = rate["top"] + rate["height"] / 2

@@ -40,6 +40,7 @@ class Face(anywidget.AnyWidget):
         super().__init__()
         self.seq, self.sent_at, self.alive, self.calm = 0, 0.0, False, False
         self._act = act
+        self._heard: dict[tuple, int] = {}  # (view, kind, knob): the last message
         self._views: dict[str, int | None] = {}  # view: the frame it has painted; None: hidden
         self.on_msg(lambda _, content, buffers: self._hear(content))
 
@@ -53,8 +54,20 @@ class Face(anywidget.AnyWidget):
                 self._act("see", content)
         elif kind == "calm":
             self.calm = bool(content.get("on"))
-        else:
+        elif self._is_newest(str(kind), content):
             self._act(str(kind), content)
+
+    def _is_newest(self, kind: str, content: dict) -> bool:
+        """Return whether no later message of a view about the same was heard before this one.
+
+        Callbacks may run in several threads of the kernel, in any order.
+        """
+        about, count = (content.get("view"), kind, content.get("knob")), content.get("count")
+        if not isinstance(count, int):
+            return True
+        newest = count > self._heard.get(about, 0)
+        self._heard[about] = max(count, self._heard.get(about, 0))
+        return newest
 
     @property
     def visible(self) -> bool:

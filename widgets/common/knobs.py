@@ -6,9 +6,12 @@ calls turn(value) when a hand moves it; `show` puts it where the knob stands, an
 
 import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import ipywidgets as ipw
+
+ECHO = 1.0  # seconds in which the browser may report where the lab has put a slider
 
 Turn = Callable[[object], None]
 
@@ -76,7 +79,8 @@ class Number(Knob):
     """A slider, and above it a field that takes any number.
 
     The slider stands at the point of its grid nearest to the knob. The browser rounds a slider to
-    its grid by itself and reports that as a move; such an echo turns nothing.
+    its grid by itself and reports that as a move, sometimes when the knob has already moved on;
+    such an echo turns nothing.
 
     Args:
         label: the knob's name.
@@ -89,6 +93,7 @@ class Number(Knob):
         super().__init__(turn)
         self.low, self.high, self.log, self.zero = low, high, log, zero
         self.grid = 0.05 if log else 0.01
+        self._puts: dict[str, float] = {}  # places where the lab has put the slider, and when
         kind = ipw.FloatLogSlider if log else ipw.FloatSlider
         self.slider = kind(value=self._near(value), min=low, max=high, step=self.grid,
                            readout=False, description=label)  # fmt: skip
@@ -111,7 +116,8 @@ class Number(Knob):
             super()._changed(change)
 
     def _is_echo(self, place) -> bool:
-        return f"{place:.4g}" == f"{self._near(self.number.value):.4g}"
+        late = time.monotonic() - self._puts.get(f"{place:.4g}", -math.inf) < ECHO
+        return late or f"{place:.4g}" == f"{self._near(self.number.value):.4g}"
 
     def _read(self, widget, value):
         if widget is self.slider:
@@ -123,7 +129,11 @@ class Number(Knob):
 
     def _put(self, value) -> None:
         if isinstance(value, int | float) and abs(value) < 1e300:  # and so a float
-            self.number.value, self.slider.value = float(f"{value:.4g}"), self._near(value)
+            place, now = self._near(value), time.monotonic()
+            if f"{place:.4g}" != f"{self.slider.value:.4g}":
+                self._puts = {k: at for k, at in self._puts.items() if now - at < ECHO}
+                self._puts[f"{place:.4g}"] = now
+            self.number.value, self.slider.value = float(f"{value:.4g}"), place
 
 
 class Choice(Knob):

@@ -34,14 +34,16 @@ export function upwards(top, height, { scale, low, high }) {
   };
 }
 
-/** {width, x, rows, turns, top, bottom, height} of the strips in a sheet `width` wide.
+/** {width, x, rows, turns, lines, top, bottom, height} of the strips in a sheet `width` wide.
  *
- * `measure` says how wide words are.
+ * `measure` says how wide words are. `kept`: the lines for words of turns, if they must not change;
+ * one is always there, so that the first turn moves nothing under the hand that turns.
  */
-export function stripsLayout(picture, width, narrow, measure) {
+export function stripsLayout(picture, width, narrow, measure, kept) {
   const x = across(LEFT, width - RIGHT, 0, picture.horizon);
   const turns = turnsLayout(picture.turns, x, width, measure);
-  const lines = Math.max(0, ...turns.map(({ line }) => line + 1));
+  const lines = kept ?? Math.max(1, ...turns.map(({ line }) => line + 1));
+  for (const turn of turns) if (turn.line >= lines) turn.line = -1;
   const rows = [];
   let y = 0;
   for (const [index, plot] of picture.strips.entries()) {
@@ -51,7 +53,7 @@ export function stripsLayout(picture, width, narrow, measure) {
     y = top + height + GAP;
   }
   const bottom = y - GAP;
-  return { width, x, rows, turns, top: rows[0]?.top ?? 0, bottom, height: bottom + AXIS };
+  return { width, x, rows, turns, lines, top: rows[0]?.top ?? 0, bottom, height: bottom + AXIS };
 }
 
 /** [{step, words, left, line}, …]: the words about each turn, in at most two lines.

@@ -8,12 +8,14 @@ export class Outbox {
     this.failed = failed;
     this.waiting = new Map(); // what it is about → message: the newest replaces the one before
     this.asked = 0;
+    this.count = 0; // messages may overtake each other on their way: Python drops the older one
   }
 
   /** Send now. */
   send(kind, content) {
+    this.count += 1;
     try {
-      this.model.send({ kind, view: this.view, ...content });
+      this.model.send({ kind, view: this.view, count: this.count, ...content });
     } catch {
       this.failed(); // the comm of a kernel that was restarted throws
     }

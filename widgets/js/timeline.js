@@ -107,7 +107,8 @@ export class Timeline {
     this.picture = picture;
     const width = this.sheet.clientWidth;
     const measure = (words) => widthOf(this.canvas.getContext("2d"), words, theme);
-    this.layout = stripsLayout(picture, width, narrow, measure);
+    const kept = this.hand.down ? this.layout?.lines : undefined; // nothing moves under a drag
+    this.layout = stripsLayout(picture, width, narrow, measure, kept);
     const g = fit(this.canvas, width, this.layout.height);
     paintStrips(g, picture, this.layout, theme, this.look);
     this.place(theme);
