@@ -141,7 +141,7 @@ def test_a_model_that_gives_nan_stops_in_words(factor):
     assert lab.trainer.step_count < 60 and "Diverged" in lab.panel.sentence.value
     check_picture(lab)
     assert lab.still().startswith(b"\x89PNG")
-    net.bad.clear()
+    net.bad.clear()  # going back trains the way there again
     lab.go_to(20)
     lab.set("lr", 0.01)
     lab.run(20)

@@ -77,7 +77,7 @@ def test_a_plan_is_shown_in_its_lane_until_a_turn_or_the_hand_takes_it_back(knob
                       lambda: answer(lab, "plan", knob=knob, points=[])):  # fmt: skip
         answer(lab, "plan", knob=knob, points=points)
         plan = lane_of(lab, knob)["plan"]
-        assert plan[-2:] == points and plan[0] in ([3, now], points[0])
+        assert plan == points
         assert lab.trainer.recipe().knobs[-1][2]["points"][-2:] == points
         take_back()
         assert lane_of(lab, knob)["plan"] == [] and lab.trainer.knobs()[knob] == now
@@ -92,11 +92,11 @@ def test_a_plan_shrinks_as_it_is_passed_and_the_past_keeps_its_path():
     lane = lane_of(lab, "lr")
     assert [step for step, _ in lane["plan"]] == [40, 60]
     assert lane["plan"][0][1] == pytest.approx(lane["value"], rel=1e-4)
-    picture = check_picture(lab)
-    (path,) = [la for la in picture["strips"][2]["layers"]
-               if la["kind"] == "curve" and la["name"] in ("lr", "α")]  # fmt: skip
-    steps, values = picture["arrays"][path["x"]], picture["arrays"][path["y"]]
-    assert [values[steps <= step][-1] for step in (10, 20)] == [0.1, pytest.approx(0.5)]
+    strip = lab.picture()["strips"][2]
+    (path,) = [la for la in strip["layers"] if la["kind"] == "curve" and la["name"] == "α"]
+    arrays = lab.picture()["arrays"]
+    walked = dict(zip(arrays[path["x"]].tolist(), arrays[path["y"]].tolist(), strict=True))
+    assert walked[10] == 0.1 and walked[20] == pytest.approx(0.5)
     assert lab.picture()["turns"] == [[0, "drawn α"]]
     lab.run(30)
     assert lane_of(lab, "lr")["plan"] == []

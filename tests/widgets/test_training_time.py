@@ -126,7 +126,7 @@ def test_a_diverged_run_stops_says_why_and_goes_back():
     lab.play()
     until_end(lab)
     assert 50 < lab.diverged <= lab.trainer.step_count < 70
-    assert "Diverged: from step" in lab.summary() and "rate 1e" in lab.summary()
+    assert "Diverged: from step" in lab.summary() and "rate 1e30 is" in lab.summary()
     check_picture(lab)
     lab.set("lr", 0.01)
     here = lab.trainer.step_count
