@@ -153,21 +153,22 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("points", BAD, ids=range(len(BAD)))
-def test_bad_points_are_refused_in_words_and_nothing_changes(points):
+@each_plan
+def test_bad_points_are_refused_in_words_and_nothing_changes(knob):
     lab = live(clip="norm").run(20)
     lab.plan("momentum", [[50, 0.5]])
     before, turns = lab.trainer.settings(), len(lab.trainer.history.knobs)
-    for knob in PLANS:
+    for number, points in enumerate(BAD):
+        lab.message = ""
         try:
             lab.plan(knob, points)
         except CourseError as error:
             assert 10 < len(str(error)) < 1000
         else:
-            assert "Not changed" in lab.message
+            assert "Not changed" in lab.message, number
         lab.message = ""
         answer(lab, "plan", knob=knob, points=points)
-        assert "Not changed" in lab.panel.sentence.value
+        assert "Not changed" in lab.panel.sentence.value, number
         assert lab.trainer.settings() == before and len(lab.trainer.history.knobs) == turns
     lab.run(1)
 

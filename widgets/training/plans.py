@@ -27,9 +27,6 @@ def schedule(trainer, knob: str, points: Any) -> Schedule | float:
     check_choice("the knob of a plan", knob, tuple(SCALES))
     here, now = trainer.step_count, float(trainer.knobs()[knob])
     wanted = check_points(points, here)
-    if points and not wanted:
-        raise CourseError(f"the drawn line has no point from step {here:,} on; draw it at steps to "
-                          "come")  # fmt: skip
     if not wanted:
         return now
     first = wanted[0][0]
@@ -46,7 +43,7 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
     A value that is NaN leaves its point out.
 
     Raises:
-        CourseError: for what is not a list of pairs of finite numbers.
+        CourseError: for what is not a list of pairs of finite numbers, and when none is to come.
     """
     if not isinstance(points, list) or len(points) > 10_000:
         raise CourseError(f"the drawn points are a {type(points).__name__}; allowed: a list of up "
@@ -64,6 +61,9 @@ def check_points(points: Any, here: int) -> list[tuple[int, float]]:
                               "finite numbers; draw the line again")  # fmt: skip
         if step >= here and not math.isnan(value):
             found[step] = value
+    if points and not found:
+        raise CourseError(f"the drawn line has no point from step {here:,} on; draw it at steps to "
+                          "come")  # fmt: skip
     return sorted(found.items())
 
 
