@@ -12,6 +12,7 @@ const NARROW = 700; // px: below, everything in one column
 const TIGHT = 520;
 const ACK = 3; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
+const UNCOPIED = "This browser does not let the page copy: select the text below and copy it.";
 
 /** anywidget's render: builds a view, returns how to take it down. */
 export function render({ model, el }) {
@@ -61,9 +62,12 @@ class View {
       this.dead.hidden = true;
       this.ask();
     };
+    const copy = () => this.copy(model.get("copied"));
     model.on("change:frame", take);
+    model.on("change:copied", copy);
     this.stops = [
       () => model.off("change:frame", take),
+      () => model.off("change:copied", copy),
       watchSize(el, () => this.resized()),
       watchSight(el, (seen) => this.sight(seen)),
       watchTheme(() => this.recolour()),
@@ -117,7 +121,8 @@ class View {
   }
 
   paint() {
-    if (!this.seen || !this.root.clientWidth) return;
+    if (!this.seen) return;
+    if (!this.root.clientWidth) return this.schedule(); // JupyterLab is laying its page out anew
     if (this.fresh) this.read();
     if (!this.picture) return;
     this.theme ??= this.colours();
@@ -186,8 +191,20 @@ class View {
   }
 
   failed() {
+    this.warn(DEAD);
+  }
+
+  warn(words) {
     this.dead.hidden = false;
-    this.dead.textContent = DEAD;
+    this.dead.textContent = words;
+  }
+
+  /** Put a text on the clipboard; a page that is not served safely has none. */
+  copy(words) {
+    if (!words || !this.seen) return;
+    const refused = () => this.warn(UNCOPIED);
+    if (navigator.clipboard) navigator.clipboard.writeText(words).catch(refused);
+    else refused();
   }
 
   dispose() {
