@@ -2,6 +2,7 @@
 import { decode } from "./frame.js";
 import { Hand } from "./hand.js";
 import { make } from "./handles.js";
+import { nameKnobs } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
@@ -90,9 +91,9 @@ class View {
   }
 
   resized() {
-    if (!this.keys) {
-      this.keys = keepKeys(this.root.closest(".face") ?? this.root); // now el is in the page
-      this.stops.push(this.keys);
+    if (!this.lab) {
+      this.lab = this.root.closest(".face") ?? this.root; // now el is in the page
+      this.stops.push(keepKeys(this.lab), nameKnobs(this.lab));
     }
     const width = this.root.clientWidth;
     this.root.classList.toggle("face-narrow", width < NARROW);

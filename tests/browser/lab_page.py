@@ -1,0 +1,175 @@
+"""A training lab in JupyterLab: opened as a reader opens it, taken in hand by mouse and keys."""
+
+import json
+import time
+import urllib.request
+
+import nbformat
+import numpy as np
+from test_start import kernel, wait
+
+CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
+MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200, speed=150"
+READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
+    ?.status === 'idle'"""
+RUN_ALL = """async () => {
+  const { shell, commands } = window.jupyterapp, panel = shell.currentWidget;
+  panel.content.notebookConfig = { ...panel.content.notebookConfig, windowingMode: "none" };
+  shell.collapseLeft();
+  await commands.execute("notebook:run-all-cells");
+}"""
+THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+PIXELS = """(canvas) => {
+  const { width, height } = canvas, ratio = width / canvas.getBoundingClientRect().width;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return { width, height, ratio, data: Array.from(data).filter((_, i) => i % 4 < 3) };
+}"""
+HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A)}
+
+
+def put_notebook(jupyter, name, *cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python",
+    }  # fmt: skip
+    body = json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode()
+    request = urllib.request.Request(
+        f"{jupyter}/api/contents/{name}?token=test", body, method="PUT",
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    urllib.request.urlopen(request, timeout=20).close()
+
+
+class LabPage:
+    """A notebook in JupyterLab, its cells run, and the first lab in it.
+
+    Args:
+        page, jupyter: the fixtures.
+        name: of the notebook that is made.
+        cells: their code; the last of the first shows `lab`.
+    """
+
+    def __init__(self, page, jupyter, name: str, *cells: str):
+        self.page = page
+        put_notebook(jupyter, f"{name}.ipynb", *cells)
+        workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
+        page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}.ipynb?token=test")
+        page.wait_for_function(READY, timeout=90_000)
+        page.evaluate(RUN_ALL)
+        self.painted()
+        self.root = page.locator(".face").first
+        self.root.scroll_into_view_if_needed()
+
+    def painted(self) -> None:
+        """Wait for the first paint."""
+        self.page.wait_for_function("document.querySelector('.face-view')?.face?.paints > 0")
+
+    # ---- what the kernel knows --------------------------------------------------------------
+
+    def do(self, code: str) -> str:
+        """Run code in the kernel; return what it prints."""
+        return kernel(self.page, code)
+
+    def ask(self, expression: str):
+        """Return what an expression is worth in the kernel."""
+        printed = self.do(f"import json; print(json.dumps({expression}))")
+        try:
+            return json.loads(printed)
+        except ValueError:
+            raise AssertionError(f"{expression}: {printed}") from None
+
+    def until(self, expression: str, seconds: float = 40) -> None:
+        """Wait until an expression is true in the kernel."""
+        wait(lambda: self.ask(f"bool({expression})"), seconds)
+
+    def sent(self) -> dict[str, list]:
+        """Return the arrays of the kernel's picture of now, as a frame carries them."""
+        code = "from widgets.common.frames import decode, encode; import json; print(json.dumps("
+        code += "{k: v.tolist() for k, v in decode(encode(lab.picture(), 0))['arrays'].items()}))"
+        return json.loads(self.do(code))
+
+    # ---- what the page shows ----------------------------------------------------------------
+
+    def face(self, expression: str, view: int = 0):
+        """Evaluate with `face`, a view's window for tests, in scope."""
+        code = f"() => {{ const {{ face }} = document.querySelectorAll('.face-view')[{view}]; "
+        return self.page.evaluate(code + f"return {expression}; }}")
+
+    @property
+    def step(self) -> int:
+        """The step that is painted."""
+        return self.face("face.picture.step")
+
+    def at_step(self, step: int) -> None:
+        """Wait until a step is painted."""
+        wait(lambda: self.step == step)
+
+    def shown(self) -> dict[str, list]:
+        """Return the arrays of the picture that is painted."""
+        code = "Object.fromEntries(Object.entries(face.picture.arrays).map("
+        return self.face(code + "([name, values]) => [name, [...values]]))")
+
+    def is_true(self) -> bool:
+        """Return whether what is painted is what the kernel has, number by number."""
+        sent, shown = self.sent(), self.shown()
+        assert shown.keys() == sent.keys()
+        numbers = [np.array(v, dtype=float) for v in (sum(sent.values(), []), [])]
+        numbers[1] = np.array([v for name in sent for v in shown[name]], dtype=float)
+        return np.allclose(*numbers, rtol=1e-6, equal_nan=True)
+
+    def pixels(self, canvas: str = ".face-time canvas") -> np.ndarray:
+        """Return the pixels of a canvas: (height, width, 3)."""
+        found = self.root.locator(canvas).first.evaluate(PIXELS)
+        return np.array(found["data"]).reshape(found["height"], found["width"], 3)
+
+    def row(self, strip: str) -> str:
+        """Return the JavaScript of a strip's row."""
+        return f"face.geometry.rows.find(({{ plot }}) => plot.id === '{strip}')"
+
+    def layer(self, strip: str, name: str) -> dict:
+        """Return the first layer of that name."""
+        return self.face(f"{self.row(strip)}.plot.layers.find((l) => l.name === '{name}')")
+
+    def at(self, strip: str, step: float, value: float) -> tuple[float, float]:
+        """Return where a step and a value of a strip lie on the page."""
+        box = self.root.locator(".face-time canvas").first.bounding_box()
+        x, y = self.face(f"[face.geometry.x.at({step}), {self.row(strip)}.y.at({value})]")
+        return box["x"] + x, box["y"] + y
+
+    def value(self, strip: str, y: float) -> float:
+        """Return the value of a strip at a height of the page."""
+        top = self.root.locator(".face-time canvas").first.bounding_box()["y"]
+        return self.face(f"{self.row(strip)}.y.back({y - top})")
+
+    def has_hue(self, hue: str, strip: str, step: float, value: float) -> bool:
+        """Return whether a hue is painted within two pixels of a step and a value."""
+        box = self.root.locator(".face-time canvas").first.bounding_box()
+        x, y = self.at(strip, step, value)
+        column, row = int(x - box["x"]), int(y - box["y"])
+        near = self.pixels()[row - 2 : row + 3, column - 2 : column + 3]
+        return bool((np.abs(near - HUES[hue]).sum(2) < 60).any())
+
+    # ---- what a hand does -------------------------------------------------------------------
+
+    def slider(self, name: str):
+        """Return the handle in the picture whose name begins so."""
+        return self.root.locator(f'.face-handle[aria-label^="{name}"]').first
+
+    def button(self, name: str):
+        return self.root.get_by_role("button", name=name, exact=True).first
+
+    def tab(self, name: str) -> None:
+        self.root.locator(".face-tabs button", has_text=name).click()
+
+    def press(self, name: str) -> None:
+        self.button(name).click()
+
+    def drag(self, start: tuple, *places: tuple) -> None:
+        """Press at a place of the page, move through others, and lift."""
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        for place in places:
+            mouse.move(*place, steps=6)
+        self.page.wait_for_timeout(60)
+        mouse.up()
