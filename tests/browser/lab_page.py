@@ -1,4 +1,4 @@
-"""A training lab on a page of JupyterLab: open it, read its picture, take it in hand."""
+"""A training lab in JupyterLab: opened as a reader opens it, taken in hand by mouse and keys."""
 
 import json
 import time
@@ -9,28 +9,25 @@ import numpy as np
 from test_start import kernel, wait
 
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
-SPIRALS = "'spirals', sizes=[2, 8, 8, 2], activation='tanh', lr=0.3, steps={steps}, speed={speed}"
-FACE = """(index) => {
-  const { face } = document.querySelectorAll(".face-view")[index];
-  const { step, end, turns, strips, side, words } = face.picture;
-  const arrays = Object.fromEntries(
-    Object.entries(face.picture.arrays).map(([k, v]) => [k, Array.from(v)]));
-  return { step, end, turns, strips, side, words, arrays, paints: face.paints };
+MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200, speed=150"
+READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
+    ?.status === 'idle'"""
+RUN_ALL = """async () => {
+  const { shell, commands } = window.jupyterapp, panel = shell.currentWidget;
+  panel.content.notebookConfig = { ...panel.content.notebookConfig, windowingMode: "none" };
+  shell.collapseLeft();
+  await commands.execute("notebook:run-all-cells");
 }"""
-ROWS = """(index) => {
-  const view = document.querySelectorAll(".face-view")[index];
-  const canvas = view.querySelector("canvas").getBoundingClientRect();
-  const { rows } = view.face.geometry;
-  return Object.fromEntries(rows.map((row) => [row.plot.id, {
-    left: canvas.x + row.x.at(0), right: canvas.x + row.x.at(view.face.picture.horizon),
-    now: canvas.x + row.x.at(view.face.picture.step), top: canvas.y + row.top,
-    height: row.height }]));
+THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+PIXELS = """(canvas) => {
+  const { width, height } = canvas, ratio = width / canvas.getBoundingClientRect().width;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return { width, height, ratio, data: Array.from(data).filter((_, i) => i % 4 < 3) };
 }"""
-PIXELS = "(i) => document.querySelectorAll('.face-view')[i].querySelector('canvas').toDataURL()"
+HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A)}
 
 
 def put_notebook(jupyter, name, *cells):
-    """Write a notebook of code cells into the server's folder."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     notebook.metadata["kernelspec"] = {
         "name": "python3", "display_name": "Python 3", "language": "python",
@@ -43,72 +40,136 @@ def put_notebook(jupyter, name, *cells):
     urllib.request.urlopen(request, timeout=20).close()
 
 
-def open_lab(page, jupyter, name, *cells):
-    """Open a notebook of these cells, run them all, and wait for the first picture."""
-    put_notebook(jupyter, name, *cells)
-    workspace = f"{name.split('.')[0]}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
-    page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}?token=test")
-    page.wait_for_function(
-        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-        "?.status === 'idle'"
-    )
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    wait_painted(page)
-    kernel(page, "pass")  # all cells are done
-    page.locator(".face").first.scroll_into_view_if_needed()
+class LabPage:
+    """A notebook in JupyterLab, its cells run, and the first lab in it.
 
+    Args:
+        page, jupyter: the fixtures.
+        name: of the notebook that is made.
+        cells: their code; the last of the first shows `lab`.
+    """
 
-def wait_painted(page):
-    page.wait_for_selector(".face-view canvas", state="attached", timeout=120_000)
-    wait(lambda: page.evaluate("() => !!document.querySelector('.face-view').face?.picture"))
+    def __init__(self, page, jupyter, name: str, *cells: str):
+        self.page = page
+        put_notebook(jupyter, f"{name}.ipynb", *cells)
+        workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
+        page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}.ipynb?token=test")
+        page.wait_for_function(READY, timeout=90_000)
+        page.evaluate(RUN_ALL)
+        self.painted()
+        self.root = page.locator(".face").first
+        self.root.scroll_into_view_if_needed()
 
+    def painted(self) -> None:
+        """Wait for the first paint."""
+        self.page.wait_for_function("document.querySelector('.face-view')?.face?.paints > 0")
 
-def picture(page, index=0):
-    """What a view shows."""
-    return page.evaluate(FACE, index)
+    # ---- what the kernel knows --------------------------------------------------------------
 
+    def do(self, code: str) -> str:
+        """Run code in the kernel; return what it prints."""
+        return kernel(self.page, code)
 
-def pixels(page, index=0):
-    return page.evaluate(PIXELS, index)
+    def ask(self, expression: str):
+        """Return what an expression is worth in the kernel."""
+        printed = self.do(f"import json; print(json.dumps({expression}))")
+        try:
+            return json.loads(printed)
+        except ValueError:
+            raise AssertionError(f"{expression}: {printed}") from None
 
+    def until(self, expression: str, seconds: float = 40) -> None:
+        """Wait until an expression is true in the kernel."""
+        wait(lambda: self.ask(f"bool({expression})"), seconds)
 
-def rows(page):
-    """{strip: {left, right, now, top, height}} in pixels of the window."""
-    return page.evaluate(ROWS, 0)
+    def sent(self) -> dict[str, list]:
+        """Return the arrays of the kernel's picture of now, as a frame carries them."""
+        code = "from widgets.common.frames import decode, encode; import json; print(json.dumps("
+        code += "{k: v.tolist() for k, v in decode(encode(lab.picture(), 0))['arrays'].items()}))"
+        return json.loads(self.do(code))
 
+    # ---- what the page shows ----------------------------------------------------------------
 
-def value(page, expression):
-    """What an expression is in the kernel, as JSON has it."""
-    return json.loads(kernel(page, f"import json; print(json.dumps({expression}))"))
+    def face(self, expression: str, view: int = 0):
+        """Evaluate with `face`, a view's window for tests, in scope."""
+        code = f"() => {{ const {{ face }} = document.querySelectorAll('.face-view')[{view}]; "
+        return self.page.evaluate(code + f"return {expression}; }}")
 
+    @property
+    def step(self) -> int:
+        """The step that is painted."""
+        return self.face("face.picture.step")
 
-def matches_kernel(page):
-    """Compare each curve on the page with the kernel's picture of the same step."""
-    shown = picture(page)
-    code = ("p = lab.runner.ask(lab.take); print(json.dumps([p['step'], {k: [None if x != x else x "
-            "for x in v.ravel().tolist()] for k, v in p['arrays'].items()}]))")  # fmt: skip
-    step, arrays = json.loads(kernel(page, f"import json; {code}"))
-    if step != shown["step"]:
-        return False
-    for name, numbers in arrays.items():
-        seen = np.array(shown["arrays"][name], dtype=float)
-        true = np.array(numbers, dtype=float)
-        assert seen.shape == true.shape, name
-        span = np.nanmax(np.abs(true), initial=0.0)
-        np.testing.assert_allclose(seen, true, rtol=2e-3, atol=1e-4 * max(span, 1e-6), err_msg=name)
-    return True
+    def at_step(self, step: int) -> None:
+        """Wait until a step is painted."""
+        wait(lambda: self.step == step)
 
+    def shown(self) -> dict[str, list]:
+        """Return the arrays of the picture that is painted."""
+        code = "Object.fromEntries(Object.entries(face.picture.arrays).map("
+        return self.face(code + "([name, values]) => [name, [...values]]))")
 
-def click(page, name):
-    """Click a button of the lab by its name."""
-    page.locator(".face").first.get_by_role("button", name=name).first.click()
+    def is_true(self) -> bool:
+        """Return whether what is painted is what the kernel has, number by number."""
+        sent, shown = self.sent(), self.shown()
+        assert shown.keys() == sent.keys()
+        numbers = [np.array(v, dtype=float) for v in (sum(sent.values(), []), [])]
+        numbers[1] = np.array([v for name in sent for v in shown[name]], dtype=float)
+        return np.allclose(*numbers, rtol=1e-6, equal_nan=True)
 
+    def pixels(self, canvas: str = ".face-time canvas") -> np.ndarray:
+        """Return the pixels of a canvas: (height, width, 3)."""
+        found = self.root.locator(canvas).first.evaluate(PIXELS)
+        return np.array(found["data"]).reshape(found["height"], found["width"], 3)
 
-def drag(page, *points):
-    """Press at the first point, move through the others, let go."""
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for x, y in points[1:]:
-        page.mouse.move(x, y, steps=4)
-        page.wait_for_timeout(40)
-    page.mouse.up()
+    def row(self, strip: str) -> str:
+        """Return the JavaScript of a strip's row."""
+        return f"face.geometry.rows.find(({{ plot }}) => plot.id === '{strip}')"
+
+    def layer(self, strip: str, name: str) -> dict:
+        """Return the first layer of that name."""
+        return self.face(f"{self.row(strip)}.plot.layers.find((l) => l.name === '{name}')")
+
+    def at(self, strip: str, step: float, value: float) -> tuple[float, float]:
+        """Return where a step and a value of a strip lie on the page."""
+        box = self.root.locator(".face-time canvas").first.bounding_box()
+        x, y = self.face(f"[face.geometry.x.at({step}), {self.row(strip)}.y.at({value})]")
+        return box["x"] + x, box["y"] + y
+
+    def value(self, strip: str, y: float) -> float:
+        """Return the value of a strip at a height of the page."""
+        top = self.root.locator(".face-time canvas").first.bounding_box()["y"]
+        return self.face(f"{self.row(strip)}.y.back({y - top})")
+
+    def has_hue(self, hue: str, strip: str, step: float, value: float) -> bool:
+        """Return whether a hue is painted within two pixels of a step and a value."""
+        box = self.root.locator(".face-time canvas").first.bounding_box()
+        x, y = self.at(strip, step, value)
+        column, row = int(x - box["x"]), int(y - box["y"])
+        near = self.pixels()[row - 2 : row + 3, column - 2 : column + 3]
+        return bool((np.abs(near - HUES[hue]).sum(2) < 60).any())
+
+    # ---- what a hand does -------------------------------------------------------------------
+
+    def slider(self, name: str):
+        """Return the handle in the picture whose name begins so."""
+        return self.root.locator(f'.face-handle[aria-label^="{name}"]').first
+
+    def button(self, name: str):
+        return self.root.get_by_role("button", name=name, exact=True).first
+
+    def tab(self, name: str) -> None:
+        self.root.locator(".face-tabs button", has_text=name).click()
+
+    def press(self, name: str) -> None:
+        self.button(name).click()
+
+    def drag(self, start: tuple, *places: tuple) -> None:
+        """Press at a place of the page, move through others, and lift."""
+        mouse = self.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        for place in places:
+            mouse.move(*place, steps=6)
+        self.page.wait_for_timeout(60)
+        mouse.up()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from lab_page import (
+from lab_hands import (
     CELL,
     SPIRALS,
     click,

@@ -119,7 +119,7 @@ class Panel:
     # ---- tabs -------------------------------------------------------------------------------
 
     def _title(self, title: str) -> ipw.ToggleButton:
-        made = ipw.ToggleButton(description=title, layout=ipw.Layout(width="auto"))
+        made = ipw.ToggleButton(description=title, tooltip="", layout=ipw.Layout(width="auto"))
         made.observe(lambda change: self._open(title, change["new"]), "value")
         return made
 

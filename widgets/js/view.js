@@ -2,6 +2,7 @@
 import { decode } from "./frame.js";
 import { Hand } from "./hand.js";
 import { make } from "./handles.js";
+import { nameKnobs } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
@@ -11,6 +12,7 @@ import { Timeline } from "./timeline.js";
 const NARROW = 700; // px: below, everything in one column
 const ACK = 3; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
+const UNCOPIED = "This browser does not let the page copy: select the text below and copy it.";
 
 /** anywidget's render: builds a view, returns how to take it down. */
 export function render({ model, el }) {
@@ -60,10 +62,7 @@ class View {
       this.dead.hidden = true;
       this.ask();
     };
-    const copy = () => {
-      const words = model.get("copied");
-      if (words) navigator.clipboard?.writeText(words).catch(() => {});
-    };
+    const copy = () => this.copy(model.get("copied"));
     model.on("change:frame", take);
     model.on("change:copied", copy);
     this.stops = [
@@ -91,9 +90,9 @@ class View {
   }
 
   resized() {
-    if (!this.keys) {
-      this.keys = keepKeys(this.root.closest(".face") ?? this.root); // now el is in the page
-      this.stops.push(this.keys);
+    if (!this.lab) {
+      this.lab = this.root.closest(".face") ?? this.root; // now el is in the page
+      this.stops.push(keepKeys(this.lab), nameKnobs(this.lab));
     }
     const width = this.root.clientWidth;
     this.root.classList.toggle("face-narrow", width < NARROW);
@@ -126,7 +125,8 @@ class View {
   }
 
   paint() {
-    if (!this.seen || !this.root.clientWidth) return;
+    if (!this.seen) return;
+    if (!this.root.clientWidth) return this.schedule(); // JupyterLab is laying its page out anew
     if (this.fresh) this.read();
     if (!this.picture) return;
     this.theme ??= this.colours();
@@ -197,8 +197,20 @@ class View {
   }
 
   failed() {
+    this.warn(DEAD);
+  }
+
+  warn(words) {
     this.dead.hidden = false;
-    this.dead.textContent = DEAD;
+    this.dead.textContent = words;
+  }
+
+  /** Put a text on the clipboard; a page that is not served safely has none. */
+  copy(words) {
+    if (!words || !this.seen) return;
+    const refused = () => this.warn(UNCOPIED);
+    if (navigator.clipboard) navigator.clipboard.writeText(words).catch(refused);
+    else refused();
   }
 
   dispose() {

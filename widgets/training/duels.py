@@ -12,6 +12,7 @@ from course.training.baselines import duel
 
 from ..common.knobs import button
 from .duel_figure import duel_figure
+from .tabs import words
 
 
 class Stopped(Exception):
@@ -38,8 +39,8 @@ class Duels:
         self.progress = ipw.IntProgress(min=0, max=1, description="runs")
         self.words, self.figure = ipw.HTML(), ipw.HTML()
         self._running(False)
-        buttons = ipw.HBox([self.start, self.stop, self.progress])
-        about = ipw.HTML(f"<p>{html.escape(text)}</p>")
+        buttons = ipw.HBox([self.start, self.stop, self.progress]).add_class("face-acts")
+        about = ipw.HTML(words(text))
         self.box = ipw.VBox([about, buttons, self.words, self.figure])
 
     def begin(self, lab) -> None:

@@ -132,7 +132,7 @@ def first_layer(view, arrays: dict) -> list[Panel]:
     scale = W.abs().amax().clamp(min=1e-12)
     arrays["tiles"] = np.rint(128 + 127 * (W / scale).numpy()).astype(np.uint8)
     return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} neurons",
-             "note": "orange −, blue +", "pixels": "tiles", "shape": [len(W), height, width],
+             "pixels": "tiles", "shape": [len(W), height, width],
              "colours": "signed"}]  # fmt: skip
 
 

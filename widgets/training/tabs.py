@@ -52,12 +52,13 @@ class StartAgain:
         self.seed = ipw.IntText(description="seed")
         fields = [self.hidden, self.activation, self.init, self.seed]
         form = ipw.HBox([field(f) for f in fields]).add_class("face-knobs")
-        start = button("Start again with this network", "refresh", self._form)
+        start = ipw.HBox([button("Start again with this network", "refresh", self._form)])
         presets = [self._preset(name) for name in PRESETS]
         self.about = ipw.HTML()
         self.box = ipw.VBox([
             ipw.HTML("<h3>data</h3>"), ipw.HBox([*cards, self.data]).add_class("face-cards"),
-            ipw.HTML("<h3>network</h3>"), form.add_class("face-form"), start,
+            ipw.HTML("<h3>network</h3>"), form.add_class("face-form"),
+            start.add_class("face-acts"),
             ipw.HTML("<h3>or a classic</h3>"), ipw.HBox(presets).add_class("face-chips"),
             self.about,
         ])  # fmt: skip
@@ -184,8 +185,7 @@ class Home:
     def __init__(self, call: Callable):
         text = ("The recipe replays this run to the bit, by “course run recipe.json” or by "
                 "TrainingLab(recipe). The code is the same run as a short program.")  # fmt: skip
-        self.text = ipw.Textarea(layout=ipw.Layout(width="98%", height="180px"))
-        self.text.description = "to copy"
+        self.text = ipw.Textarea(description="to copy").add_class("face-text")
         tip(self.text, "recipe or code, to copy")
         recipe, code = call(self.write_recipe), call(self.write_code)
         copy = call(lambda lab: lab.panel.copy(self.text.value))
@@ -193,7 +193,7 @@ class Home:
             button("Recipe", "file-text", recipe, hint="write the recipe below"),
             button("Code", "code", code, hint="write the program below"),
             button("Copy", "copy", copy, hint="copy the text below"),
-        ])  # fmt: skip
+        ]).add_class("face-acts")  # fmt: skip
         self.box = ipw.VBox([ipw.HTML(words(text)), buttons, self.text])
 
     def write_recipe(self, lab) -> None:
