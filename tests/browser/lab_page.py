@@ -156,7 +156,7 @@ class LabPage:
         return self.root.locator(f'.face-handle[aria-label^="{name}"]').first
 
     def button(self, name: str):
-        return self.root.get_by_role("button", name=name, exact=True).first
+        return self.root.get_by_role("button", name=name).first
 
     def tab(self, name: str) -> None:
         self.root.locator(".face-tabs button", has_text=name).click()

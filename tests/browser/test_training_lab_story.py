@@ -1,62 +1,10 @@
-"""The training lab in JupyterLab: a run is driven, turned, planned, guessed and branched by hand."""
+"""The training lab in JupyterLab: a run driven, turned, planned, guessed, branched by hand."""
 
 import pytest
 from lab_page import CELL, MOONS, LabPage
 from test_start import shot, wait
 
 pytestmark = pytest.mark.browser
-
-
-def test_a_run_is_driven_and_every_paint_is_true(page, jupyter):
-    lab = LabPage(page, jupyter, "driven", CELL.format(MOONS))
-    assert lab.ask("lab.trainer.history.knobs") == [], "the sliders' echo turned a knob"
-    before = lab.pixels()
-    lab.press("Play")
-    lab.button("Pause").wait_for()
-    wait(lambda: lab.step > 40)
-    moving = lab.pixels()
-    wait(lambda: lab.step > 80)
-    assert (before != moving).any() and (moving != lab.pixels()).any()
-    lab.press("Pause")
-    lab.button("Play").wait_for()
-    lab.until("not lab.runner.running")
-    stopped = lab.ask("lab.trainer.step_count")
-    assert 80 < stopped < 200
-    lab.at_step(stopped)
-    assert lab.is_true()
-    test = lab.layer("loss", "test")
-    steps, losses = (lab.shown()[test[axis]] for axis in "xy")
-    for step, loss in list(zip(steps, losses, strict=True))[1:-1]:
-        assert lab.has_hue("run", "loss", step, loss), (step, loss)
-        assert not lab.has_hue("run", "loss", step, 1.6 * loss)
-    assert loss == pytest.approx(lab.ask(f"[e[2] for e in lab.evaluations if e[0] == {step}][0]"))
-
-    lab.press("One step")
-    lab.at_step(stopped + 1)
-    numbers = lab.root.locator(".face-heads").inner_text().split()
-    assert (
-        f"{stopped + 1}" in numbers and f"{lab.ask('lab.trainer.history.loss[-1]'):.3f}" in numbers
-    )
-
-    lab.root.get_by_label("speed").select_option("400 steps/s")
-    lab.until("lab.speed == 400")
-    lab.press("Play")
-    lab.at_step(200)  # the planned end
-    lab.button("Play").wait_for()
-    assert lab.is_true() and not lab.ask("lab.runner.running")
-    lab.press("Play")  # as far again
-    lab.until("lab.trainer.step_count > 200")
-    assert lab.face("face.picture.horizon") == 400
-    lab.press("Pause")
-
-    lab.do("lab.go_to(100); lab.set('momentum', 0.5); lab.run(10); lab.set('lr', .3); lab.run(10)")
-    lab.press("Go back to before the last turn")
-    lab.at_step(110)
-    lab.press("Go back to before the last turn")
-    lab.at_step(100)
-    lab.press("Reset to the first step")
-    lab.at_step(0)
-    assert lab.is_true()
 
 
 def test_a_story_told_by_hand(page, jupyter):
@@ -73,7 +21,7 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.until("lab.trainer.knobs()['lr'] != 0.2")
     turned = lab.ask("lab.trainer.knobs()['lr']")
     assert turned == pytest.approx(lab.value("learning rate", y - 14), rel=0.06) and turned > 0.25
-    assert lab.ask("lab.trainer.history.knobs") == [[60, "lr", turned]]
+    assert lab.ask("lab.trainer.history.knobs")[-1] == [60, "lr", turned]
     slider = lab.root.get_by_label("learning rate α as a number")
     assert float(slider.input_value()) == pytest.approx(turned, rel=1e-3)
 
@@ -153,7 +101,7 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.until("lab.trainer.knobs()['spike']")
     lab.do("lab.run(20)")
     lab.at_step(175)
-    norms = lab.ask("lab.trainer.history.grad_norm[-10:]")
+    norms = lab.ask("lab.trainer.history.grad_norm[-10:].tolist()")
     assert max(norms) > 50 * sorted(norms)[len(norms) // 2]
     replayed = "from course.training.replay import run_recipe, history_digest as digest; "
     assert (
