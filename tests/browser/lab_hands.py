@@ -45,6 +45,7 @@ def open_lab(page, jupyter, name, *cells):
 
 def wait_painted(page):
     page.wait_for_selector(".face-view canvas", state="attached", timeout=120_000)
+    page.locator(".face").first.scroll_into_view_if_needed()  # it paints only if it is seen
     wait(lambda: page.evaluate("() => !!document.querySelector('.face-view').face?.picture"))
 
 
