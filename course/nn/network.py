@@ -49,9 +49,8 @@ class Network:
     ):  # fmt: skip
         if not isinstance(layers, list | tuple) or len(layers) > MOST_LAYERS:
             raise CourseError(f"layers = {shown(layers)}; allowed: a list of up to {MOST_LAYERS}")
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise CourseError(f"{shown(layer)} is not a layer; use layers such as Linear(64)")
+        if strange := [layer for layer in layers if not isinstance(layer, Layer)]:
+            raise CourseError(f"{shown(strange[0])} is not a layer; use layers such as Linear(64)")
         check_choice("init", init, INITS)
         check_choice("dtype", dtype, tuple(DTYPES.values()), "weights of this network")
         check_device(device)
