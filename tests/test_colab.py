@@ -23,7 +23,7 @@ def move(widget, value):
     widget._handle_msg({"content": {"data": {"method": "update", "state": {"value": value}}}})
 
 training = TrainingLab("digits", interactive=True).run(20)
-move(training.controls.knobs["lr"].slider, 0.01)
+move(training.panel.knobs["lr"].slider, 0.01)
 training.run(1)
 back = BackpropLab(interactive=True)
 back.all()
@@ -34,7 +34,7 @@ shown = [sorted(lab._repr_mimebundle_()[0]) for lab in (training, back, descent)
 print(json.dumps({
     "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,
     "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"]],
-    "recorded": training.trainer.history.knobs, "painted": len(training.controls.canvas.frame),
+    "recorded": training.trainer.history.knobs, "painted": len(training.panel.face.frame),
 }))
 """
 

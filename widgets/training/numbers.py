@@ -48,8 +48,6 @@ def sentence(view) -> str:
     """Return the state in words, for every reader and for a screen reader."""
     knobs, last = view.knobs, view.past[-1] if view.past else None
     parts = [f"Step {view.step:,}."]
-    if view.step:
-        parts.append(f"Training loss {batch_loss(view)} on the last batch.")
     if last is not None:
         right = last.test_accuracy
         share = f", {right:.1%} right" if math.isfinite(right) else ""
