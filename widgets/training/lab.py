@@ -126,7 +126,6 @@ class TrainingLab(Lab):
         return self.diverged is None and t.step_count != self.planned
 
     def run(self, steps: int, before: Callable[[], None] | None = None) -> Self:
-        """Train `steps` steps here and now; `before` is called before each."""
         check_count("steps", steps, 0, 10**9, "0 or more")
         self.planned = max(self.planned, self.trainer.step_count + steps)
         return super().run(steps, before)
@@ -139,7 +138,6 @@ class TrainingLab(Lab):
         self.refresh()
 
     def headless(self) -> None:
-        """Train to the planned end, if the run has not begun."""
         if self.trainer.step_count == self.timeline.first:
             self.run(self.steps)
 
@@ -286,7 +284,6 @@ class TrainingLab(Lab):
         return self.runner.ask(lambda: View(self).past)
 
     def _probes(self) -> bool:
-        """Return whether a step's update is to be measured: some picture shows it."""
         shown = self.watching.instruments
         return "update ratio" in shown or "layers" in shown or not self.trainer.data.is_2d
 
