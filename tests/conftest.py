@@ -12,14 +12,11 @@ MOST_WORKERS = 4  # the browser's tests and the kernels' take three; more only w
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
-    """Take a worker a core and one more; none for files by name, done before workers are up.
-
-    One more because the tests of browsers and kernels wait most of their time.
-    """
+    """Take a worker a core; none for files by name, which are done before workers are up."""
     named = all(arg.split("::")[0].endswith(".py") for arg in config.args)
     count = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
-    cores = len(count(0))
-    return 0 if named or cores == 1 else min(cores + 1, MOST_WORKERS)
+    cores = min(len(count(0)), MOST_WORKERS)
+    return 0 if named or cores == 1 else cores
 
 
 def pytest_report_header(config):
