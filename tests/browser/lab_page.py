@@ -1,15 +1,18 @@
 """A training lab in JupyterLab: opened as a reader opens it, taken in hand by mouse and keys."""
 
+import base64
+import io
 import json
 import time
 import urllib.request
 
 import nbformat
 import numpy as np
+from PIL import Image
 from test_start import kernel, wait
 
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
-MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200, speed=150"
+MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200"
 READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
 RUN_ALL = """async () => {
@@ -19,12 +22,8 @@ RUN_ALL = """async () => {
   await commands.execute("notebook:run-all-cells");
 }"""
 THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
-PIXELS = """(canvas) => {
-  const { width, height } = canvas, ratio = width / canvas.getBoundingClientRect().width;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  return { width, height, ratio, data: Array.from(data).filter((_, i) => i % 4 < 3) };
-}"""
-HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A)}
+HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A),
+        "run in the dark": (0x56, 0xB4, 0xE9)}  # fmt: skip
 
 
 def put_notebook(jupyter, name, *cells):
@@ -59,6 +58,13 @@ class LabPage:
         self.painted()
         self.root = page.locator(".face").first
         self.root.scroll_into_view_if_needed()
+
+    @classmethod
+    def beside(cls, lab: "LabPage", index: int) -> "LabPage":
+        """Return another lab of the same page; only `root` differs."""
+        other = cls.__new__(cls)
+        other.page, other.root = lab.page, lab.page.locator(".face").nth(index)
+        return other
 
     def painted(self) -> None:
         """Wait for the first paint."""
@@ -119,8 +125,11 @@ class LabPage:
 
     def pixels(self, canvas: str = ".face-time canvas") -> np.ndarray:
         """Return the pixels of a canvas: (height, width, 3)."""
-        found = self.root.locator(canvas).first.evaluate(PIXELS)
-        return np.array(found["data"]).reshape(found["height"], found["width"], 3)
+        data = self.root.locator(canvas).first.evaluate("(canvas) => canvas.toDataURL()")
+        png = io.BytesIO(base64.b64decode(data.split(",")[1]))
+        image = Image.open(png).convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        return np.array(Image.alpha_composite(paper, image).convert("RGB")).astype(int)
 
     def row(self, strip: str) -> str:
         """Return the JavaScript of a strip's row."""
@@ -156,7 +165,7 @@ class LabPage:
         return self.root.locator(f'.face-handle[aria-label^="{name}"]').first
 
     def button(self, name: str):
-        return self.root.get_by_role("button", name=name).first
+        return self.root.get_by_role("button", name=name, exact=True).first
 
     def tab(self, name: str) -> None:
         self.root.locator(".face-tabs button", has_text=name).click()

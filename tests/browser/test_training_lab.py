@@ -1,9 +1,6 @@
 """TrainingLab in JupyterLab, with a real mouse and keyboard."""
 
 import math
-import os
-import subprocess
-import sys
 
 import pytest
 from lab_hands import (
@@ -17,7 +14,6 @@ from lab_hands import (
     pixels,
     rows,
     value,
-    wait_painted,
 )
 from test_start import kernel, shot, wait
 
@@ -141,79 +137,3 @@ def test_the_clip_line_is_dragged_and_steps_are_shaded(page, jupyter):
     assert norms[5] > 10 * sorted(norms)[5]
     shot(page, "clip")
     kernel(page, "lab.close()")
-
-
-KEYS = "() => window.jupyterapp.shell.currentWidget.content.model.cells.length"
-
-
-def test_everything_by_keyboard_and_no_shortcut_of_jupyterlab(page, jupyter):
-    open_lab(page, jupyter, "keys.ipynb", spirals(steps=300, speed=0), "1 + 1")
-    kernel(page, "lab.run(150)")
-    wait(lambda: picture(page)["step"] == 150)
-    cells = page.evaluate(KEYS)
-    page.locator(".face-play").focus()
-    names = []
-    for _ in range(40):
-        names.append(page.evaluate(
-            "() => { const e = document.activeElement; return e.getAttribute('aria-label') ||"
-            " e.labels?.[0]?.textContent || e.title || e.textContent; }").strip())  # fmt: skip
-        page.keyboard.press("Tab")
-    for wanted in ("Play", "One step", "speed", "learning rate α", "momentum β", "clipping",
-                   "threshold c", "batch size", "learning rate now", "planned learning rate",
-                   "momentum now", "clip threshold now", "your guess of the loss", "crosshair",
-                   "Instruments", "Duel"):  # fmt: skip
-        assert any(wanted in name for name in names), (wanted, names)
-
-    before = value(page, "lab.trainer.knobs()['lr']")
-    handle = page.get_by_role("slider", name="learning rate now").first
-    handle.focus()
-    page.keyboard.press("ArrowUp")
-    wait(lambda: value(page, "lab.trainer.knobs()['lr']") > before)
-    for key in ("x", "d", "d", "m", "a", "b"):
-        page.keyboard.press(key)
-    assert page.evaluate(KEYS) == cells and page.locator(".face").count() == 1
-
-    pen = page.get_by_role("slider", name="planned learning rate").first
-    pen.focus()
-    for key in ("ArrowRight", "ArrowUp", "ArrowUp"):
-        page.keyboard.press(key)
-    wait(lambda: "Points" in kernel(page, "print(lab.trainer.history.knobs[-1])"))
-    page.keyboard.press("Delete")
-    wait(lambda: "Points" not in kernel(page, "print(lab.trainer.history.knobs[-1])"))
-
-    cross = page.get_by_role("slider", name="crosshair").first
-    cross.focus()
-    for key in ("ArrowLeft", "ArrowLeft", "Enter"):
-        page.keyboard.press(key)
-    wait(lambda: picture(page)["step"] < 150)
-    assert value(page, STEP) == picture(page)["step"]
-    kernel(page, "lab.close()")
-
-
-def test_reload_brings_the_picture_back(page, jupyter):
-    open_lab(page, jupyter, "reload.ipynb", spirals(steps=300, speed=0))
-    kernel(page, "lab.run(120)")
-    wait(lambda: picture(page)["step"] == 120)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(1000)
-    page.reload()
-    wait_painted(page)
-    wait(lambda: picture(page)["step"] == 120 and matches_kernel(page))
-    page.locator(".face").first.scroll_into_view_if_needed()
-    click(page, "One step")
-    wait(lambda: picture(page)["step"] == 121)
-    kernel(page, "lab.close()")
-
-
-@pytest.mark.full
-def test_an_older_ipykernel_works_as_well(tmp_path):
-    """ipykernel 6.31, beside everything else as it is."""
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target",
-               str(tmp_path / "old"), "ipykernel==6.31.0"]  # fmt: skip
-    subprocess.run(install, check=True, timeout=120)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-               f"{__file__}::test_the_transport"]  # fmt: skip
-    paths = filter(None, [str(tmp_path / "old"), os.environ.get("PYTHONPATH")])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout[-3000:]

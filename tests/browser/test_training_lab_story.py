@@ -17,10 +17,12 @@ def test_a_story_told_by_hand(page, jupyter):
     rate = lab.slider("learning rate now")
     box = rate.bounding_box()
     x, y = box["x"] + 12, box["y"] + 12
+    under = lab.value("learning rate", y - 14)
     lab.drag((x, y), (x + 3, y - 14))
-    lab.until("lab.trainer.knobs()['lr'] != 0.2")
+    lab.until(f"abs(lab.trainer.knobs()['lr'] / {under} - 1) < 0.06")
+    page.wait_for_timeout(500)  # no echo of the slider turns it again
     turned = lab.ask("lab.trainer.knobs()['lr']")
-    assert turned == pytest.approx(lab.value("learning rate", y - 14), rel=0.06) and turned > 0.25
+    assert 0.5 < turned == pytest.approx(under, rel=0.06)
     assert lab.ask("lab.trainer.history.knobs")[-1] == [60, "lr", turned]
     slider = lab.root.get_by_label("learning rate α as a number")
     assert float(slider.input_value()) == pytest.approx(turned, rel=1e-3)
@@ -72,7 +74,8 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.at_step(lab.ask("lab.trainer.step_count"))
     assert lab.is_true()
     steps, losses = (lab.shown()[lab.layer("loss", "test")[axis]] for axis in "xy")
-    assert lab.has_hue("run2", "loss", steps[2], losses[2])
+    places = list(zip(steps, losses, strict=True))[2:]  # one may lie between two dashes
+    assert sum(lab.has_hue("run2", "loss", *place) for place in places) > len(places) / 2
     lab.tab("Branches")
     chips = lab.root.locator(".face-chips:visible button")
     wait(lambda: chips.count() == 2)
@@ -86,10 +89,10 @@ def test_a_story_told_by_hand(page, jupyter):
     assert lab.ask("lab.trainer.knobs()['clip']") == "off"
     c = lab.ask("lab.trainer.knobs()['threshold']")
     x, y = lab.at("gradient norm", 40, c)
+    under = lab.value("gradient norm", y + 20)
     lab.drag((x, y), (x, y + 20))
-    lab.until("lab.trainer.knobs()['clip'] == 'norm'")
-    clip = lab.ask("lab.trainer.knobs()['threshold']")
-    assert clip < c and clip == pytest.approx(lab.value("gradient norm", y + 20), rel=0.06)
+    lab.until(f"abs(lab.trainer.knobs()['threshold'] / {under} - 1) < 0.06")
+    assert lab.ask("lab.trainer.knobs()['clip']") == "norm"
 
     # The order, and a spike: more knobs.
     lab.tab("More knobs")

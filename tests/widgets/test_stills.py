@@ -139,6 +139,19 @@ def test_an_unknown_script_is_no_reason_to_fail():
 number = st.floats() | st.sampled_from([0.0, 1.0, -1.0, 1e300, -1e300, 1e-300])
 
 
+NARROW = [(0, 5.6e-21), (-1e-21, 1e-21), (0, 1e-300), (1, 1 + 1e-16), (1e300, -1e300)]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("ends", NARROW, ids=str)
+def test_an_axis_that_spans_next_to_nothing_is_painted(scale, ends):
+    y = {"scale": scale, "low": ends[0], "high": ends[1], "label": ""}
+    figure = figure_of(picture([plot(curve(), y=y)], step=3, x=[0, 1], y=[0, 1]))
+    low, high = strip_axes(figure, "loss").get_ylim()
+    assert low < high
+    FigureCanvasAgg(figure).draw()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_any_numbers_on_any_axes_are_painted(data):

@@ -47,6 +47,8 @@ class Face(anywidget.AnyWidget):
     def _hear(self, content: dict) -> None:
         kind, view, self.alive = content.get("kind"), str(content.get("view")), True
         if kind in ("see", "ack"):
+            if not self._is_newest("see", content):
+                return
             seq = content.get("seq")
             first = view not in self._views
             self._views[view] = seq if isinstance(seq, int) else None

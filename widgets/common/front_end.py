@@ -25,8 +25,9 @@ def has_front_end() -> bool:
 
 def in_callback() -> bool:
     """Return whether the kernel answers a message of the page now, not a cell."""
-    if threading.current_thread() is not threading.main_thread():
-        return False
+    thread = threading.current_thread()
+    if thread is not threading.main_thread() and not thread.name.startswith("subshell-"):
+        return False  # the kernel tells another thread what it answered last
     try:
         from IPython import get_ipython
 

@@ -101,7 +101,8 @@ class Panel:
     def act(self, kind: str, content: dict) -> None:
         """Do what a hand did in the picture; anything the browser should not send is dropped."""
         if kind == "see":
-            self.call("refresh")()
+            if content.get("seq") is not None:  # else it looks away
+                self.call("refresh")()
         elif kind == "turn":
             self.call("set")(str(content.get("knob")), content.get("value"))
         elif kind == "go_to":

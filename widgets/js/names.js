@@ -7,11 +7,13 @@ function set(element, name, value) {
   if (value && element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+/** The words of a widget's label; an empty one holds a blank of no width. */
 function labelOf(element) {
-  return element.querySelector(".widget-label")?.textContent.trim();
+  return element.querySelector(".widget-label")?.textContent.replace("\u200b", "").trim();
 }
 
 function nameAll(root) {
+  for (const element of root.querySelectorAll('[title="null"]')) element.removeAttribute("title");
   for (const control of root.querySelectorAll(LABELLED)) {
     const widget = control.closest(".jupyter-widgets");
     if (widget) set(control, "aria-label", labelOf(widget));
@@ -21,9 +23,10 @@ function nameAll(root) {
     const number = handle.closest(".face-knob").querySelector("input[type=number]");
     set(handle, "aria-valuetext", number?.value);
   }
-  for (const button of root.querySelectorAll(".jupyter-button[title]")) {
-    if (!button.textContent.trim()) set(button, "aria-label", button.title); // an icon alone
+  for (const button of root.querySelectorAll(".jupyter-button:has(> i)")) {
+    set(button, "aria-label", button.textContent.trim() || button.title); // without its icon's glyph
   }
+  for (const image of root.querySelectorAll("img:not([alt])")) image.alt = ""; // words beside it
   for (const group of root.querySelectorAll(".widget-toggle-buttons")) {
     set(group, "role", "group");
     set(group, "aria-label", labelOf(group));

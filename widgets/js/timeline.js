@@ -114,12 +114,21 @@ export class Timeline {
     this.place(theme);
   }
 
+  /** A strip was switched off: its handles go with it. */
+  forget(knob, lane) {
+    lane.box.remove();
+    this.lanes.delete(knob);
+  }
+
   place(theme) {
     for (const { lane } of this.picture.strips) {
       if (!lane || this.lanes.has(lane.knob)) continue;
       this.lanes.set(lane.knob, new LaneHand(this, lane.knob, lane.name));
     }
-    for (const lane of this.lanes.values()) lane.place(theme);
+    for (const [knob, lane] of this.lanes) {
+      if (lane.row) lane.place(theme);
+      else this.forget(knob, lane);
+    }
     const { horizon, strips } = this.picture;
     const step = this.look ?? this.picture.step;
     const [x, y] = [this.layout.x.at(this.picture.step), this.layout.bottom + 13];

@@ -35,7 +35,8 @@ def domain(axis: dict) -> tuple[float, float]:
     scale = axis["scale"]
     ends = [math.nan if axis[end] is None else float(axis[end]) for end in ("low", "high")]
     low, high = (min(max(end, LIMITS[scale][0]), LIMITS[scale][1]) for end in ends)
-    if high - low > max(1e-9 * max(abs(low), abs(high)), 1e-30):  # False for NaN
+    least = 1e-9 if scale == "memory" else 1e-30  # less is nothing once it is transformed
+    if high - low > max(1e-9 * max(abs(low), abs(high)), least):  # False for NaN
         return low, high
     if scale == "memory":
         return 0.0, 0.99
