@@ -25,8 +25,8 @@ import psutil
 
 PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
 MODULES = [
-    "torch", "matplotlib.pyplot", "ipywidgets", "anywidget", "sklearn.datasets",
-    "ipykernel.kernelapp", "ipykernel.debugger", "course", "widgets",
+    "torch", "matplotlib.pyplot", "ipywidgets", "anywidget", "ipykernel.kernelapp",
+    "ipykernel.debugger", "course", "widgets",
 ]  # fmt: skip
 
 

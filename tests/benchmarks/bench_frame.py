@@ -41,7 +41,7 @@ def data():
 def ours():
     face = lab.panel.face
     face._hear({"kind": "see", "view": "it", "seq": 0})
-    show = lambda: lab.panel.show(lab.take(), lab.heads(), True)
+    show = lambda: lab.panel.show(lab.describe() | {'words': ''}, True)
     return lambda: lab.runner.ask(show)  # as while it plays
 def mpl():
     import ipywidgets as ipw
@@ -118,7 +118,7 @@ def costs(name: str, arguments: dict) -> list[str]:
         for _ in range(ROUNDS):
             for _ in range(7):
                 lab.timeline.step()
-            picture = timed("describe", lab.take)
+            picture = timed("describe", lab.describe)
             nonlocal frame
             frame = timed("encode", partial(encode, picture, 1))
             timed("sample", lab._sample)

@@ -189,7 +189,7 @@ def test_never_more_frames_are_on_their_way_than_the_window(face, monkeypatch):
     assert face.seq == shown + faces.WINDOW
     hear(face, "ack", seq=face.seq - 2)
     assert face.ready()
-    for _ in range(4):
+    for _ in range(faces.WINDOW - 2):
         face.show(PICTURE)
     assert not face.ready()
     hear(face, "ack", "b", seq=face.seq)  # the fastest view counts

@@ -315,3 +315,21 @@ def test_a_run_of_your_own_that_was_turned_before_the_lab_is_drawn_from_there():
     assert (x[0], x[-1]) == (40, 60) and set(y) == {1.0}
     ((_, x, y),) = curves(picture, strip(picture, "loss"), "batch")
     assert np.array_equal(y, trainer.history.numbers()[:, 0])
+
+
+def test_samples_closer_than_a_pixel_are_drawn_once_but_the_first_the_last_and_that_of_now():
+    run = lab().run(600)
+    run.plan_end(100_000)
+    run.go_to(330)
+    every = [sample.step for sample in run.timeline.current.evaluations]
+
+    def drawn() -> list:
+        picture = described(run)
+        ((_, steps, _),) = curves(picture, strip(picture, "loss"), "test")
+        return steps.tolist()
+
+    near = drawn()
+    assert len(near) < 10 < len(every)
+    assert near[0] == 0 and near[-1] == 330 and min(np.diff(near[:-1])) > 130  # a pixel is 143
+    run.planned = 600
+    assert drawn() == [s for s in every if s <= 330]

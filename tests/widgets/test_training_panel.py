@@ -1,6 +1,7 @@
 """The widgets of the training lab: transport, knobs, tabs, and stills without a browser."""
 
 import json
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -290,3 +291,29 @@ def test_each_button_goes_to_its_branch_when_old_ones_have_gone():
     for button, branch in zip(buttons, lab.timeline.branches, strict=True):
         button.click()
         assert lab.timeline.current is branch and lab.trainer.step_count == branch.end
+
+
+# ---- a hand while it plays ------------------------------------------------------------------
+
+
+def test_a_move_while_the_lab_reads_its_knobs_is_not_taken_back(monkeypatch):
+    lab = live(speed=0.01, lr=0.1).run(3)
+    slider, read = lab.panel.knobs["lr"].slider, lab.knob_values
+    places = [10**-0.9, 0.1]
+
+    def moved_meanwhile():
+        values = read()
+        if places:
+            hand = Thread(target=lambda: setattr(slider, "value", places.pop(0)))
+            hand.start()
+            hand.join()
+        return values
+
+    monkeypatch.setattr(lab, "knob_values", moved_meanwhile)
+    lab.play()
+    for place in tuple(places):
+        lab.refresh()  # the thread that steps reads the knobs, and a hand moves one
+        wait(lambda: lab.trainer.knobs()["lr"] == pytest.approx(place, rel=1e-3))  # noqa: B023
+        assert slider.value == place
+    lab.pause()
+    assert lab.trainer.knobs()["lr"] == 0.1 and slider.value == 0.1

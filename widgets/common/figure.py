@@ -16,7 +16,8 @@ def png(figure, dpi: float = 100, **options) -> bytes:
     viewer of notebooks shows. Nothing is dithered: a flat area stays flat. options: of `savefig`.
     """
     full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", dpi=dpi, facecolor="white", **options)
+    quick = {"compress_level": 1}  # these bytes are read at once, and thrown away
+    figure.savefig(full, format="png", dpi=dpi, facecolor="white", pil_kwargs=quick, **options)
     with_palette(Image.open(full)).save(small, format="png", optimize=True)
     return small.getvalue()
 

@@ -14,8 +14,8 @@ What is not finite becomes NaN there.
 """
 
 import json
+import math
 import struct
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ NAN = 65535
 LEVELS = NAN - 1
 SHORT = 4  # numbers: shorter arrays stay float32
 HUGE = 1e300  # what is larger counts as infinite: the span of an array stays a number
+TINY = 1e-300  # a shorter span is none
 
 
 def encode(picture: dict, seq: int = 0) -> bytes:
@@ -53,20 +54,25 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
     if values.dtype == np.uint8:
         return values.tobytes(), [BYTE]
     values = np.asarray(values, dtype=float).ravel()
-    seen: Any = slice(None)
-    if not (values.size and -HUGE < values.min() and values.max() < HUGE):  # so is NaN
+    low, high = (values.min(), values.max()) if values.size else (np.nan, np.nan)
+    seen, fine = None, values
+    if not (low > -HUGE and high < HUGE):  # so is NaN
         seen = np.abs(values) < HUGE
-    if values.size <= SHORT or not np.any(seen):  # a slice counts as true
+        fine = values[seen]
+        low, high = (fine.min(), fine.max()) if fine.size else (np.nan, np.nan)
+    if values.size <= SHORT or not fine.size:
         with np.errstate(over="ignore"):
             return values.astype("<f4").tobytes(), [FLOAT]
-    fine, levels = values[seen], np.full(values.size, NAN)
-    scale = "log" if fine.min() > 0 and fine.max() > 10 * fine.min() else "linear"
+    scale = "log" if low > 0 and high > 10 * low else "linear"
     if scale == "log":
-        fine = np.log10(fine)
-    low, high = (float(f"{end:.9g}") for end in (fine.min(), fine.max()))  # as the header has them
-    share = (fine - low) / (high - low) if high > low else np.zeros(fine.size)
-    levels[seen] = np.rint(np.clip(share, 0, 1) * LEVELS)
-    return levels.astype("<u2").tobytes(), [QUANTISED, scale, low, high]
+        fine, low, high = np.log10(fine), math.log10(low), math.log10(high)
+    low, high = float(f"{low:.9g}"), float(f"{high:.9g}")  # as the header has them
+    levels = (fine - low) * (LEVELS / (high - low)) if high - low > TINY else 0 * fine
+    levels = np.minimum(np.maximum(np.rint(levels), 0), LEVELS).astype("<u2")
+    if seen is not None:
+        found, levels = levels, np.full(values.size, NAN, "<u2")
+        levels[seen] = found
+    return levels.tobytes(), [QUANTISED, scale, low, high]
 
 
 def decode(frame: bytes) -> dict:

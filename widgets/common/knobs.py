@@ -44,12 +44,13 @@ class Knob:
 
     Attributes:
         box: the widget to show.
+        moves: how often a hand has moved it.
     """
 
     box: ipw.Widget
 
     def __init__(self, turn: Turn):
-        self._turn = turn
+        self._turn, self.moves = turn, 0
         self._quiet = threading.local()  # the runner may show a knob while a hand turns it
 
     def _watch(self, *widgets: ipw.Widget) -> None:
@@ -58,6 +59,7 @@ class Knob:
 
     def _changed(self, change) -> None:
         if not getattr(self._quiet, "on", False):
+            self.moves += 1
             self._turn(self._read(change["owner"], change["new"]))
 
     def _read(self, widget, value):
@@ -133,7 +135,8 @@ class Number(Knob):
             if f"{place:.4g}" != f"{self.slider.value:.4g}":
                 self._puts = {k: at for k, at in self._puts.items() if now - at < ECHO}
                 self._puts[f"{place:.4g}"] = now
-            self.number.value, self.slider.value = float(f"{value:.4g}"), place
+                self.slider.value = place
+            self.number.value = float(f"{value:.4g}")
 
 
 class Choice(Knob):

@@ -19,6 +19,7 @@ FRAMES = 15  # a second, at most; a reader who prefers reduced motion gets CALM
 CALM = 2
 SHARE = 1 / 3  # of the time may go into pictures, at most
 FAST = 0  # steps a second: as fast as it goes
+HUNG = 0.1  # seconds after which a step is not waited for once more
 
 
 class Lab:
@@ -93,11 +94,14 @@ class Lab:
             self.panel.put_playing(True)
 
     def pause(self) -> None:
-        """Stop between two steps."""
-        self.runner.stop()
+        """Stop between two steps; a step that takes long is not waited for."""
+        stopped = self.runner.stop()
         if self.panel:
             self.panel.put_playing(False)
-        self.refresh()
+        if stopped or self.runner.stuck < HUNG:
+            self.refresh()
+        else:
+            self.overdue(str(self.runner.busy()))
 
     @property
     def playing(self) -> bool:
@@ -180,9 +184,16 @@ class Lab:
         return self._picture
 
     def show(self) -> None:
-        """Send the picture of now to the widgets; only the thread that steps may."""
-        if self.panel:
-            self.panel.show(self.take(), self.heads(), self.playing)
+        """Send the picture of now to the widgets; only the thread that steps may.
+
+        While it plays, numbers and words are read a few times a second only.
+        """
+        if self.panel is None:
+            return
+        if not self.playing or self.panel.reads():
+            self.panel.show(self.take(), self.playing, self.heads())
+        else:
+            self.panel.show(self.describe() | {"words": self._words}, True)
 
     def refresh(self) -> None:
         """Show the picture of now, from any thread; not when the step in progress takes long."""

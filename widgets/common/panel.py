@@ -153,8 +153,12 @@ class Panel:
             self.play.icon = "pause" if on else "play"
             self.play.description = self.play.tooltip = "Pause" if on else "Play"
 
-    def show(self, picture: dict, heads: list[tuple[str, str]], playing: bool) -> None:
-        """Show a picture; numbers and sentence seldom, but always when the run stands still."""
+    def reads(self) -> bool:
+        """Return whether it is time to read the headline numbers and the words again."""
+        return time.monotonic() - self._numbers_at > NUMBERS
+
+    def show(self, picture: dict, playing: bool, heads: list[tuple[str, str]] | None = None):
+        """Show a picture; with headline numbers also these, the knobs, and seldom the words."""
         instead = self.falling_back()
         if instead:
             self.face.layout.display, self.still.layout.display = "none", None
@@ -164,22 +168,25 @@ class Panel:
                 self.face.layout.display, self.still.layout.display = None, "none"
             self.face.show(picture)
         self.put_playing(playing)
-        now = time.monotonic()
-        if not playing or now - self._numbers_at > NUMBERS:
-            self._numbers_at = now
+        if heads is not None:
+            self._numbers_at = time.monotonic()
             self.numbers.value = headline(heads)
             self.show_knobs()
-        if not playing or now - self._said_at > SENTENCE:
-            self.say(picture["words"])
+            if not playing or self._numbers_at - self._said_at > SENTENCE:
+                self.say(picture["words"])
 
     def show_knobs(self) -> None:
-        """Put every knob where it stands; only the thread that steps may."""
-        lab = self.lab
-        if lab is not None:
-            self.speed.show(lab.speed)
-            for name, value in lab.knob_values().items():
-                if name in self.knobs:
-                    self.knobs[name].show(value)
+        """Put every knob where it stands; only the thread that steps may.
+
+        One that a hand has moved meanwhile stays: what it asks for is still to be done.
+        """
+        lab, moves = self.lab, {name: knob.moves for name, knob in self.knobs.items()}
+        if lab is None or lab.runner.pending:
+            return
+        self.speed.show(lab.speed)
+        for name, value in lab.knob_values().items():
+            if name in self.knobs and self.knobs[name].moves == moves[name]:
+                self.knobs[name].show(value)
 
     def copy(self, text: str) -> None:
         """Put a text on the browser's clipboard."""

@@ -116,7 +116,7 @@ class Runner:
             return
         with self.alone():
             if self.running:  # its own thread calls
-                raise self._busy()
+                raise self.busy()
             self.stopping.clear()
             self._over, self._turn = False, Turn(self.draws)
             self.thread = threading.Thread(target=self._loop, name="course-lab", daemon=True)
@@ -180,7 +180,7 @@ class Runner:
                 if touched:
                     self._serve()
         if future.cancel() or not future.done():
-            raise self._busy()
+            raise self.busy()
         return future.result()
 
     def here(self, step: Callable[[int], Any], steps: int) -> None:
@@ -234,20 +234,21 @@ class Runner:
         """
         with self._access.taken(Turn(self.draws, hasty=first), patience(), first) as touched:
             if not touched:
-                raise self._busy()
+                raise self.busy()
             try:
                 yield
             except (SystemExit, GeneratorExit) as error:
                 raise harmless(error) from error
 
-    # ---- inside ---------------------------------------------------------------------------
-
-    def _busy(self) -> Busy:
+    def busy(self) -> Busy:
+        """Return what to raise when the step in progress takes too long."""
         return Busy(self.stuck or patience())
+
+    # ---- inside ---------------------------------------------------------------------------
 
     def _must_stop(self) -> None:
         if not self.stop() and not self._access.mine():
-            raise self._busy()
+            raise self.busy()
 
     def _serve(self) -> None:
         self._turn_knobs()

@@ -10,7 +10,7 @@ import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
 const NARROW = 700; // px: below, everything in one column
-const ACK = 3; // every so many frames one is confirmed
+const ACK = 5; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
 const UNCOPIED = "This browser does not let the page copy: select the text below and copy it.";
 

@@ -78,8 +78,8 @@ class TrainingPanel(Panel):
         if lab is not None and what == "started" and lab.setup.recipe is not None:
             self.start_again.show(lab.setup.recipe)
 
-    def show(self, picture, heads, playing):
-        super().show(picture, heads, playing)
+    def show(self, picture, playing, heads=None):
+        super().show(picture, playing, heads)
         lab = self.lab
         if lab is not None and not playing:
             self.branches.show(View(lab))

@@ -11,6 +11,7 @@ from . import marks
 FADED = 0.3  # what lies ahead after going back
 GRID = 8  # domains end on eighths of a decade, so that axes move seldom
 LARGEST = 1e30  # a picture knows no infinity
+ACROSS = 700  # samples that are drawn, at most: one a pixel
 
 Plot = dict
 
@@ -22,8 +23,17 @@ class Scene:
         self.view, self.bins = view, bins
         self.arrays: dict[str, np.ndarray] = {}
         self.hue = view.hues[view.branch]
-        table = np.array(view.samples, dtype=float).reshape(-1, 7)
-        self.samples = table[np.argsort(table[:, 0], kind="stable")]
+        self.samples = self.table(view.samples)
+
+    def table(self, samples: list) -> np.ndarray:
+        """Return samples by step, (n, 7); of those on one pixel the first."""
+        table = np.array(samples, dtype=float).reshape(-1, 7)
+        table = table[np.argsort(table[:, 0], kind="stable")]
+        steps = table[:, 0]
+        pixel = steps // (max(self.view.planned, self.view.branch.end, 1) / ACROSS)
+        kept = np.diff(pixel, prepend=-1) > 0
+        kept[-1:] = True
+        return table[kept | (steps == self.view.step)]
 
     def put(self, name: str, values) -> str:
         """Keep an array under a name, and return the name."""

@@ -16,6 +16,7 @@ from course import MLP
 
 SHOWN = 200  # test points on the plane
 SAMPLES = 8  # test images
+TESTED = 2000  # test images whose accuracy is shown by class
 TILES = 64  # first-layer units
 GRID = 32  # cells of a map, a side
 BINS = 24
@@ -32,7 +33,8 @@ def side(view, arrays: dict) -> list[Panel]:
     if data.is_2d and not data.is_regression and data.classes == 2:
         return [network(view, arrays) if is_drawn(view.source) else plane(view, arrays)]
     if data.is_image and not data.is_regression:
-        return [*first_layer(view, arrays), by_class(view, arrays), samples(view, arrays)]
+        outputs = view.predict(data.x_test[:TESTED])
+        return [*first_layer(view, arrays), by_class(data, outputs), samples(data, outputs, arrays)]
     if data.is_regression and data.features == 1 and data.outputs == 1:
         return [fit(view, arrays), layers(view, arrays)]
     return [layers(view, arrays)]
@@ -136,27 +138,31 @@ def first_layer(view, arrays: dict) -> list[Panel]:
              "colours": "signed"}]  # fmt: skip
 
 
-def by_class(view, arrays: dict) -> Panel:
-    x, y = view.data.x_test[:2000], view.data.y_test[:2000]
-    right = guesses(view.predict(x)) == y
-    n = view.data.classes
-    shares = torch.bincount(y[right], minlength=n) / torch.bincount(y, minlength=n).clamp(min=1)
+def by_class(data, outputs: Tensor) -> Panel:
+    """Return the accuracy on each class; outputs: of the first test rows."""
+    y, n = data.y_test[:TESTED], data.classes
+    right, all_of = (torch.bincount(rows, minlength=n) for rows in (y[guesses(outputs) == y], y))
+    values = [round(share, 4) for share in (right / all_of.clamp(min=1)).tolist()]
     return {"kind": "bars", "title": "test accuracy by class", "names": [*map(str, range(n))],
-            "values": [round(share, 4) for share in shares.tolist()]}  # fmt: skip
+            "values": values}  # fmt: skip
 
 
-def samples(view, arrays: dict) -> Panel:
-    data = view.data
-    x, y = data.x_test[:SAMPLES], data.y_test[:SAMPLES]
-    outputs = view.predict(x)
-    grey = x.reshape(len(x), -1).float()
-    low, high = grey.min(), grey.max()
-    arrays["pixels"] = byte((grey - low) / (high - low).clamp(min=1e-9))
+def samples(data, outputs: Tensor, arrays: dict) -> Panel:
+    outputs = outputs[:SAMPLES]
+    arrays["pixels"] = pixels(data.x_test)
     arrays["probabilities"] = byte(probabilities(outputs))
     return {"kind": "samples", "title": "test samples", "pixels": "pixels",
-            "shape": [len(x), *data.image_shape], "probabilities": "probabilities",
-            "truth": y.tolist(), "guess": guesses(outputs).tolist(),
+            "shape": [len(outputs), *data.image_shape], "probabilities": "probabilities",
+            "truth": data.y_test[:SAMPLES].tolist(), "guess": guesses(outputs).tolist(),
             "classes": [str(k) for k in range(data.classes)]}  # fmt: skip
+
+
+@functools.lru_cache(4)  # the same in every picture of a run
+def pixels(x: Tensor) -> np.ndarray:
+    """Return the first images x (N, …) in grey, from the darkest to the lightest: (n, pixels)."""
+    grey = x[:SAMPLES].reshape(min(len(x), SAMPLES), -1).float()
+    low, high = grey.min(), grey.max()
+    return byte((grey - low) / (high - low).clamp(min=1e-9))
 
 
 # ---- curves, and any other model ------------------------------------------------------------

@@ -17,8 +17,8 @@ from .marks import SYMBOLS
 from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
 FAR = 100.0  # an edge of stability above this rate may leave the picture
-
 CLIPPED = 1e-6  # a gradient that got shorter by more than rounding
+SAME = 1e-5  # relative difference of two norms that is rounding
 
 
 def was_clipped(numbers: np.ndarray) -> np.ndarray:
@@ -31,7 +31,7 @@ def loss(scene: Scene) -> Plot:
     view, samples = scene.view, scene.samples
 
     def other(branch, hue, parts):
-        table = np.array(branch.evaluations, dtype=float).reshape(-1, 7)
+        table = scene.table(branch.evaluations)
         table = table[table[:, 0] >= parts]
         label = view.names[branch]
         return [scene.curve(label, table[:, 0], table[:, 2], hue, "dashed", label=label)]
@@ -79,7 +79,7 @@ def gradient_norm(scene: Scene) -> Plot:
     if (share[:n] > 0).any():
         layers.append({"kind": "shade", "x": bins.x, "share": scene.put("clipped", share[:n]),
                        "hue": "limit"})  # fmt: skip
-    if np.allclose(entered, means[:, 1], rtol=1e-5, equal_nan=True):
+    if not (np.abs(entered - means[:, 1]) > SAME * means[:, 1]).any():
         layers += scene.stepped("before", entered, "line", read=True)
     else:  # the velocity is clipped: both are shown
         layers += scene.stepped("gradient", means[:, 1], "thin", read=True)
