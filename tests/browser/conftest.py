@@ -38,6 +38,7 @@ def jupyter(tmp_path_factory, kernels):
     command += [f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=test"]
     command += [f"--ServerApp.root_dir={home / 'notebooks'}", "--expose-app-in-browser"]
     command += [f"--LabApp.user_settings_dir={home / 'settings'}"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]  # Notebook 7, same server
     environment = os.environ | {"JUPYTER_CONFIG_DIR": str(home / "config")}
     environment |= {"JUPYTER_PATH": str(kernels)} if kernels else {}
     with open(home / "log", "w") as log:

@@ -18,7 +18,7 @@ READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session
 RUN_ALL = """async () => {
   const { shell, commands } = window.jupyterapp, panel = shell.currentWidget;
   panel.content.notebookConfig = { ...panel.content.notebookConfig, windowingMode: "none" };
-  shell.collapseLeft();
+  shell.collapseLeft?.("left");
   await commands.execute("notebook:run-all-cells");
 }"""
 THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
@@ -46,13 +46,15 @@ class LabPage:
         page, jupyter: the fixtures.
         name: of the notebook that is made.
         cells: their code; the last of the first shows `lab`.
+        app: "notebooks" opens it in Notebook 7 instead.
     """
 
-    def __init__(self, page, jupyter, name: str, *cells: str):
+    def __init__(self, page, jupyter, name: str, *cells: str, app: str = ""):
         self.page = page
         put_notebook(jupyter, f"{name}.ipynb", *cells)
         workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
-        page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}.ipynb?token=test")
+        place = f"{app}/{name}.ipynb" if app else f"lab/workspaces/{workspace}/tree/{name}.ipynb"
+        page.goto(f"{jupyter}/{place}?token=test")
         page.wait_for_function(READY, timeout=90_000)
         page.evaluate(RUN_ALL)
         self.painted()

@@ -46,16 +46,19 @@ export function watchMotion(calm) {
   return () => query.removeEventListener("change", tell);
 }
 
-/** Keep JupyterLab's shortcuts from the lab's keys: in command mode `x` would cut the cell.
+const SHORTCUTS = "data-lm-suppress-shortcuts"; // Lumino's word: no shortcut from there upwards
+
+/** Keep the page's shortcuts from the lab's keys: in command mode `x` would cut the cell.
  *
- * JupyterLab listens in the bubbling phase, above the lab.
+ * JupyterLab listens in the bubbling phase, Notebook 7 in the capturing one: the window comes first.
  */
 export function keepKeys(root) {
   const keep = (event) => {
+    if (!root.contains(event.target)) return;
     const free = event.ctrlKey || event.metaKey || event.altKey;
     const run = event.shiftKey && event.key === "Enter";
-    if (!free && !run) event.stopPropagation();
+    event.target.toggleAttribute(SHORTCUTS, !free && !run);
   };
-  root.addEventListener("keydown", keep);
-  return () => root.removeEventListener("keydown", keep);
+  window.addEventListener("keydown", keep, true);
+  return () => window.removeEventListener("keydown", keep, true);
 }
