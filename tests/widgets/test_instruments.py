@@ -231,3 +231,21 @@ def test_headlines_and_words_say_what_the_trainer_says():
     words = run.summary()
     assert f"Test loss {loss:.3f}, {accuracy:.1%} right." in words and "Step 30." in words
     assert "Learning rate 0.5; momentum 0; no clipping." in words
+
+
+def test_what_was_measured_on_one_branch_is_not_shown_on_another():
+    run = lab(instruments=("update ratio", "loss slice")).run(60)
+    ratios, path = (run.watching.instruments[n] for n in ("update ratio", "loss slice"))
+    before = dict(ratios.rows)
+    run.go_to(30)
+    assert ratios.rows == before, "the same branch"
+    run.set("lr", 0.7)
+    run.run(20)
+    assert sorted(ratios.rows) == [10, 20, 30, 40, 50] and ratios.rows[20] == before[20]
+    assert ratios.rows[40] != before[40] and [s for s, _ in path.path] == [0, 10, 20, 30, 40, 50]
+    assert torch.equal(path.path[-1][1], run.trainer.model.theta)
+    run.switch(0)
+    described(run)
+    assert sorted(ratios.rows) == [10, 20, 30], "from there on it was another run"
+    run.run(10)
+    assert sorted(ratios.rows) == [10, 20, 30, 70]

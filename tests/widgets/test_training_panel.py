@@ -317,3 +317,18 @@ def test_a_move_while_the_lab_reads_its_knobs_is_not_taken_back(monkeypatch):
         assert slider.value == place
     lab.pause()
     assert lab.trainer.knobs()["lr"] == 0.1 and slider.value == 0.1
+
+
+def test_the_planned_end_is_a_field():
+    lab = live(speed=0, steps=30)
+    end = lab.panel.knobs["end"].field
+    assert end.value == "30"
+    end.value = "1,200"
+    assert lab.planned == 1200 and lab.picture()["horizon"] == 1200
+    for bad in ("soon", "-3", "0", "1e99", ""):
+        end.value = bad
+        assert lab.planned == 1200 and end.value == "1,200" and "planned end" in lab.message, bad
+    end.value = "40"
+    lab.play()
+    until_end(lab)
+    assert lab.trainer.step_count == 40

@@ -185,13 +185,18 @@ class Buttons(Knob):
 
 
 class Words(Knob):
-    """A field for words or numbers, taken when it is left or Enter is pressed."""
+    """A field for words or numbers, taken when it is left or Enter is pressed.
 
-    def __init__(self, label: str, value: str, turn: Turn):
+    Args:
+        words: gives the words for a value.
+    """
+
+    def __init__(self, label: str, value, turn: Turn, words: Callable = str):
         super().__init__(turn)
-        self.field = ipw.Text(value=value, description=label, continuous_update=False)
+        self._words = words
+        self.field = ipw.Text(value=words(value), description=label, continuous_update=False)
         self.box = field(self.field)
         self._watch(self.field)
 
     def _put(self, value) -> None:
-        self.field.value = str(value)
+        self.field.value = self._words(value)

@@ -56,7 +56,8 @@ class TrainingPanel(Panel):
                 "clip before or after β", orders, now["clip_order"], turn("clip_order")
             ),
             "optimiser": Choice("optimiser", list(OPTIMISERS), now["optimiser"], turn("optimiser")),
-            "spike": Words("spike: at step × size", "", self.call(inject)),
+            "end": Words("stop at step", lab.planned, self.call(stop_at), "{:,}".format),
+            "spike": Words("spike: at step × size", None, self.call(inject), spike_words),
             "l2": Number("L2", now["l2"], turn("l2"), -7, 0, log=True, zero=True),
             "l1": Number("L1", now["l1"], turn("l1"), -7, 0, log=True, zero=True),
         }
@@ -88,8 +89,17 @@ class TrainingPanel(Panel):
         super().show_knobs()
         lab = self.lab
         if lab is not None:
-            spike = lab.trainer.knobs()["spike"]
-            self.knobs["spike"].show(f"{spike['at']} × {spike['factor']:g}" if spike else "")
+            self.knobs["end"].show(lab.planned)
+
+
+def stop_at(lab, text: str) -> None:
+    """Plan the end of the run: "1,500"."""
+    digits = text.replace(",", "").replace(" ", "")
+    lab.plan_end(int(digits) if digits.isdecimal() else text)
+
+
+def spike_words(spike) -> str:
+    return f"{spike['at']} × {spike['factor']:g}" if isinstance(spike, dict) else ""
 
 
 def inject(lab, text: str) -> None:

@@ -32,6 +32,9 @@ class Instrument:
     def look(self, view) -> None:
         """Measure now."""
 
+    def forget(self, step: int) -> None:
+        """Forget what was measured after a step: the run goes on otherwise from there."""
+
     def strip(self, scene: Scene) -> dict | None:
         """Return a plot on the step axis; None: this one has none."""
 
@@ -81,6 +84,9 @@ class UpdateRatio(Instrument):
         self.names = [name for name, *_ in found]
         self.rows[view.probe[0]] = [ratio for *_, ratio in found]
 
+    def forget(self, step):
+        self.rows = {s: ratios for s, ratios in self.rows.items() if s <= step}
+
     def strip(self, scene):
         rows = [(step, *r) for step, r in sorted(self.rows.items()) if step <= scene.view.step]
         table = np.array(rows, dtype=float).reshape(len(rows), len(self.names) + 1)
@@ -101,6 +107,9 @@ class LossSlice(Instrument):
     def look(self, view):
         self.path = [p for p in self.path if p[0] < view.step][-PATH + 1 :]
         self.path.append((view.step, view.model.theta.clone()))
+
+    def forget(self, step):
+        self.path = [p for p in self.path if p[0] <= step]
 
     def panels(self, view, arrays):
         title = "loss where the last samples moved"

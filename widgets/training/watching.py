@@ -12,6 +12,7 @@ from course.training.timeline import Branch
 
 from . import marks, plans, sampling
 from .instruments import FAULTS, INSTRUMENTS, Instrument, guarded
+from .scene import parting
 from .strips import Strips
 from .view import View, undrawn
 
@@ -38,6 +39,7 @@ class Watching:
         self.probe: tuple | None = None
         self.message = ""
         self.aside: sampling.Sample | None = None  # of a turn in the past: no branch has it yet
+        self._branch: Branch | None = None  # of the last sample or picture
         self._hues: weakref.WeakKeyDictionary[Branch, str] = weakref.WeakKeyDictionary()
 
     def switch(self, name: str, on: bool, view: View) -> None:
@@ -54,6 +56,7 @@ class Watching:
         In the past what is known stays: a sample there is for the branch that a turn starts.
         """
         self.message, self.aside = "", None
+        self._follow(view.branch)
         try:
             sample = sampling.measure(view)
         except FAULTS as error:  # of a learner's module: looking must not stop the run
@@ -65,6 +68,13 @@ class Watching:
             put(view.branch.evaluations, sample)
         for name in self.instruments:
             self._look(name, view)
+
+    def _follow(self, branch: Branch) -> None:
+        """Let the instruments forget another branch, from where the two parted."""
+        if self._branch is not None and self._branch is not branch:
+            for instrument in self.instruments.values():
+                instrument.forget(parting(self._branch, branch))
+        self._branch = branch
 
     def _look(self, name: str, view: View) -> None:
         try:
@@ -96,6 +106,7 @@ class Watching:
 
     def describe(self, view: View, playing: bool) -> dict:
         """Return the picture of a run (see `widgets.common.picture`)."""
+        self._follow(view.branch)
         with undrawn(view.source):
             scene = self.strips.scene(view)
             strips, below = [], []
