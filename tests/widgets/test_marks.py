@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_runs import lab, module
 
+from course import Adam, ClipByNorm, Descend, Nesterov, chain
 from course.optim.schedules import Cosine, Points
 from widgets.training import marks
 
@@ -49,15 +50,18 @@ def test_the_paths_are_the_knobs_of_a_real_run(make):
         93: [("optimiser", "adam")],
         95: [("Adam.beta1", 0.4)],
         97: [("optimiser", "gradient descent"), ("momentum", 0.3)],
+        100: [("optimiser", chain(ClipByNorm(0.7), Nesterov(0.6), Descend(0.05)).describe())],
+        105: [("optimiser", chain(Adam(0.8), Descend(Cosine(0.02, 50))).describe())],
+        110: [("optimiser", chain(Descend(0.3)).describe()), ("clip", "value")],
     }
-    for step in range(100):
+    for step in range(120):
         for knob, value in plan.get(step, []):
             run.set(knob, value)
         seen[step] = run.trainer.knobs()
         run.trainer.step()
     for knob in ("lr", "momentum", "threshold"):
-        path = marks.path(run.watching.started[knob], knob, run.trainer.history.knobs, 99)
-        for step in range(100):
+        path = marks.path(run.watching.started[knob], knob, run.trainer.history.knobs, 119)
+        for step in range(120):
             assert value_on(path, step) == pytest.approx(seen[step][knob], rel=1e-6), (knob, step)
 
 

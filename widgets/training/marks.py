@@ -8,11 +8,17 @@ import numpy as np
 
 from course.optim.first_order import HeavyBall, Momentum, Nesterov
 from course.optim.schedules import SCHEDULES, Schedule
+from course.training.gradient_knobs import CLIPS
 from course.training.knobs import MOMENTA, make_optimiser
 
 SYMBOLS = {"lr": "α", "momentum": "β", "threshold": "c", "batch_size": "batch", "clip": "clip"}
 NEAR = 60  # turns closer than 1/60 of the axis are one
 DRAWN = 120  # points of a schedule's path
+PLACES = {  # of a knob in a chain: the kinds of transforms, and their fields
+    "lr": ({"Descend"}, ("lr",)),
+    "momentum": ({kind.__name__ for kind in MOMENTA}, ("beta1", "beta")),
+    "threshold": ({kind.__name__ for kind in CLIPS.values()}, ("threshold",)),
+}
 
 Change = tuple[int, str, object]  # (step, knob, value)
 
@@ -82,6 +88,8 @@ def path(
 def _turned(knob: str, change: Change, before) -> list:
     """Return [what a change makes of a knob], [] for nothing; before: what stood there."""
     _, name, value = change
+    if name == "optimiser" and isinstance(value, list):
+        return _in_chain(knob, value)
     if name == knob or (knob == "momentum" and name in ("Adam.beta1", "Muon.beta")):
         return [value]
     if knob != "momentum" or name != "optimiser" or not isinstance(value, str):
@@ -90,6 +98,15 @@ def _turned(knob: str, change: Change, before) -> list:
     if isinstance(beta, Momentum | HeavyBall | Nesterov) and before:
         return [before]  # the new optimiser takes it over
     return [0.0 if beta is None else getattr(beta, "beta1", getattr(beta, "beta", 0.0))]
+
+
+def _in_chain(knob: str, transforms: list[dict]) -> list:
+    """Return [what a whole chain, as it is described, makes of a knob], [] when it stays."""
+    kinds, fields = PLACES[knob]
+    for transform in transforms:
+        if transform["kind"] in kinds:
+            return [next(transform[field] for field in fields if field in transform)]
+    return [0.0] if knob == "momentum" else []
 
 
 def is_schedule(value) -> bool:
