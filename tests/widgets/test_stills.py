@@ -139,6 +139,12 @@ def test_an_unknown_script_is_no_reason_to_fail():
 number = st.floats() | st.sampled_from([0.0, 1.0, -1.0, 1e300, -1e300, 1e-300])
 
 
+def test_an_arrow_to_beyond_all_numbers_is_left_out():
+    arrow = {"kind": "arrows", "x": "x", "y": "y", "dx": "y", "dy": "y", "hue": "run"}
+    figure = figure_of(picture([plot(arrow)], x=[0, 1], y=[0.1, 9e307]))
+    assert len([text for text in figure.findobj(Text) if text.get_gid() == "arrow"]) == 1
+
+
 NARROW = [(0, 5.6e-21), (-1e-21, 1e-21), (0, 1e-300), (1, 1 + 1e-16), (1e300, -1e300)]
 
 

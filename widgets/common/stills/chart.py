@@ -185,7 +185,9 @@ def _text(chart: Chart, layer: dict) -> None:
 def _arrows(chart: Chart, layer: dict) -> None:
     x, y = series(layer, chart.arrays)
     dx, dy = (np.asarray(chart.arrays[layer[name]], dtype=float).ravel() for name in ("dx", "dy"))
-    for ends in zip(x, y, x + dx, y + dy, strict=True):
+    with np.errstate(over="ignore", invalid="ignore"):
+        tips = x + dx, y + dy  # one that leaves the numbers is not drawn
+    for ends in zip(x, y, *tips, strict=True):
         if np.isfinite(ends).all():
             style = {"arrowstyle": "-|>", "color": HUES[layer["hue"]], "lw": 1.5, "shrinkA": 0,
                      "shrinkB": 0, "mutation_scale": 9}  # fmt: skip
