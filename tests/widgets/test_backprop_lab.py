@@ -243,8 +243,8 @@ def test_a_bad_edit_says_what_is_allowed_and_changes_nothing(place, words):
      {"loss": "hinge"}, {"x": [1]}, {"target": 0}, {"target": 3}, {"lr": -1}, {"sizes": (2, 1)},
      {"loss": "bce", "target": [2, 0]}, {"sizes": 5}, {"sizes": None}, {"sizes": "ab"},
      {"sizes": (2, None)}, {"sizes": {2, 3}}, {"x": object()}, {"x": "ab"},
-     {"x": [[1, 2], object()]}, {"target": "a"}, {"target": object()}, {"loss": "mse", "target": object()},
-     {"lr": "fast"}, {"activation": []}, {"loss": None}, {"seed": -1}, {"x": [math.inf, 0]}],
+     {"x": [[1, 2], object()]}, {"target": "a"}, {"target": object()},
+     {"loss": "mse", "target": object()}, {"lr": "fast"}, {"activation": []}, {"loss": None}, {"seed": -1}, {"x": [math.inf, 0]}],
 )  # fmt: skip
 def test_a_bad_lab_is_refused(options):
     with pytest.raises(CourseError):
