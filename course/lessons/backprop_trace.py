@@ -166,7 +166,7 @@ class BackpropTrace:
     def compute(self) -> dict[str, float]:
         """Run the model's own layers forward and backward; return all numbers by name."""
         model, v = self.model, {}
-        self.values = {"lr": self.lr}
+        values = {"lr": self.lr}
         X, Y = model.encode(self.x[None], self.answer())
         space = model.workspace(1)
         model.forward(space, X)
@@ -192,14 +192,15 @@ class BackpropTrace:
                 v[kind + "w", n], v[kind + "b", n] = M[:, :-1].reshape(-1), M[:, -1]
         v["yhat", last] = model.loss.probabilities(Z)[:, 0]
         for (kind, n), numbers in v.items():
-            self.values |= dict(zip(self.entries(kind, n), numbers.tolist(), strict=True))
+            values |= dict(zip(self.entries(kind, n), numbers.tolist(), strict=True))
         opposite = model.loss.probabilities(-Z)[:, 0].tolist()  # 1 − ŷ = σ(−z), without cancelling
         for i in range(self.sizes[-1]):
-            self.values |= {f"y[{i + 1}]": float(self.y[i]), f"noty[{i + 1}]": 1 - float(self.y[i]),
+            values |= {f"y[{i + 1}]": float(self.y[i]), f"noty[{i + 1}]": 1 - float(self.y[i]),
                             f"notyhat[{i + 1}]": opposite[i]}  # fmt: skip
-        self.values |= {f"x[{j}]": value for j, value in enumerate(self.x.tolist(), 1)}
-        self.values["loss"] = float(loss)
-        return self.values
+        values |= {f"x[{j}]": value for j, value in enumerate(self.x.tolist(), 1)}
+        values["loss"] = float(loss)
+        self.values = values  # at once: another thread may be reading
+        return values
 
     def _document(self, n, v, below):
         """Return [∂L/∂W ∂L/∂b] of layer n as the document has it, under one of `READINGS`."""

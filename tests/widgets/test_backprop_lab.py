@@ -244,7 +244,8 @@ def test_a_bad_edit_says_what_is_allowed_and_changes_nothing(place, words):
      {"loss": "bce", "target": [2, 0]}, {"sizes": 5}, {"sizes": None}, {"sizes": "ab"},
      {"sizes": (2, None)}, {"sizes": {2, 3}}, {"x": object()}, {"x": "ab"},
      {"x": [[1, 2], object()]}, {"target": "a"}, {"target": object()},
-     {"loss": "mse", "target": object()}, {"lr": "fast"}, {"activation": []}, {"loss": None}, {"seed": -1}, {"x": [math.inf, 0]}],
+     {"loss": "mse", "target": object()}, {"lr": "fast"}, {"activation": []},
+     {"loss": None}, {"seed": -1}, {"x": [math.inf, 0]}],
 )  # fmt: skip
 def test_a_bad_lab_is_refused(options):
     with pytest.raises(CourseError):
@@ -259,3 +260,17 @@ def test_an_update_that_leads_to_no_number_is_undone():
             before = lab.numbers()
             lab.update()
     assert lab.numbers() == before and math.isfinite(before["loss"])
+
+
+def test_a_reader_in_another_thread_never_sees_half_the_numbers(monkeypatch):
+    lab = BackpropLab(interactive=False)
+    trace, seen = lab.graph, []
+    names, document = set(trace.values), trace._document
+
+    def spy(*arguments):
+        seen.append(set(trace.values))
+        return document(*arguments)
+
+    monkeypatch.setattr(trace, "_document", spy)
+    trace.compute()
+    assert seen == [names] * trace.depth

@@ -255,6 +255,9 @@ class BackpropLab(Lab):
 
     def numbers(self) -> dict[str, float]:
         """Return the numbers known so far, by name: the given ones, and what has been computed."""
+        return self.runner.ask(self._numbers)
+
+    def _numbers(self) -> dict[str, float]:
         known = self._known() | set(self.graph.editable())
         return {name: self.graph.values[name] for name in self.graph.names() if name in known}
 
