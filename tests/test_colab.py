@@ -27,7 +27,7 @@ move(training.panel.knobs["lr"].slider, 0.01)
 training.run(1)
 back = BackpropLab(interactive=True)
 back.all()
-move(back.controls.lr_number, 0.25)
+move(back.panel.knobs["lr"].number, 0.25)
 descent = DescentLab(interactive=True).run(20)
 move(descent.controls.knobs["lr", "momentum"][1], 0.015)
 shown = [sorted(lab._repr_mimebundle_()[0]) for lab in (training, back, descent)]

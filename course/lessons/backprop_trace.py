@@ -10,13 +10,14 @@ Every value is the one that the layers of `course.nn.layers` computed; this modu
 between two layers, and says in words and symbols what each of them did. D0 3.1-3.2.
 """
 
+import copy
 import math
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch.nn import functional as F
 
-from ..errors import CourseError, check_choice, check_count, check_number
+from ..errors import CourseError, check_choice, check_count, check_number, shown
 from ..nn.layers import ACTIVATIONS, Linear
 from ..nn.losses import LOSSES
 from ..nn.network import MLP
@@ -28,6 +29,11 @@ READINGS = {
     "twice": "f′ twice: ∂L/∂W = (δ ⊙ f′(z)) aᵀ, though δ has it already",
     "printed": "as printed, f′ missing: ∂L/∂W = ∂L/∂a aᵀ",
 }
+SAMPLES = (  # of our choice
+    (1.0, -0.5, 0.8, 0.3, -1.0),
+    (-0.6, 0.9, -0.2, 1.0, 0.5),
+    (0.4, 0.7, -0.9, -0.8, 0.2),
+)
 REFEREES: dict[str, Any] = {
     "cross_entropy": F.cross_entropy, "mse": F.mse_loss, "bce": F.binary_cross_entropy_with_logits,
 }  # fmt: skip
@@ -56,7 +62,8 @@ class BackpropTrace:
 
     def __init__(self, sizes, activation="tanh", loss="cross_entropy", x=None, target=None,
                  lr=0.5, seed=0):  # fmt: skip
-        sizes = list(sizes)
+        if not isinstance(sizes, list | tuple):
+            raise CourseError(f"sizes = {shown(sizes)}; allowed: 2 to 4 numbers, as (2, 3, 2)")
         check_count("number of sizes", len(sizes), 2, 4, "as in (2, 3, 2); larger ones do not fit")
         for n in sizes:
             check_count("a layer size", n, 1, 5, "larger layers cannot be read number by number")
@@ -64,7 +71,7 @@ class BackpropTrace:
         check_choice("loss", loss, LOSSES)
         if loss == "cross_entropy" and sizes[-1] < 2:
             raise CourseError("cross_entropy needs 2 outputs or more; with 1 use loss='bce'")
-        self.model = MLP(sizes, activation, seed=seed, dtype=torch.float64, loss=loss)
+        self.model = MLP(list(sizes), activation, seed=seed, dtype=torch.float64, loss=loss)
         self.sizes, self.depth = self.model.sizes, len(sizes) - 1
         self.activation, self.loss = activation, loss
         self.linear = [layer for layer in self.model.layers if isinstance(layer, Linear)]
@@ -73,26 +80,42 @@ class BackpropTrace:
             layer.W[:, -1] = 0.6 * torch.rand(layer.width, generator=generator) - 0.3
         self.model.theta.copy_(self.model.theta.round(decimals=2))
         self.lr, self.reading = 0.5, "twice"
-        self.x = torch.tensor([1.0, -0.5, 0.8, 0.3, -1.0][: sizes[0]], dtype=torch.float64)
-        self.y = torch.zeros(sizes[-1], dtype=torch.float64)
-        self.y[0] = 1
         self.values = {}
         self.set("lr", lr)
-        for j, value in enumerate(self._listed("x", x, sizes[0]), 1):
+        self._take(x, target)
+        self.operations = operations(self)
+
+    def beside(self, x=None, target=None, number: int = 0) -> Self:
+        """Return the trace of another sample through the same weights.
+
+        Args:
+            x, target: as in the constructor.
+            number: of the sample of our choice, from 0, when x or target is None.
+        """
+        twin = copy.copy(self)  # one model: a weight changed in either is changed in both
+        twin._take(x, target, number)
+        return twin
+
+    def _take(self, x, target, number=0):
+        self.x = torch.tensor(SAMPLES[number % len(SAMPLES)][: self.sizes[0]], dtype=torch.float64)
+        self.y = torch.zeros(self.sizes[-1], dtype=torch.float64)
+        self.y[number % self.sizes[-1]] = 1
+        for j, value in enumerate(self._listed("x", x, self.sizes[0]), 1):
             self.set(f"x[{j}]", value)
-        if loss == "cross_entropy" and target is not None:
+        if self.loss == "cross_entropy" and target is not None:
             remedy = "it is the number of the right output, counted from 1 as in the drawing"
-            target = [check_count("target", target, 1, sizes[-1], remedy)]
-            self.set(f"y[{target[0]}]", 1)
+            target = check_count("target", target, 1, self.sizes[-1], remedy)
+            self.set(f"y[{target}]", 1)
         else:
-            for i, value in enumerate(self._listed("target", target, sizes[-1]), 1):
+            for i, value in enumerate(self._listed("target", target, self.sizes[-1]), 1):
                 self.set(f"y[{i}]", value)
         self.compute()
-        self.operations = operations(self)
 
     @staticmethod
     def _listed(name, values, n):
         values = [] if values is None else [values] if isinstance(values, int | float) else values
+        if not hasattr(values, "__iter__"):
+            raise CourseError(f"{name} = {shown(values)}; allowed: a list of {n} numbers")
         values = list(values)
         if len(values) not in (0, n):
             raise CourseError(f"{name} = {values!r} has {len(values)} numbers; give {n}")
@@ -143,8 +166,8 @@ class BackpropTrace:
     def compute(self) -> dict[str, float]:
         """Run the model's own layers forward and backward; return all numbers by name."""
         model, v = self.model, {}
-        self.values = {"lr": self.lr}
-        X, Y = model.encode(self.x[None], self._answer())
+        values = {"lr": self.lr}
+        X, Y = model.encode(self.x[None], self.answer())
         space = model.workspace(1)
         model.forward(space, X)
         for i, (layer, s) in enumerate(zip(model.layers, space, strict=True)):
@@ -169,14 +192,15 @@ class BackpropTrace:
                 v[kind + "w", n], v[kind + "b", n] = M[:, :-1].reshape(-1), M[:, -1]
         v["yhat", last] = model.loss.probabilities(Z)[:, 0]
         for (kind, n), numbers in v.items():
-            self.values |= dict(zip(self.entries(kind, n), numbers.tolist(), strict=True))
+            values |= dict(zip(self.entries(kind, n), numbers.tolist(), strict=True))
         opposite = model.loss.probabilities(-Z)[:, 0].tolist()  # 1 − ŷ = σ(−z), without cancelling
         for i in range(self.sizes[-1]):
-            self.values |= {f"y[{i + 1}]": float(self.y[i]), f"noty[{i + 1}]": 1 - float(self.y[i]),
+            values |= {f"y[{i + 1}]": float(self.y[i]), f"noty[{i + 1}]": 1 - float(self.y[i]),
                             f"notyhat[{i + 1}]": opposite[i]}  # fmt: skip
-        self.values |= {f"x[{j}]": value for j, value in enumerate(self.x.tolist(), 1)}
-        self.values["loss"] = float(loss)
-        return self.values
+        values |= {f"x[{j}]": value for j, value in enumerate(self.x.tolist(), 1)}
+        values["loss"] = float(loss)
+        self.values = values  # at once: another thread may be reading
+        return values
 
     def _document(self, n, v, below):
         """Return [∂L/∂W ∂L/∂b] of layer n as the document has it, under one of `READINGS`."""
@@ -185,7 +209,7 @@ class BackpropTrace:
             g = v["da", n]
         return torch.outer(g, torch.cat([below, below.new_ones(1)]))
 
-    def _answer(self):
+    def answer(self) -> torch.Tensor:
         """Return the target as the losses take it: (1,) class number, or (1, C) values."""
         return self.y.argmax()[None] if self.loss == "cross_entropy" else self.y[None]
 
@@ -201,12 +225,8 @@ class BackpropTrace:
         Raises:
             CourseError: if a number would not be finite any more; the step is undone.
         """
-        before = self.model.theta.clone()
-        self._descend(self.model.theta)
-        if not all(map(math.isfinite, self.compute().values())):
-            self.model.theta.copy_(before)
-            self.compute()
-            raise CourseError(f"lr = {self.lr:g} leads to no finite number; use a lower one")
+        self.compute()  # g is this sample's again
+        take_step(self)
 
     def formula(self, name: str, known=None, digits: int = 4) -> Formula:
         """Return how a number comes about.
@@ -229,17 +249,41 @@ class BackpropTrace:
 
     def errors(self) -> list[tuple[float, float]]:
         """Return ‖g − autograd‖ / ‖autograd‖ of each layer, for the right g and the document's."""
-        with torch.random.fork_rng(devices=[]):  # the module draws a start that it does not keep
-            module = self.model.to_module()
-        loss = REFEREES[self.loss](module(self.x[None]), self._answer())
-        grads, rows = torch.autograd.grad(loss, list(module.parameters())), []
-        for n in range(1, self.depth + 1):
-            theirs = torch.cat([grads[2 * n - 2].flatten(), grads[2 * n - 1]])
-            pair = []
-            for kind in ("d", "doc"):
-                names = self.entries(f"{kind}w", n) + self.entries(f"{kind}b", n)
-                ours = theirs.new_tensor([self.values[name] for name in names])
-                off, size = float((ours - theirs).norm()), float(theirs.norm())
-                pair.append(off / size if size else 0.0 if not off else float("inf"))
-            rows.append((pair[0], pair[1]))
-        return rows
+        return errors_of(self, self.x[None], self.answer())
+
+
+def take_step(trace) -> None:
+    """Take the step θ ← θ − αg of a trace or a batch whose g has just been computed."""
+    theta = trace.model.theta
+    before = theta.clone()
+    trace._descend(theta)
+    if not all(map(math.isfinite, trace.compute().values())):
+        theta.copy_(before)
+        trace.compute()
+        raise CourseError(f"lr = {trace.lr:g} leads to no finite number; use a lower one")
+
+
+def errors_of(trace, x: torch.Tensor, answer: torch.Tensor) -> list[tuple[float, float]]:
+    """Compare the gradients of a trace or a batch with autograd's.
+
+    Args:
+        x: (B, n_0) inputs.
+        answer: (B,) classes or (B, C) values.
+
+    Returns:
+        The relative errors (right, the document's) of each layer.
+    """
+    with torch.random.fork_rng(devices=[]):  # the module draws a start that it does not keep
+        module = trace.model.to_module()
+    loss = REFEREES[trace.loss](module(x), answer)
+    grads, rows = torch.autograd.grad(loss, list(module.parameters())), []
+    for n in range(1, trace.depth + 1):
+        theirs = torch.cat([grads[2 * n - 2].flatten(), grads[2 * n - 1]])
+        pair = []
+        for kind in ("d", "doc"):
+            names = trace.entries(f"{kind}w", n) + trace.entries(f"{kind}b", n)
+            ours = theirs.new_tensor([trace.values[name] for name in names])
+            off, size = float((ours - theirs).norm()), float(theirs.norm())
+            pair.append(off / size if size else 0.0 if not off else float("inf"))
+        rows.append((pair[0], pair[1]))
+    return rows

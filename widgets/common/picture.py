@@ -38,11 +38,19 @@ Panels have kind and title, and perhaps a note:
     samples {pixels, shape, probabilities, truth, guess, classes}
     ridges  {counts, rows: [[name, low, high, note], …]} a histogram a row
     layers  {rows: [{name, shape, weights, grad, ratio, counts, low, high}, …]}
+    trace   {cards, edges, tall, flows, numbers, running, legend, step, errors, room}
+            cards: [{column, title, top, width, height, heads: [[x, words, align], …],
+            cells: [[name, x, y, width, label], …]}, …], in columns `tall` pixels high if they have
+            room, else (or if `flows`) in rows; edges: [{name, from: [card, y], to: [card, y]}, …];
+            numbers: {name: {text, level: −1 … 1, words, edit, active, changed, formula, uses}};
+            running: edges in use; legend: [[sign, words], …]; step: {title, way, symbols, lines,
+            next}; errors: rows of words; room: the most words that may stand below the cards
     note    {words}                                      why there is nothing to see
     plot    as above
 
 The browser answers with messages {kind, view, …}: see {seq or null}, ack {seq}, calm {on}, turn
-{knob, value}, plan {knob, points}, guess {points}, go_to {step}.
+{knob, value}, plan {knob, points}, guess {points}, go_to {step},
+edit {name, value}.
 """
 
 import math
@@ -61,7 +69,7 @@ LAYERS = {
 PANELS = {
     "network": ("weights", "points", "wrong"), "map": ("values", "points", "wrong", "path"),
     "tiles": ("pixels",), "bars": (), "samples": ("pixels", "probabilities"),
-    "ridges": ("counts",), "layers": (), "note": (), "plot": (),
+    "ridges": ("counts",), "layers": (), "note": (), "plot": (), "trace": (),
 }  # fmt: skip
 """Kinds, and the fields of each that name arrays."""
 

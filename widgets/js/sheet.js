@@ -8,8 +8,8 @@ const MOST = 640; // px: a network beside many strips is not drawn higher
 const KINDS = { ...PANELS, plot: plotPanel };
 
 export class Sheet {
-  /** A sheet for panels of one kind; `ask` repaints it, `say` reads words aloud. */
-  constructor(parent, kind, { ask, say }) {
+  /** A sheet for panels of one kind; `ask` repaints it, `say` reads words aloud, `send` tells the kernel. */
+  constructor(parent, kind, { ask, say, send }) {
     this.kind = kind;
     this.painter = KINDS[kind];
     this.state = {}; // what the panel remembers: the neuron that is pointed at
@@ -21,6 +21,7 @@ export class Sheet {
       ask();
     };
     this.dirty = true;
+    this.painter?.mount?.(this.box, this.state, send);
     if (this.painter?.point) this.followPointer();
     if (this.painter?.key) this.followKeys();
   }

@@ -42,7 +42,8 @@ class View {
     const say = (words) => {
       this.live.textContent = words;
     };
-    this.panelTools = { say, ask: () => this.schedule() };
+    const send = (kind, content) => this.outbox.send(kind, content);
+    this.panelTools = { say, send, ask: () => this.schedule() };
     this.sheets = make("div", el, { className: "face-sheets" });
     this.time = new Timeline(this.sheets, { ...tools, say, ask: () => this.ask() });
     this.places = {

@@ -102,7 +102,7 @@ def _links(sheet: Sheet, sizes, weights, layers: list[list[Box]], output: Box) -
     alphas = np.clip(0.18 + 0.22 * sizes_of, 0.18, 0.9)
     colours = [to_rgba(HUES[hue], a) for hue, a in zip(hues, alphas, strict=True)]
     styles = [dashes(DASH[hue], width) for hue, width in zip(hues, widths, strict=True)]
-    paths = [_bend((a.right + 1, a.y + a.height / 2), to) for _, a, to in ends]
+    paths = [bend((a.right + 1, a.y + a.height / 2), to) for _, a, to in ends]
     sheet.layer.add_collection(
         PathCollection(paths, facecolors="none", edgecolors=colours, linewidths=widths,
                        linestyles=styles, gid="weights", zorder=1.5),
@@ -110,7 +110,8 @@ def _links(sheet: Sheet, sizes, weights, layers: list[list[Box]], output: Box) -
     )  # fmt: skip
 
 
-def _bend(start, end) -> Path:
+def bend(start, end) -> Path:
+    """Return a curve that leaves one point to the right and reaches the other from the left."""
     middle = (start[0] + end[0]) / 2
     corners = [start, (middle, start[1]), (middle, end[1]), end]
     return Path(corners, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])

@@ -13,6 +13,7 @@ from .drawing import WIDE, paint_network
 from .maps import map_height, paint_map
 from .sheet import INCH, Box, Sheet, text_width, wrapped
 from .strips import LEFT, RIGHT, height_of, paint_strips
+from .trace import paint_trace, trace_height
 from .words import labels_of, write_heading, write_labels
 
 MARGIN, COLUMN_GAP, ROW_GAP = 8, 22, 18
@@ -33,7 +34,8 @@ def figure_of(picture: dict) -> Figure:
     Its parts carry what they are as `gid`; a plot's axes have its id as their label.
     """
     strips, side, below = picture["strips"], picture["side"], picture["below"]
-    wide = bool(strips and side) or len(below) > 2
+    is_trace = any(panel["kind"] == "trace" for panel in side)
+    wide = bool(strips and side) or len(below) > 2 or is_trace
     width = FULL if wide else HALF
     left = 0.54 * (width - COLUMN_GAP) if strips and side else width
     tall = height_of(picture, left) if strips else 0
@@ -123,6 +125,7 @@ PANELS: dict[str, tuple[Callable, Callable]] = {  # height by width; painter
     "samples": (panels.samples_height, panels.paint_samples),
     "ridges": (panels.ridges_height, panels.paint_ridges),
     "layers": (panels.layers_height, panels.paint_layers),
+    "trace": (trace_height, paint_trace),
     "note": (panels.note_height, panels.paint_note),
     "plot": (_plot_height, _paint_plot),
 }
