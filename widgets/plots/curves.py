@@ -1,4 +1,4 @@
-"""Values of a chapter as curves: their middle and their spread, no more points than a page needs."""
+"""Values of a chapter as curves: middle and spread, no more points than a page needs."""
 
 import math
 from typing import NamedTuple

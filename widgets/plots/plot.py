@@ -199,7 +199,8 @@ def plot(
     dots = {n: read_curve(n, v, at) for n, v in _named("marks", marks or {}, "").items()}
     if len(lines) > len(HUES) or not lines and not dots:
         raise CourseError(
-            f"{len(lines)} curves, allowed: 1 to {len(HUES)} in a plot; split them: plot(…) | plot(…)"
+            f"{len(lines)} curves, allowed: 1 to {len(HUES)} in a plot; split them: plot(…) | "
+            "plot(…)"
         )
     styles = dict(zip(lines, zip(HUES, LOOKS, MARKERS, strict=True), strict=False))
     layers = []
