@@ -3,9 +3,9 @@ import { paintXLines, paintXNumbers, paintYAxis } from "./axes.js";
 import { curveLabels, paintLabels } from "./labels.js";
 import { paintLayers } from "./layers.js";
 import { across, upwards } from "./layout.js";
-import { clamp, crisp, stroke, text, widthOf } from "./paint.js";
-import { paintDots, paintHeading, readings, valueWords } from "./readings.js";
-import { number, SCALES, ticks } from "./scales.js";
+import { clamp, crisp, pill, stroke, text, widthOf } from "./paint.js";
+import { paintDots, paintHeading, readings } from "./readings.js";
+import { number, SCALES, ticks, whole } from "./scales.js";
 import { lastBefore, series } from "./values.js";
 
 const LEFT = 46;
@@ -38,6 +38,17 @@ function roomFor(g, plot, width, theme) {
   const labels = plot.layers.filter(({ kind, label }) => kind === "curve" && label);
   const wide = labels.map(({ label }) => widthOf(g, label, theme, { weight: 500 }) + 9);
   return Math.max(RIGHT, Math.min(Math.max(0, ...wide), 0.3 * width));
+}
+
+/** A place of the x axis in words: a step to its last digit. */
+const placeWords = (v) => (Number.isInteger(v) ? whole(v) : number(v));
+
+/** Where the first curve that is read has samples, as far as the axis shows them. */
+function placesOf({ layers, x }, arrays) {
+  const curve = layers.find((layer) => layer.read);
+  const slack = 1e-3 * (x.high - x.low);
+  const seen = (v) => v >= x.low - slack && v <= x.high + slack;
+  return curve ? [...series(curve, arrays).x].filter(seen) : [];
 }
 
 export const plotPanel = {
@@ -75,6 +86,8 @@ export const plotPanel = {
       const ends = [row.top, row.top + row.height].map((y) => [px, y]);
       stroke(g, ends, theme.dim, 1);
       paintDots(g, row, found, theme);
+      const words = placeWords(found[0]?.at[0] ?? place);
+      pill(g, words, px, bottom + 4, width, theme.ink, theme.paper, theme);
     }
     paintHeading(g, row, found, theme);
     const note = plot.note && !found.length;
@@ -96,15 +109,13 @@ export const plotPanel = {
       state.look = undefined;
       return "";
     }
-    const curve = row?.plot.layers.find((layer) => layer.read);
-    const places = curve ? [...series(curve, arrays).x] : [];
+    const places = row ? placesOf(row.plot, arrays) : [];
     const now = look === undefined ? places.length - 1 : lastBefore(places, look);
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: places.length - 1 }[key];
     if (to === undefined || !places.length) return null;
-    const from = row.x.back(row.x.left);
-    state.look = clamp(places[clamp(to, 0, places.length - 1)], from, row.x.back(row.x.right));
+    state.look = places[clamp(to, 0, places.length - 1)];
     const found = readings(row.plot, arrays, state.look, -Infinity);
-    const parts = found.map(({ name, words }) => `${name} ${words}`);
-    return `${row.plot.x.label ?? "x"} ${valueWords(state.look, row.plot.x.scale)}. ${parts.join(", ")}`;
+    const parts = found.map(({ name, words }) => `${name || row.plot.title} ${words}`);
+    return `${row.plot.x.label ?? "x"} ${placeWords(state.look)}. ${parts.join(", ")}`;
   },
 };
