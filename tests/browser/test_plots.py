@@ -1,6 +1,7 @@
 """`plot` and `explore` where a reader meets them: JupyterLab, an untrusted notebook, a page."""
 
 import json
+import time
 import urllib.request
 
 import nbformat
@@ -140,12 +141,13 @@ def test_without_scripts_the_still_its_caption_and_the_knobs_place_stay(chromium
 
 
 def open_lab(page, jupyter, name):
-    page.goto(f"{jupyter}/lab/workspaces/{name}/tree/{name}.ipynb?token=test")
+    workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
+    page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}.ipynb?token=test")
     page.wait_for_function(READY, timeout=90_000)
 
 
 def test_in_jupyterlab_each_figure_shows_once_and_the_slider_computes(page, jupyter):
-    put_notebook(jupyter, "plots", PLOT, EXPLORE)
+    put_notebook(jupyter, "plots.ipynb", PLOT, EXPLORE)
     open_lab(page, jupyter, "plots")
     page.evaluate(RUN_ALL)
     page.wait_for_function(
