@@ -7,6 +7,7 @@ Words must be equal. Numbers and pictures must agree as far as a reader sees the
   or within `RTOL` of its size
 - a residual, such as 3.2e-16: all below 100·eps mean the same, 0 included. eps is that of float32
   if the sentence names float32, else that of float64
+- a script or a style without a type: not compared; it only draws the data
 - a picture: each pixel has its colour again within `RADIUS` pixels
 
 A chaotic cell may ask for more room, with a reason, in its metadata:
@@ -33,6 +34,7 @@ NUMBER = re.compile(
     r"(?<![\w.])(?>[-+−]?(?:(?:\d{1,3}(?:,\d{3})++|\d+)(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?)(?!\w)%?"
     r"|(?<![\w.])[-+−]?(?:nan|inf)(?!\w)"
 )
+CODE = re.compile(r"(?s)<(script|style)>.*?</\1>")  # draws what the output's data say
 PICTURE = re.compile(r"data:(image/png);base64,([A-Za-z0-9+/=\s]+)")
 
 
@@ -214,7 +216,7 @@ def _data_difference(mime: str, was, now, tolerance: float) -> str | None:
         return None
     if mime == "image/png":
         return None if same_picture(was, now, tolerance) else f"{mime} is another picture"
-    was, now = str(was), str(now)
+    was, now = (CODE.sub("", str(text)) for text in (was, now))
     before, after = PICTURE.findall(was), PICTURE.findall(now)
     if len(before) != len(after):
         return f"{mime} had {len(before)} pictures, now {len(after)}"

@@ -212,3 +212,12 @@ def test_a_picture_inside_html_counts(plain):
     assert output_difference(shown(plain), shown(png(scale=1.003))) is None
     assert "another picture" in output_difference(shown(plain), shown(png(scale=1.2)))
     assert "falling" in output_difference(shown(plain), shown(plain, "a rising curve"))
+
+
+def test_a_script_that_draws_is_not_compared_but_its_data_are():
+    def shown(code, data="0.5"):
+        html = f'<style>{code}</style><script type="application/json">{data}</script>'
+        return new_output("display_data", {"text/html": f"{html}\n<script>{code}</script>"})
+
+    assert output_difference(shown("a()"), shown("b()\nc()")) is None
+    assert "text/html" in output_difference(shown("a()"), shown("a()", "0.7"))

@@ -11,7 +11,8 @@ uint8, or numbers. `x` may also be [first, distance], for points that are equall
     side, below           panels beside the strips, and under everything
     arrays                {name: numpy array}
 
-Plot: {kind: "plot", id, title, height, y: Axis, layers, lane, hint}, and `x: Axis` in a panel.
+Plot: {kind: "plot", id, title, height, y: Axis, layers, lane, hint}. In a panel also `x: Axis`,
+`alt` (a text that describes it) and `quiet` (read-outs at the crosshair only).
 Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory" (of momentum:
 0, .9 and .99 stand equally far apart). Layers are drawn in their order:
 

@@ -3,7 +3,13 @@
 import { readFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const BUNDLES = { "training.js": "../training/face.js", "styles/face.css": "../common/face.css" };
+const BUNDLES = {
+  "training.js": "../training/face.js",
+  "figure.js": "../plots/figure.js", // a plain script that a page holds
+  "styles/face.css": "../common/face.css",
+  "styles/figure.css": "../plots/figure.css",
+};
+const SCRIPT = "figure.js";
 const NOTICE = "Built from widgets/js by `npm run build`: edit the sources there.";
 const compare = process.argv.includes("--compare");
 
@@ -12,11 +18,11 @@ for (const [entry, outfile] of Object.entries(BUNDLES)) {
     entryPoints: [entry],
     outfile,
     bundle: true,
-    format: "esm",
+    format: entry === SCRIPT ? "iife" : "esm",
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    minify: entry.endsWith(".js"),
+    minify: entry.endsWith(".js") || entry.endsWith("figure.css"),
     banner: { js: `// ${NOTICE}`, css: `/* ${NOTICE} */` },
     write: !compare,
   });

@@ -33,13 +33,14 @@ export function curveLabels(row, arrays, theme) {
   return labels;
 }
 
-/** Paint labels {x, y, words, colour}; what would leave the plot ends at its right edge. */
+/** Paint labels {x, y, words, colour}; what would leave the row ends at its right edge. */
 export function paintLabels(g, row, labels, theme) {
+  const edge = row.edge ?? row.x.right; // beyond the plot there may be room for its labels
   row.labels = pushApart(labels, row.top + 6, row.top + row.height - 6);
   for (const label of row.labels) {
-    const over = label.x + widthOf(g, label.words, theme, { weight: 500 }) > row.x.right;
+    const over = label.x + widthOf(g, label.words, theme, { weight: 500 }) > edge;
     const options = { halo: true, weight: 500, align: over ? "right" : "left" };
-    const x = over ? row.x.right - 3 : label.x;
+    const x = over ? edge - 3 : label.x;
     text(g, label.words, x, label.y + 4, label.colour, theme, options);
   }
 }

@@ -1,17 +1,17 @@
 // A panel beside or below the strips: one canvas, painted by the panel's kind.
 import { make, update } from "./handles.js";
 import { clamp, fit } from "./paint.js";
-import { PANELS } from "./panels/index.js";
-import { plotPanel } from "./plot.js";
 
 const MOST = 640; // px: a network beside many strips is not drawn higher
-const KINDS = { ...PANELS, plot: plotPanel };
 
 export class Sheet {
-  /** A sheet for panels of one kind; `ask` repaints it, `say` reads words aloud, `send` tells the kernel. */
-  constructor(parent, kind, { ask, say, send }) {
+  /** A sheet for panels of one kind, and its painter.
+   *
+   * `ask` repaints it, `say` reads words aloud, `send` tells the kernel.
+   */
+  constructor(parent, kind, painter, { ask, say, send }) {
     this.kind = kind;
-    this.painter = KINDS[kind];
+    this.painter = painter;
     this.state = {}; // what the panel remembers: the neuron that is pointed at
     this.say = say;
     this.box = make("div", parent, { className: `face-sheet face-${kind}` });

@@ -4,11 +4,14 @@ import { Hand } from "./hand.js";
 import { make } from "./handles.js";
 import { nameKnobs } from "./names.js";
 import { Outbox } from "./outbox.js";
+import { PANELS } from "./panels/index.js";
+import { plotPanel } from "./plot.js";
 import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
 import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 
+const KINDS = { ...PANELS, plot: plotPanel };
 const NARROW = 700; // px: below, everything in one column
 const ACK = 5; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
@@ -169,7 +172,7 @@ class View {
     for (const [i, panel] of panels.entries()) {
       if (place.sheets[i]?.kind === panel.kind) continue;
       for (const sheet of place.sheets.splice(i)) sheet.box.remove();
-      place.sheets.push(new Sheet(place.box, panel.kind, this.panelTools));
+      place.sheets.push(new Sheet(place.box, panel.kind, KINDS[panel.kind], this.panelTools));
     }
     for (const sheet of place.sheets.splice(panels.length)) sheet.box.remove();
     place.box.hidden = !panels.length;

@@ -111,7 +111,7 @@ def _paint_plot(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     chart = Chart(sheet, place, panel, arrays, panel["x"], (place.width / 60, place.height / 19))
     chart.paint_layers()
     write_labels(chart, labels_of(chart), box.right - 2)
-    write_heading(chart, box.y + 14, float("inf"))
+    write_heading(chart, box.y + 14, float("-inf" if panel.get("quiet") else "inf"))
     if words := panel["x"].get("label"):
         middle = place.x + (place.width - text_width(words)) / 2
         sheet.text(words, middle, place.bottom + 32, role="axis")

@@ -39,7 +39,7 @@ def over_line(chart: Chart, y: float, words: str, hue: str) -> Label:
     """Return a label at the right end of a horizontal line, above it if there is room."""
     _, py = chart.pixel(chart.x_domain[1], y)
     line = py - 10 if py - 6 > chart.box.y + 9 else py + 10
-    return Label(chart.box.right, line, words, hue)
+    return Label(chart.box.right - 3 - text_width(words), line, words, hue)
 
 
 def write_labels(chart: Chart, labels: list[Label], right: float) -> None:
