@@ -1,0 +1,136 @@
+"""The form in which an answer is given: core widgets, which keys and a screen reader can use."""
+
+import html
+import math
+
+import ipywidgets as ipw
+
+from course import CourseError
+from course.lessons import Choice, Curve, Number
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 420, 150, 52, 26  # of the picture of a curve, in pixels
+
+
+class ChoiceForm:
+    """Buttons of which one can be down; at first none is."""
+
+    def __init__(self, answer: Choice):
+        self.buttons = ipw.RadioButtons(
+            options=list(answer.options), value=None, layout=ipw.Layout(width="auto")
+        )
+        self.box = ipw.VBox([self.buttons]).add_class("face-options")
+
+    def read(self) -> str:
+        if self.buttons.value is None:
+            raise CourseError("no answer is chosen yet; choose one, or open without a bet")
+        return self.buttons.value
+
+    def close(self, result) -> None:
+        self.buttons.disabled = True
+
+
+class NumberForm:
+    """A field for a number, empty at first."""
+
+    def __init__(self, answer: Number):
+        self.answer = answer
+        unit = f", {answer.unit}" if answer.unit else ""
+        label = f"Your bet, {answer.low:g} to {answer.high:g}{unit}"
+        self.field = ipw.Text(description=label, placeholder="a number")
+        self.box = ipw.HBox([self.field]).add_class("face-knob").add_class("face-field")
+
+    def read(self) -> float:
+        text = self.field.value.strip().replace(",", ".").replace("−", "-")
+        try:
+            return float(text)
+        except ValueError:
+            words = f"{text!r} is not a number" if text else "no number is given yet"
+            raise CourseError(f"{words}; write one, or open without a bet") from None
+
+    def close(self, result) -> None:
+        self.field.disabled = True
+
+
+class CurveForm:
+    """A slider a place, and the curve through them."""
+
+    def __init__(self, answer: Curve):
+        self.answer = answer
+        low, high = math.log10(answer.low), math.log10(answer.high)
+        middle = 10 ** ((low + high) / 2)
+        self.sliders = [
+            ipw.FloatLogSlider(
+                value=middle, min=low, max=high, step=(high - low) / 100, readout_format=".3g",
+                description=f"{answer.place} {x:g}",
+            )
+            for x in answer.at
+        ]  # fmt: skip
+        for slider in self.sliders:
+            slider.observe(lambda change: self.draw(), "value")
+        self.picture = ipw.HTML()
+        rows = [ipw.HBox([s]).add_class("face-knob") for s in self.sliders]
+        self.box = ipw.VBox([
+            self.picture, ipw.HBox(rows).add_class("face-knobs")
+        ])  # fmt: skip
+        self.draw()
+
+    def read(self) -> list[float]:
+        inside = (max(self.answer.low, min(s.value, self.answer.high)) for s in self.sliders)
+        return [float(f"{value:.4g}") for value in inside]
+
+    def draw(self, result: list | None = None) -> None:
+        guess = list(zip(self.answer.at, (s.value for s in self.sliders), strict=True))
+        self.picture.value = sketch(self.answer, guess, result or [])
+
+    def close(self, result: list) -> None:
+        for slider in self.sliders:
+            slider.disabled = True
+        self.draw(result)
+
+
+FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm}
+
+
+def sketch(answer: Curve, guess: list, result: list) -> str:
+    """Return the curve that is bet, and the experiment's beside it, as SVG.
+
+    Args:
+        guess, result: points (x, y); of the result only what lies in the picture is drawn.
+    """
+    left, right = answer.at[0], answer.at[-1]
+    low, high = math.log(answer.low), math.log(answer.high)
+
+    def place(x: float, y: float) -> str:
+        across = (x - left) / (right - left)
+        up = (math.log(y) - low) / (high - low)
+        return f"{LEFT + across * (WIDTH - LEFT - 12):.1f},{6 + (1 - up) * (HEIGHT - BOTTOM):.1f}"
+
+    def line(points: list, style: str) -> str:
+        inside = [
+            place(x, min(max(y, answer.low), answer.high))
+            for x, y in points
+            if left <= x <= right and y == y and y > 0
+        ]
+        return f'<polyline points="{" ".join(inside)}" fill="none" {style}/>'
+
+    texts = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(words)}</text>'
+        for x, y, anchor, words in (
+            (LEFT - 6, 12, "end", f"{answer.high:g}"),
+            (LEFT - 6, HEIGHT - BOTTOM + 8, "end", f"{answer.low:g}"),
+            (LEFT, HEIGHT - 4, "start", f"{answer.place} {left:g}"),
+            (WIDTH - 12, HEIGHT - 4, "end", f"{right:g}"),
+            (LEFT + 6, 14, "start", answer.name),
+        )
+    )
+    rule = place(right, answer.low).split(",")[1]
+    drawn = line(guess, 'stroke="var(--hand)" stroke-width="2.5" stroke-dasharray="6 3"')
+    drawn += line(result, 'stroke="var(--run)" stroke-width="2"') if result else ""
+    words = f"Your curve of the {answer.name}, dashed"
+    words += "; the experiment's, solid" if result else ""
+    return (
+        f'<svg class="face-sketch" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{html.escape(words)}">'
+        f'<path d="M{LEFT},6V{rule}H{WIDTH - 12}" fill="none" stroke="var(--rule)"/>'
+        f"{texts}{drawn}</svg><div class='face-legend'>{html.escape(words)}.</div>"
+    )
