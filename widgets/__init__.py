@@ -4,6 +4,7 @@ from .backprop.lab import BackpropLab
 from .common.figure import show
 from .descent.lab import DescentLab
 from .lessons.bet import Bet
+from .lessons.patient import Patient
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "Bet", "DescentLab", "TrainingLab", "show"]
+__all__ = ["BackpropLab", "Bet", "DescentLab", "Patient", "TrainingLab", "show"]

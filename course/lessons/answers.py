@@ -6,6 +6,7 @@ Curve(at=(0, 100, 300), low=0.01, high=10, name="loss")
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import CourseError, check_choice, check_number, shown
@@ -118,7 +119,7 @@ class Curve:
     place: str = "step"
 
     def __post_init__(self):
-        at = as_json(self.at)
+        at = self.at if isinstance(self.at, Iterable) else ()
         places = [check_number("a place", x, -1e12, 1e12, "choose one in it") for x in at]
         rising = all(a < b for a, b in zip(places, places[1:], strict=False))
         if not (2 <= len(places) <= MOST and rising):

@@ -8,7 +8,6 @@ it runs at once and is stored closed.
 """
 
 import html
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from course.lessons.bets import Wager
 from ..common.front_end import has_front_end
 from ..common.knobs import button
 from .answer_forms import FORMS
-from .reveal import Reveal, bundle
+from .reveal import Reveal, bundle, words_of
 
 TITLE = "The experiment"
 HERE = Path(__file__).parent
@@ -115,7 +114,7 @@ class Bet:
             return
         except (Exception, KeyboardInterrupt) as error:  # of the experiment
             self._lock(False)
-            self._say(f"The experiment stopped: {_words(error)}")
+            self._say(f"The experiment stopped: {words_of(error)}")
             return
         self._form.close(self._wager.result)
         self._acts.layout.display = "none"
@@ -124,7 +123,7 @@ class Bet:
             try:
                 self._follow(reveal, function)
             except (Exception, KeyboardInterrupt) as error:
-                reveal.words.value = html.escape(f"{reveal.title}: {_words(error)}")
+                reveal.words.value = html.escape(f"{reveal.title}: {words_of(error)}")
 
     def _lock(self, on: bool) -> None:
         self._place.disabled = self._waive.disabled = on
@@ -139,8 +138,4 @@ class Bet:
         items = "".join(f"<li>{html.escape(option)}</li>" for option in options)
         stored = f"<p><b>Bet: {html.escape(words)}</b></p>\n"
         stored += f"<ul>{items}</ul>\n" if items else ""
-        return bundle(f"Bet: {words}", self.box, stored + self._reveal.stored)
-
-
-def _words(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
+        return bundle(f"Bet: {words} [closed]", self.box, stored + self._reveal.stored)

@@ -7,12 +7,15 @@ output as HTML, which needs no kernel.
 import base64
 import html
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as ipw
 from IPython.display import display
 from IPython.utils.capture import capture_output
+
+from course import CourseError
 
 WAITS = "Closed. It opens with the bet."
 
@@ -23,12 +26,11 @@ def capture(function: Callable[[], Any]) -> tuple[Any, list[dict]]:
     The second are outputs as a notebook stores them: printed text first, then the displays.
     Figures of pyplot that it leaves open are among them; else the cell would show them.
     """
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    before = set(pyplot.get_fignums()) if pyplot else set()
+    before = _open_figures()
     with capture_output() as captured:
         found = function()
-        pyplot = sys.modules.get("matplotlib.pyplot")
-        for number in sorted(set(pyplot.get_fignums()) - before) if pyplot else ():
+        for number in sorted(_open_figures() - before):
+            pyplot: Any = sys.modules["matplotlib.pyplot"]
             display(pyplot.figure(number))
             pyplot.close(number)
     outputs: list[dict] = [
@@ -40,6 +42,19 @@ def capture(function: Callable[[], Any]) -> tuple[Any, list[dict]]:
         outputs.append({"output_type": "display_data", "data": shown.data,
                         "metadata": shown.metadata or {}})  # fmt: skip
     return found, outputs
+
+
+def _open_figures() -> set[int]:
+    """Return the numbers of pyplot's figures; nothing is imported."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    return set(pyplot.get_fignums()) if pyplot else set()
+
+
+def words_of(error: BaseException) -> str:
+    """Return an error as a sentence."""
+    if isinstance(error, CourseError):
+        return str(error)
+    return traceback.format_exception_only(error)[-1].strip()
 
 
 def static(outputs: list[dict]) -> str:
@@ -111,12 +126,12 @@ class Reveal:
         return found
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return bundle(self.title, self.box, self.stored)
+        return bundle(f"{self.title} [closed]", self.box, self.stored)
 
 
 def bundle(words: str, box: ipw.Widget | None, stored: str) -> dict:
     """Return what a page shows: the widget if there is one, else the stored HTML."""
     if box is None:
-        return {"text/plain": f"{words} [closed]", "text/html": stored}
+        return {"text/plain": words, "text/html": stored}
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     return {"text/plain": words, "application/vnd.jupyter.widget-view+json": view}
