@@ -58,7 +58,7 @@ def patients() -> dict[str, Case]:
             recipe=_sick([64], Descend(0.001)),
             symptoms=(
                 FLAT,
-                Symptom("silent", 0.0, 0.2, "The hidden units are awake."),
+                Symptom("silent", 0.0, 0.2, "Hardly a hidden unit is silent."),
                 Symptom("reach", 0.5, 2.0, "The gradient is as long in the first layer as in the "
                         "last."),
             ),

@@ -212,16 +212,18 @@ def test_a_minus_may_be_typeset():
     assert "Your bet: -0.5." in page.sentence.value
 
 
-def test_a_curve_is_set_by_sliders_and_the_result_is_drawn_into_it():
+def test_a_curve_is_set_at_each_place_and_the_result_is_drawn_into_it():
     answer = Curve((0, 100), 0.01, 1, "loss")
     page = bet(live=True, answer=answer, function=lambda: [[0, 1.0], [100, 0.01]])
-    assert [s.description for s in page._form.sliders] == ["step 0", "step 100"]
-    page._form.sliders[0].value = 1.0
-    page._form.sliders[1].value = 0.1
+    first, last = page._form.lists
+    assert (first.description, last.description) == ("loss at step 0", "loss at step 100")
+    levels = [height for _, height in first.options]
+    assert levels[0] == 1 and levels[-1] == 0.01 and levels[12] == first.value == 0.1
+    first.value = 1.0
     assert "solid" not in page._form.picture.value
     page.place()
     assert Predictions().entries[0]["guess"] == [[0.0, 1.0], [100.0, 0.1]]
-    assert "solid" in page._form.picture.value and page._form.sliders[0].disabled
+    assert "solid" in page._form.picture.value and first.disabled
 
 
 def test_a_sketch_has_its_corners_where_the_axes_say():

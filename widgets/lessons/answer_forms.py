@@ -8,6 +8,7 @@ import ipywidgets as ipw
 from course import CourseError
 from course.lessons import Choice, Curve, Number
 
+LEVELS = 25  # heights of a curve to choose from
 WIDTH, HEIGHT, LEFT, BOTTOM = 420, 150, 52, 26  # of the picture of a curve, in pixels
 
 
@@ -52,39 +53,36 @@ class NumberForm:
 
 
 class CurveForm:
-    """A slider a place, and the curve through them."""
+    """A list of heights for each place, and the curve through them."""
 
     def __init__(self, answer: Curve):
         self.answer = answer
-        low, high = math.log10(answer.low), math.log10(answer.high)
-        middle = 10 ** ((low + high) / 2)
-        self.sliders = [
-            ipw.FloatLogSlider(
-                value=middle, min=low, max=high, step=(high - low) / 100, readout_format=".3g",
-                description=f"{answer.place} {x:g}",
-            )
+        steps = [(answer.high / answer.low) ** (k / (LEVELS - 1)) for k in range(LEVELS)]
+        heights = [min(float(f"{answer.low * step:.3g}"), answer.high) for step in steps]
+        heights[0], heights[-1] = answer.low, answer.high
+        options = [(f"{height:.3g}", height) for height in reversed(heights)]
+        self.lists = [
+            ipw.Dropdown(options=options, value=heights[LEVELS // 2],
+                         description=f"{answer.name} at {answer.place} {x:g}")
             for x in answer.at
         ]  # fmt: skip
-        for slider in self.sliders:
-            slider.observe(lambda change: self.draw(), "value")
+        for place in self.lists:
+            place.observe(lambda change: self.draw(), "value")
         self.picture = ipw.HTML()
-        rows = [ipw.HBox([s]).add_class("face-knob") for s in self.sliders]
-        self.box = ipw.VBox([
-            self.picture, ipw.HBox(rows).add_class("face-knobs")
-        ])  # fmt: skip
+        row = ipw.HBox([ipw.HBox([place]).add_class("face-knob") for place in self.lists])
+        self.box = ipw.VBox([self.picture, row.add_class("face-knobs")])
         self.draw()
 
     def read(self) -> list[float]:
-        inside = (max(self.answer.low, min(s.value, self.answer.high)) for s in self.sliders)
-        return [float(f"{value:.4g}") for value in inside]
+        return [place.value for place in self.lists]
 
     def draw(self, result: list | None = None) -> None:
-        guess = list(zip(self.answer.at, (s.value for s in self.sliders), strict=True))
+        guess = list(zip(self.answer.at, self.read(), strict=True))
         self.picture.value = sketch(self.answer, guess, result or [])
 
     def close(self, result: list) -> None:
-        for slider in self.sliders:
-            slider.disabled = True
+        for place in self.lists:
+            place.disabled = True
         self.draw(result)
 
 
