@@ -118,7 +118,6 @@ def sketch(answer: Curve, guess: list, result: list) -> str:
             (LEFT - 6, HEIGHT - BOTTOM + 8, "end", f"{answer.low:g}"),
             (LEFT, HEIGHT - 4, "start", f"{answer.place} {left:g}"),
             (WIDTH - 12, HEIGHT - 4, "end", f"{right:g}"),
-            (LEFT + 6, 14, "start", answer.name),
         )
     )
     rule = place(right, answer.low).split(",")[1]
