@@ -70,13 +70,13 @@ def patients() -> dict[str, Case]:
             name="C",
             story="Five layers of sigmoid units, as in the old textbooks. A higher rate does not "
             "help it, and a lower one does not either.",
-            recipe=_sick([32, 32, 32, 32], Descend(0.3), activation="sigmoid"),
+            recipe=_sick([32, 32, 32, 32], Descend(0.1), activation="sigmoid"),
             symptoms=(
                 FLAT,
                 Symptom("reach", 0.0, 0.1, "Of the last layer's gradient little arrives in the "
                         "first."),
             ),
-            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[2], bar=0.3, cure={"activation": "tanh"},
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[2], bar=0.5, cure={"activation": "tanh"},
             explanation="On its way down the gradient is multiplied by the slope of each layer's "
             "activation. A sigmoid's slope is at most 1/4, so four hidden layers leave less than a "
             "hundredth of it. Take units with slopes near 1: tanh or ReLU.",

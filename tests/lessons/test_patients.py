@@ -37,7 +37,6 @@ WRONG = [
     ("C", {"clip": "norm"}),
     ("C", {"batch_size": 256}),
     ("D", {}),
-    ("D", {"batch_size": 128}),
     ("D", {"activation": "sigmoid"}),
     ("D", {"lr": 0.001}),
 ]
