@@ -1,10 +1,13 @@
-"""Labs: a network trains, and every knob is live. And figures: a few lines each."""
+"""Labs, in which a network trains and every knob is live; figures; bets and patients."""
 
 from .backprop.lab import BackpropLab
 from .common.figure import show
 from .descent.lab import DescentLab
+from .lessons.bet import Bet
+from .lessons.patient import Patient
 from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "DescentLab", "Slider", "TrainingLab", "explore", "plot", "show"]
+__all__ = ["BackpropLab", "Bet", "DescentLab", "Patient", "Slider", "TrainingLab", "explore",
+           "plot", "show"]  # fmt: skip

@@ -1,7 +1,8 @@
-"""What chapters are made of: contents, ledger, exercises, predictions, races and formulas."""
+"""What chapters are made of: contents, ledger, exercises, bets, patients, races and formulas."""
 
+from .answers import Choice, Curve, Number
+from .cases import Case, Symptom
 from .ledger import settle
 from .parameters import check_parameters
-from .predictions import bet
 
-__all__ = ["bet", "check_parameters", "settle"]
+__all__ = ["Case", "Choice", "Curve", "Number", "Symptom", "check_parameters", "settle"]

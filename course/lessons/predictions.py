@@ -187,29 +187,3 @@ def _is_entry(entry) -> bool:
         return False
     off = entry["miss"]
     return off is None or (number_in(off) is not None and off >= 0)
-
-
-def bet(chapter: str, question: str, guess, result) -> None:
-    """Say how far a guess was off, and note it in the file of predictions.
-
-    Args:
-        chapter, question, result: as `Predictions.predict` takes them.
-        guess: likewise; None: no bet.
-
-    Raises:
-        CourseError: as `Predictions.predict` does.
-    """
-    if guess is None:
-        print("No bet placed. It still counts to be surprised.")
-        return
-    entry = Predictions().predict(chapter, question, guess, result)
-    guess, result, off = entry["guess"], entry["result"], entry["miss"]
-    verdicts = {
-        "choice": ("well seen!", "worth finding out why."),
-        "interval": ("inside your interval.", "outside your interval."),
-        "factor": ("well seen!", "worth finding out why."),
-    }
-    kind = kind_of(guess)
-    near = off is not None and off <= (1.25 if kind == "factor" else 0)
-    words = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in (guess, result)]
-    print(f"Your bet {words[0]}, the experiment says {words[1]}: {verdicts[kind][not near]}")

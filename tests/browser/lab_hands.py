@@ -40,12 +40,14 @@ def open_lab(page, jupyter, name, *cells):
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     wait_painted(page)
     kernel(page, "pass")  # all cells are done
-    page.locator(".face").first.scroll_into_view_if_needed()
+    page.locator(".face:has(.face-view)").first.scroll_into_view_if_needed()
 
 
 def wait_painted(page):
     page.wait_for_selector(".face-view canvas", state="attached", timeout=120_000)
-    page.locator(".face").first.scroll_into_view_if_needed()  # it paints only if it is seen
+    page.locator(
+        ".face:has(.face-view)"
+    ).first.scroll_into_view_if_needed()  # else it does not paint
     wait(lambda: page.evaluate("() => !!document.querySelector('.face-view').face?.picture"))
 
 
@@ -87,7 +89,7 @@ def matches_kernel(page):
 
 def click(page, name):
     """Click a button of the lab by its name."""
-    page.locator(".face").first.get_by_role("button", name=name).first.click()
+    page.locator(".face:has(.face-view)").first.get_by_role("button", name=name).first.click()
 
 
 def drag(page, *points):

@@ -83,7 +83,7 @@ def test_the_learners_path(page, jupyter):
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     wait_painted(page)
     wait(lambda: kernel(page, "print(type(lab).__name__)") == "TrainingLab")
-    page.locator(".face").first.scroll_into_view_if_needed()
+    page.locator(".face:has(.face-view)").first.scroll_into_view_if_needed()
     first, begin = pixels(page), picture(page)["step"]
     kernel(page, "lab.planned = 10**6")  # longer than this test takes
     click(page, "Play")
@@ -112,7 +112,7 @@ def test_the_learners_path(page, jupyter):
     page.reload()
     wait_painted(page)
     wait(lambda: picture(page)["step"] == stopped)
-    page.locator(".face").first.scroll_into_view_if_needed()
+    page.locator(".face:has(.face-view)").first.scroll_into_view_if_needed()
     click(page, "Play")
     wait(lambda: picture(page)["step"] > stopped)
     shot(page, "reloaded")

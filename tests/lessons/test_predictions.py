@@ -15,7 +15,7 @@ from odd_guesses import NONSENSE, NUMBERS, json_like
 
 from course import CourseError
 from course.lessons import predictions
-from course.lessons.predictions import Predictions, bet
+from course.lessons.predictions import Predictions
 
 SET_HOME = rf"set \${predictions.HOME}"
 ENTRY = {"chapter": "3_04", "question": "q", "guess": 2.0, "result": 1.0, "miss": 2.0, "when": "-"}
@@ -276,9 +276,6 @@ def test_a_damaged_file_that_cannot_be_moved_is_left_and_said(path, monkeypatch)
 def test_a_guess_that_makes_no_sense_is_not_noted(path, guess):
     with pytest.raises(CourseError, match="allowed: "):
         Predictions().predict("3", "q", guess, 1.0)
-    if guess is not None:
-        with pytest.raises(CourseError, match="allowed: "):
-            bet("3", "q", guess, 1.0)
     assert not path.exists()
 
 
@@ -290,30 +287,8 @@ def test_numbers_of_numpy_and_torch_are_noted_as_python_has_them(path, guess, re
     assert read == entry and json.loads(json.dumps(entry)) == entry
 
 
-def test_a_run_that_broke_counts_against_an_interval_and_not_as_a_factor(path, capsys):
+def test_a_run_that_broke_counts_against_an_interval_and_not_as_a_factor(path):
     for result in (math.nan, math.inf, -math.inf):
-        bet("3", "q", (0, 1), result)
-        assert "outside" in capsys.readouterr().out
-        bet("3", "q", 0.5, result)
-        assert "finding out" in capsys.readouterr().out
+        Predictions().predict("3", "q", (0, 1), result)
+        Predictions().predict("3", "q", 0.5, result)
     assert Predictions().calibration() == {"guesses": 6, "intervals held": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("guess", "result", "words"),
-    [
-        (None, 3.0, "No bet placed"),
-        (2.9, 3.0, "well seen"),
-        (0.1, 3.0, "finding out"),
-        (0, 0, "well seen"),
-        (0, 1, "finding out"),
-        ("larger", "larger", "well seen"),
-        ("smaller", "larger", "finding out"),
-        ((1, 4), 3.0, "inside"),
-        ((1, 2), 3.0, "outside"),
-    ],
-)
-def test_a_bet_is_judged_and_noted(guess, result, words, path, capsys):
-    bet("00_start_here", "a question", guess, result)
-    assert words in capsys.readouterr().out
-    assert len(Predictions().entries) == (guess is not None)

@@ -1,0 +1,187 @@
+"""Patients of the clinic: a sick run, its symptoms, and whether a cure helps.
+
+    case = patients()["A"]
+    read_symptoms(run_recipe(case.recipe))     what the instruments say about the sick run
+    case.check(case.treated(lr=0.3)).words()   "Cured: …"
+
+A cure is judged by repeating the run with it from the first step, on three seeds: one run proves
+nothing.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..errors import CourseError, check_number, shown
+from ..nn.network import MLP
+from ..training.recipe import Recipe, load_recipe
+from ..training.replay import build_recipe, run_recipe
+from ..training.trainer import Trainer
+
+SEEDS = 3  # runs that a cure must pass: the patient's seed and the next ones
+ROWS = 256  # training rows for the gradients
+
+READINGS = {
+    "loss": "training loss, as a share of the loss of guessing evenly",
+    "silent": "share of the first layer's units that answer 0 to every training row",
+    "reach": "length of the first layer's gradient, as a share of the last layer's",
+    "leap": "longest gradient of the run over the median one",
+    "jitter": "largest batch loss in the second half over the median one",
+}
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What an instrument shows.
+
+    Attributes:
+        reading: a name of `READINGS`.
+        low, high: between which it lies, on every seed.
+        words: the same for a reader.
+    """
+
+    reading: str
+    low: float
+    high: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """How a cure did.
+
+    Attributes:
+        losses: the training loss at the end, a seed each; NaN for a run that broke.
+        bar: what each must stay below.
+    """
+
+    losses: tuple[float, ...]
+    bar: float
+
+    @property
+    def cured(self) -> bool:
+        return all(loss < self.bar for loss in self.losses)
+
+    def words(self) -> str:
+        """Return the result as a sentence."""
+        ends = ", ".join("not a number" if math.isnan(v) else f"{v:.3g}" for v in self.losses)
+        verdict = "Cured" if self.cured else "Not cured"
+        return (f"{verdict}: on {len(self.losses)} seeds the training loss ends at {ends}; "
+                f"the bar is {self.bar:g}.")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A patient.
+
+    Attributes:
+        name: as the file of predictions has it; it does not tell the diagnosis.
+        story: what the learner is told.
+        recipe: the sick run.
+        symptoms: what is true of it.
+        diagnoses: those to choose from.
+        diagnosis: the right one.
+        bar: the training loss below which the run is well.
+        cure: knobs that cure it, {knob: value}, one way of several.
+        explanation: why.
+    """
+
+    name: str
+    story: str
+    recipe: Recipe
+    symptoms: tuple[Symptom, ...]
+    diagnoses: tuple[str, ...]
+    diagnosis: str
+    bar: float
+    cure: Mapping[str, object]
+    explanation: str
+
+    def __post_init__(self):
+        if self.diagnosis not in self.diagnoses:
+            raise CourseError(
+                f"diagnosis = {shown(self.diagnosis)}; allowed: {', '.join(self.diagnoses)}; "
+                "choose one of these"
+            )
+        check_number("bar", self.bar, 0, 1e9, "choose a loss that a well run reaches")
+
+    def treated(self, **changes) -> Recipe:
+        """Return the recipe with other knobs from its first step on.
+
+        Args:
+            changes: knobs of a `Trainer` by name, and "activation" and "init" of the network.
+
+        Raises:
+            CourseError: for an unknown knob, and a value that it does not take.
+        """
+        model = self.recipe.model
+        parts = {name: changes.pop(name) for name in ("activation", "init") if name in changes}
+        if parts:
+            init = parts.get("init", None if "activation" in parts else model["init"])
+            activation = parts.get("activation", model["activation"])
+            model = MLP(model["sizes"], activation, model["seed"], init=init).describe()
+        trainer = build_recipe(replace(self.recipe, model=model))
+        for knob, value in changes.items():
+            trainer.set(knob, value)
+        return replace(trainer.recipe(), steps=self.recipe.steps)
+
+    def check(self, recipe: Recipe) -> Checkup:
+        """Repeat the run with a cure, from its first step, on three seeds.
+
+        Args:
+            recipe: the patient's own, with other knobs; its steps are the patient's.
+
+        Raises:
+            CourseError: for another patient: other data, other labels or other widths.
+        """
+        recipe = load_recipe(recipe)
+        ours = self.recipe
+        for what, theirs, own in (
+            ("data", recipe.data, ours.data),
+            ("widths", recipe.model.get("sizes"), ours.model["sizes"]),
+            ("label noise", recipe.label_noise, ours.label_noise),
+        ):
+            if theirs != own:
+                raise CourseError(
+                    f"{what} = {shown(theirs)} is another patient; allowed: {shown(own)}; cure "
+                    "this one by its other knobs"
+                )
+        losses = []
+        for seed in range(ours.seed, ours.seed + SEEDS):
+            model = recipe.model | {"seed": ours.model["seed"] + seed - ours.seed}
+            run = replace(recipe, seed=seed, model=model, steps=ours.steps)
+            losses.append(run_recipe(run).evaluate("train")[0])
+        return Checkup(tuple(losses), self.bar)
+
+
+def read_symptoms(trainer: Trainer) -> dict[str, float]:
+    """Return what the instruments say about a run, by the names of `READINGS`.
+
+    Raises:
+        CourseError: for a model that is not an `MLP`, and for a run without steps.
+    """
+    model, data = trainer.model, trainer.data
+    if not isinstance(model, MLP) or data.classes is None or not trainer.step_count:
+        raise CourseError(
+            f"{shown(model)} on {shown(data.name)} after {trainer.step_count} steps has no "
+            "symptoms to read; allowed: an MLP that has trained on classes; run its recipe first"
+        )
+    evenly = math.log(data.classes)
+    kept = model.grad.clone()
+    X, Y = model.encode(data.x_train[:ROWS], data.y_train[:ROWS])
+    model.loss_and_grad(X, Y)
+    norms = [float(part.norm()) for part in model.views(model.grad)]
+    model.grad.copy_(kept)
+    first = model.views(model.theta)[0]
+    z = data.x_train @ first[:, :-1].t() + first[:, -1]
+    silent = (z <= 0).all(0) if model.activation == "relu" else torch.zeros(1)
+    losses, gradients = trainer.history.loss, trainer.history.grad_norm
+    late = sorted(losses[len(losses) // 2 :])
+    return {
+        "loss": trainer.evaluate("train")[0] / evenly,
+        "silent": float(silent.float().mean()),
+        "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
+        "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
+        "jitter": float(late[-1] / late[len(late) // 2]),
+    }

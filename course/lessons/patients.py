@@ -1,0 +1,100 @@
+"""Four patients. Three of them have the same symptom, a loss flat near that of guessing.
+
+Each is a real run on the digits; the tests replay all of them, with cures and with wrong cures.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+from ..data.loading import load_data
+from ..nn.network import MLP
+from ..optim.chain import chain
+from ..optim.first_order import Descend, HeavyBall
+from ..training.recipe import Recipe
+from ..training.trainer import Trainer
+from .cases import Case, Symptom
+
+STEPS = 300
+DIAGNOSES = (
+    "the learning rate is far too high",
+    "the learning rate is far too low",
+    "the gradient vanishes on its way down",
+    "a few long gradients destroy the weights",
+    "the batches are too small",
+)
+FLAT = Symptom("loss", 0.9, 1.1, "The loss stays near that of guessing evenly.")
+
+
+def _sick(
+    sizes: list[int], *transforms, activation: str = "relu", init: str | None = None
+) -> Recipe:
+    data = load_data("digits", 0)
+    model = MLP([data.features, *sizes, data.classes], activation, init=init)
+    trainer = Trainer(model, data, chain(*transforms))
+    return replace(trainer.recipe(), steps=STEPS, threads=1)
+
+
+@cache
+def patients() -> dict[str, Case]:
+    """Return the patients by name. The names do not tell what they have."""
+    cases = (
+        Case(
+            name="A",
+            story="It was given the largest rate so that it would learn fast. It learns nothing.",
+            recipe=_sick([64], Descend(3.0)),
+            symptoms=(
+                FLAT,
+                Symptom("silent", 0.9, 1.0, "Almost every hidden unit answers 0 to every image."),
+                Symptom("reach", 0.0, 0.01, "No gradient arrives in the first layer."),
+            ),
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[0], bar=0.3, cure={"lr": 0.3},
+            explanation="The first steps throw the weights so far that the ReLU units go silent. "
+            "A unit that answers 0 to every image gets no gradient: it is dead and stays so. Lower "
+            "the rate before the first step; afterwards it is too late.",
+        ),
+        Case(
+            name="B",
+            story="It is careful. Nothing shakes, nothing breaks, and nothing happens.",
+            recipe=_sick([64], Descend(0.001)),
+            symptoms=(
+                FLAT,
+                Symptom("silent", 0.0, 0.2, "Hardly a hidden unit is silent."),
+                Symptom("reach", 0.5, 2.0, "The gradient is as long in the first layer as in the "
+                        "last."),
+            ),
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[1], bar=0.5, cure={"lr": 0.3},
+            explanation="All is well but the length of a step. The gradient arrives everywhere, "
+            "and the loss would fall if there were a hundred times more steps. Raise the rate.",
+        ),
+        Case(
+            name="C",
+            story="Five layers of sigmoid units, as in the old textbooks. A higher rate does not "
+            "help it, and a lower one does not either.",
+            recipe=_sick([32, 32, 32, 32], Descend(0.1), activation="sigmoid"),
+            symptoms=(
+                FLAT,
+                Symptom("reach", 0.0, 0.1, "Of the last layer's gradient little arrives in the "
+                        "first."),
+            ),
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[2], bar=0.5, cure={"activation": "tanh"},
+            explanation="On its way down the gradient is multiplied by the slope of each layer's "
+            "activation. A sigmoid's slope is at most 1/4, so four hidden layers leave less than a "
+            "hundredth of it. Take units with slopes near 1: tanh or ReLU.",
+        ),
+        Case(
+            name="D",
+            story="Three hidden layers and a heavy ball. The loss falls at first, and then leaves.",
+            recipe=_sick([32, 32, 32], HeavyBall(0.9), Descend(0.3), init="torch"),
+            symptoms=(
+                Symptom("leap", 15, 1e12, "The longest gradient is many times the usual one."),
+                Symptom("loss", 0.7, 1.3, "The loss ends near that of guessing evenly."),
+            ),
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[3], bar=0.6,
+            cure={"clip": "norm", "threshold": 0.1},
+            explanation="Most steps are quiet, a few gradients are long, and the momentum repeats "
+            "each of them ten times. One such throw, and the units are dead. Clip the gradient by "
+            "its norm, at a length that most steps do not reach. A lower rate helps as well, and "
+            "slows every step.",
+        ),
+    )  # fmt: skip
+    return {case.name: case for case in cases}

@@ -1,0 +1,243 @@
+"""A bet on a page: closed with Run all, opened by the bet, stored as a closed <details>."""
+
+import html
+
+import ipywidgets as ipw
+import matplotlib.pyplot as plt
+import pytest
+from bs4 import BeautifulSoup
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import HTML, Markdown, display
+from traitlets.config import Config
+
+from course import CourseError
+from course.lessons import Choice, Curve, Number, predictions
+from course.lessons.predictions import Predictions
+from widgets import Bet
+from widgets.lessons.answer_forms import sketch
+from widgets.lessons.reveal import Reveal, capture, static
+
+WAYS = Choice("up <b>", "down & out")
+SECRET = "a secret <i>number</i>"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(predictions.HOME, str(tmp_path))
+
+
+@pytest.fixture
+def shell():
+    """An IPython shell: without one, what is displayed cannot be caught."""
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+    shell.display_formatter.active_types = shell.display_formatter.format_types
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def experiment():
+    print(SECRET)
+    return "up <b>"
+
+
+def bet(live, answer=WAYS, function=experiment, **options):
+    return Bet("Which <way>?", function, answer, "3_05", interactive=live, **options)
+
+
+def everything(widget):
+    """All text that a widget and those inside it show."""
+    texts = [str(getattr(widget, "value", "")), str(getattr(widget, "description", ""))]
+    for output in getattr(widget, "outputs", ()):
+        texts.append(str(output))
+    return " ".join(texts + [everything(child) for child in getattr(widget, "children", ())])
+
+
+def closed(bundle):
+    """The parsed HTML of an output, and what it shows while its details are closed."""
+    soup = BeautifulSoup(bundle["text/html"], "html.parser")
+    assert soup.details is not None
+    outside = BeautifulSoup(bundle["text/html"], "html.parser")
+    for part in outside.find_all("details"):
+        assert not part.has_attr("open")
+        part.summary.extract()
+        part.decompose()
+    return soup, outside.get_text() + bundle["text/plain"]
+
+
+# ---- stored -------------------------------------------------------------------------------------
+
+
+def test_without_a_front_end_the_experiment_runs_and_is_stored_closed():
+    page = bet(live=False)._repr_mimebundle_()
+    soup, outside = closed(page)
+    assert SECRET in soup.details.get_text() and SECRET not in outside
+    assert "The experiment: up <b>." in soup.details.get_text()
+    assert "Bet: Which <way>?" in outside and [li.text for li in soup.find_all("li")] == [
+        "up <b>", "down & out",
+    ]  # fmt: skip
+    assert soup.find("details").summary.text == "The experiment"
+    assert Predictions().entries == [], "nobody has bet"
+
+
+def test_what_follows_is_stored_closed_as_well():
+    later = bet(live=False).then(lambda found: print("so", found), "What <else>")
+    soup, outside = closed(later._repr_mimebundle_())
+    assert soup.pre.text == "so up <b>\n" and "so up" not in outside
+    assert soup.summary.text == "What <else>"
+
+
+def test_an_experiment_that_fails_fails_its_cell():
+    with pytest.raises(ZeroDivisionError):
+        bet(live=False, function=lambda: 1 / 0)
+    with pytest.raises(CourseError, match="is unknown. Allowed: 'up <b>'"):
+        bet(live=False, function=lambda: "left")
+
+
+def test_every_kind_of_output_is_caught(shell, capsys):
+    def show():
+        print("words")
+        display(HTML("<figure>drawn</figure>"))
+        display(Markdown("some **bold** words"))
+        display({"image/png": "aGVsbG8=", "text/plain": 'a "dog"'}, raw=True)
+        display({"text/plain": "<plain>"}, raw=True)
+
+    found, outputs = capture(show)
+    soup = BeautifulSoup(static(outputs), "html.parser")
+    assert found is None and "words" not in capsys.readouterr().out
+    assert [pre.text for pre in soup.find_all("pre")] == ["words\n", "<plain>"]
+    assert soup.figure.text == "drawn" and soup.strong.text == "bold"
+    assert soup.img["alt"] == 'a "dog"' and soup.img["src"].endswith("base64,aGVsbG8=")
+
+
+def test_a_figure_that_is_left_open_does_not_leak_into_the_cell(shell):
+    plt.close("all")
+    kept = plt.figure()
+    _, outputs = capture(lambda: plt.figure())
+    assert plt.get_fignums() == [kept.number] and len(outputs) == 1
+    plt.close("all")
+
+
+# ---- live ---------------------------------------------------------------------------------------
+
+
+def test_run_all_runs_no_experiment():
+    calls = []
+    page = bet(live=True, function=lambda: calls.append(1) or "up <b>")
+    later = page.then(lambda found: calls.append(2))
+    assert set(page._repr_mimebundle_()) == set(later._repr_mimebundle_()) == {
+        "text/plain", "application/vnd.jupyter.widget-view+json",
+    }  # fmt: skip
+    assert calls == [] and "It opens with the bet." in everything(later.box)
+
+
+def test_the_bet_opens_the_experiment_and_what_follows():
+    page = bet(live=True)
+    first = page.then(lambda found: print("first", found))
+    assert SECRET not in everything(page.box)
+    page._form.buttons.value = "down & out"
+    page._place.click()
+    shown = everything(page.box)
+    assert SECRET in shown and "Worth finding out why." in shown
+    assert html.escape("Your bet: down & out. The experiment: up <b>.") in shown
+    assert "first up <b>" in everything(first.box) and "Closed" not in everything(first.box)
+    assert "second up <b>" in everything(page.then(lambda found: print("second", found)).box)
+    assert page._form.buttons.disabled and page._acts.layout.display == "none"
+    assert [entry["guess"] for entry in Predictions().entries] == ["down & out"]
+
+
+def test_a_waived_bet_opens_too():
+    page = bet(live=True)
+    page._waive.click()
+    assert SECRET in everything(page.box) and Predictions().entries == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "fill", "words"),
+    [
+        (WAYS, lambda form: None, "no answer is chosen yet; choose one, or open without a bet"),
+        (Number(0, 9), lambda form: None, "no number is given yet"),
+        (Number(0, 9), lambda form: setattr(form.field, "value", "many"), "'many' is not a number"),
+        (Number(0, 9), lambda form: setattr(form.field, "value", "10"), "10.0 is out of range"),
+    ],
+)
+def test_a_bad_bet_is_told_and_stays_closed(answer, fill, words):
+    page = bet(live=True, answer=answer)
+    fill(page._form)
+    page.place()
+    assert words in html.unescape(page.sentence.value) and not page._wager.is_open
+    assert not page._place.disabled and SECRET not in everything(page.box)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oh"), KeyboardInterrupt()])
+def test_an_experiment_that_stops_is_told_and_can_be_placed_again(error):
+    results = [error, "up <b>"]
+
+    def sometimes():
+        result = results.pop(0)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    page = bet(live=True, function=sometimes)
+    page.waive()
+    assert f"The experiment stopped: {type(error).__name__}" in page.sentence.value
+    assert not page._wager.is_open and not page._waive.disabled
+    page.waive()
+    assert page._wager.is_open
+
+
+def test_what_follows_may_fail_alone():
+    page = bet(live=True)
+    bad = page.then(lambda found: 1 / 0, "Bad")
+    good = page.then(lambda found: print("good"))
+    page.waive()
+    assert "Bad: ZeroDivisionError" in bad.words.value and "good" in everything(good.box)
+    with pytest.raises(CourseError, match="function = 3; allowed: a function"):
+        page.then(3)
+
+
+@pytest.mark.parametrize("text", ["0.5", "0,5", " .5 ", "5e-1"])
+def test_a_number_may_be_written_in_many_ways(text):
+    page = bet(live=True, answer=Number(-1, 1), function=lambda: 0.5)
+    page._form.field.value = text
+    page.place()
+    assert "Exactly" in page.sentence.value
+
+
+def test_a_minus_may_be_typeset():
+    page = bet(live=True, answer=Number(-1, 1), function=lambda: -0.5)
+    page._form.field.value = "−0.5"
+    page.place()
+    assert "Your bet: -0.5." in page.sentence.value
+
+
+def test_a_curve_is_set_at_each_place_and_the_result_is_drawn_into_it():
+    answer = Curve((0, 100), 0.01, 1, "loss")
+    page = bet(live=True, answer=answer, function=lambda: [[0, 1.0], [100, 0.01]])
+    first, last = page._form.lists
+    assert (first.description, last.description) == ("loss at step 0", "loss at step 100")
+    levels = [height for _, height in first.options]
+    assert levels[0] == 1 and levels[-1] == 0.01 and levels[12] == first.value == 0.1
+    first.value = 1.0
+    assert "solid" not in page._form.picture.value
+    page.place()
+    assert Predictions().entries[0]["guess"] == [[0.0, 1.0], [100.0, 0.1]]
+    assert "solid" in page._form.picture.value and first.disabled
+
+
+def test_a_sketch_has_its_corners_where_the_axes_say():
+    answer = Curve((0, 100), 0.01, 1, "loss")
+    soup = BeautifulSoup(
+        sketch(answer, [(0, 1), (100, 0.01)], [[50, 0.1], [200, 1]]), "html.parser"
+    )
+    guess, result = (line["points"] for line in soup.find_all("polyline"))
+    assert guess == "52.0,6.0 408.0,130.0" and result == "230.0,68.0", "the middle, on a log axis"
+    assert "0.01" in soup.text and "step 0" in soup.text and soup.svg["aria-label"]
+
+
+def test_only_core_widgets_are_used():
+    page = bet(live=True, answer=Curve((0, 1), 0.1, 1))
+    names = {type(w).__module__.split(".")[0] for w in [page.box, *page.box.children]}
+    assert names == {"ipywidgets"} and isinstance(page.box, ipw.VBox)
+    assert isinstance(Reveal("t", live=False).box, type(None))

@@ -1,0 +1,89 @@
+"""A patient on a page: what is stored is closed, what the lab's knobs say is what is checked."""
+
+import html
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from course import CourseError
+from course.lessons import predictions
+from course.lessons.cases import Checkup, read_symptoms
+from course.lessons.patients import patients
+from course.training.replay import run_recipe
+from widgets import Patient
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(predictions.HOME, str(tmp_path))
+
+
+@pytest.fixture
+def live():
+    patient = Patient("B", chapter="3_03", interactive=True)
+    yield patient
+    patient.lab.close()
+
+
+def test_its_lab_has_repeated_the_sick_run(live):
+    theirs = run_recipe(patients()["B"].recipe)
+    assert live.lab.trainer.step_count == 300
+    assert live.lab.trainer.history.loss[-1] == pytest.approx(theirs.history.loss[-1], rel=1e-4)
+    assert live.readings == pytest.approx(read_symptoms(theirs), rel=1e-3)
+    assert "nothing happens" in live._story() and f"{live.readings['reach']:.3g}" in live._story()
+
+
+def test_without_a_front_end_the_answers_are_stored_closed():
+    patient = Patient("A", chapter="3_03", interactive=False)
+    page = patient._repr_mimebundle_()
+    soup = BeautifulSoup(page["text/html"], "html.parser")
+    (details,) = soup.find_all("details")
+    case = patient.case
+    told = " ".join(details.get_text().split())
+    assert case.explanation in told and "Cured: on 3 seeds" in told
+    assert all(symptom.words in told for symptom in case.symptoms)
+    details.extract()
+    assert "Cured" not in soup.text and case.explanation not in soup.text + page["text/plain"]
+    assert [li.text for li in soup.find_all("ul")[1].find_all("li")] == list(case.diagnoses)
+    assert "Step 300." in soup.img["alt"] and len(soup.img["src"]) > 10_000
+
+
+def checked(patient):
+    patient.check()
+    return html.unescape(re.sub("<.*?>", "", patient.sentence.value))
+
+
+def test_the_cure_is_what_the_labs_knobs_say(live):
+    assert checked(live).startswith("Not cured")
+    live.lab.set("lr", 0.3)
+    recipe = live.prescribed()
+    assert recipe.chain[-1]["lr"] == 0.3 and recipe.knobs == []
+    words = checked(live)
+    assert words.startswith("Cured: on 3 seeds")
+    assert words == live.case.check(live.case.treated(lr=0.3)).words(), "as with the knob turned"
+
+
+def test_another_network_is_tried_and_another_patient_is_refused():
+    patient = Patient("C", chapter="3_03", interactive=True)
+    patient.lab.restart(activation="tanh")
+    assert checked(patient).startswith("Cured")
+    patient.lab.restart(hidden=[64])
+    assert "is another patient; allowed: " in checked(patient)
+    patient.lab.restart(data="moons")
+    assert "is another patient; allowed: " in checked(patient)
+    patient.lab.close()
+
+
+def test_the_diagnosis_is_a_bet(live, monkeypatch):
+    monkeypatch.setattr(type(live.case), "check", lambda case, recipe: Checkup((0.1,), 0.5))
+    live.bet._form.buttons.value = "the learning rate is far too low"
+    live.bet.place()
+    assert "Well seen!" in live.bet.sentence.value
+    (entry,) = predictions.Predictions().entries
+    assert entry["question"] == "Patient B: what is wrong with it?" and entry["miss"] == 0
+
+
+def test_an_unknown_patient_is_refused():
+    with pytest.raises(CourseError, match="case = 'Z' is unknown. Allowed: 'A', 'B', 'C', 'D'"):
+        Patient("Z", chapter="3_03")

@@ -1,0 +1,1 @@
+"""What chapters ask: bets that keep their secret, and patients to cure."""

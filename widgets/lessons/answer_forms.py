@@ -1,0 +1,133 @@
+"""The form in which an answer is given: core widgets, which keys and a screen reader can use."""
+
+import html
+import math
+
+import ipywidgets as ipw
+
+from course import CourseError
+from course.lessons import Choice, Curve, Number
+
+LEVELS = 25  # heights of a curve to choose from
+WIDTH, HEIGHT, LEFT, BOTTOM = 420, 150, 52, 26  # of the picture of a curve, in pixels
+
+
+class ChoiceForm:
+    """Buttons of which one can be down; at first none is."""
+
+    def __init__(self, answer: Choice):
+        self.buttons = ipw.RadioButtons(
+            options=list(answer.options), value=None, layout=ipw.Layout(width="auto")
+        )
+        self.box = ipw.VBox([self.buttons]).add_class("face-options")
+
+    def read(self) -> str:
+        if self.buttons.value is None:
+            raise CourseError("no answer is chosen yet; choose one, or open without a bet")
+        return self.buttons.value
+
+    def close(self, result) -> None:
+        self.buttons.disabled = True
+
+
+class NumberForm:
+    """A field for a number, empty at first."""
+
+    def __init__(self, answer: Number):
+        self.answer = answer
+        unit = f", {answer.unit}" if answer.unit else ""
+        label = f"Your bet, {answer.low:g} to {answer.high:g}{unit}"
+        self.field = ipw.Text(description=label, placeholder="a number")
+        self.box = ipw.HBox([self.field]).add_class("face-knob").add_class("face-field")
+
+    def read(self) -> float:
+        text = self.field.value.strip().replace(",", ".").replace("−", "-")
+        try:
+            return float(text)
+        except ValueError:
+            words = f"{text!r} is not a number" if text else "no number is given yet"
+            raise CourseError(f"{words}; write one, or open without a bet") from None
+
+    def close(self, result) -> None:
+        self.field.disabled = True
+
+
+class CurveForm:
+    """A list of heights for each place, and the curve through them."""
+
+    def __init__(self, answer: Curve):
+        self.answer = answer
+        steps = [(answer.high / answer.low) ** (k / (LEVELS - 1)) for k in range(LEVELS)]
+        heights = [min(float(f"{answer.low * step:.3g}"), answer.high) for step in steps]
+        heights[0], heights[-1] = answer.low, answer.high
+        options = [(f"{height:.3g}", height) for height in reversed(heights)]
+        self.lists = [
+            ipw.Dropdown(options=options, value=heights[LEVELS // 2],
+                         description=f"{answer.name} at {answer.place} {x:g}")
+            for x in answer.at
+        ]  # fmt: skip
+        for place in self.lists:
+            place.observe(lambda change: self.draw(), "value")
+        self.picture = ipw.HTML()
+        row = ipw.HBox([ipw.HBox([place]).add_class("face-knob") for place in self.lists])
+        self.box = ipw.VBox([self.picture, row.add_class("face-knobs")])
+        self.draw()
+
+    def read(self) -> list[float]:
+        return [place.value for place in self.lists]
+
+    def draw(self, result: list | None = None) -> None:
+        guess = list(zip(self.answer.at, self.read(), strict=True))
+        self.picture.value = sketch(self.answer, guess, result or [])
+
+    def close(self, result: list) -> None:
+        for place in self.lists:
+            place.disabled = True
+        self.draw(result)
+
+
+FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm}
+
+
+def sketch(answer: Curve, guess: list, result: list) -> str:
+    """Return the curve that is bet, and the experiment's beside it, as SVG.
+
+    Args:
+        guess, result: points (x, y); of the result only what lies in the picture is drawn.
+    """
+    left, right = answer.at[0], answer.at[-1]
+    low, high = math.log(answer.low), math.log(answer.high)
+
+    def place(x: float, y: float) -> str:
+        across = (x - left) / (right - left)
+        up = (math.log(y) - low) / (high - low)
+        return f"{LEFT + across * (WIDTH - LEFT - 12):.1f},{6 + (1 - up) * (HEIGHT - BOTTOM):.1f}"
+
+    def line(points: list, style: str) -> str:
+        inside = [
+            place(x, min(max(y, answer.low), answer.high))
+            for x, y in points
+            if left <= x <= right and y == y and y > 0
+        ]
+        return f'<polyline points="{" ".join(inside)}" fill="none" {style}/>'
+
+    texts = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(words)}</text>'
+        for x, y, anchor, words in (
+            (LEFT - 6, 12, "end", f"{answer.high:g}"),
+            (LEFT - 6, HEIGHT - BOTTOM + 8, "end", f"{answer.low:g}"),
+            (LEFT, HEIGHT - 4, "start", f"{answer.place} {left:g}"),
+            (WIDTH - 12, HEIGHT - 4, "end", f"{right:g}"),
+        )
+    )
+    rule = place(right, answer.low).split(",")[1]
+    drawn = line(guess, 'stroke="var(--hand)" stroke-width="2.5" stroke-dasharray="6 3"')
+    drawn += line(result, 'stroke="var(--run)" stroke-width="2"') if result else ""
+    words = f"Your curve of the {answer.name}, dashed"
+    words += "; the experiment's, solid" if result else ""
+    return (
+        f'<svg class="face-sketch" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{html.escape(words)}">'
+        f'<path d="M{LEFT},6V{rule}H{WIDTH - 12}" fill="none" stroke="var(--rule)"/>'
+        f"{texts}{drawn}</svg><div class='face-legend'>{html.escape(words)}.</div>"
+    )
