@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 from test_start import kernel, wait
 
+import widgets.training.controls  # noqa: F401  what these tests are about: see tests/lanes.py
+
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
 MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200"
 READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel

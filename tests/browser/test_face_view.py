@@ -68,14 +68,22 @@ def test_a_kernel_that_is_gone_is_said(lab):
 
 
 def test_the_labs_keys_stay_in_the_lab(lab):
-    listen = "() => document.addEventListener('keydown', (e) => (window.keys ??= []).push(e.key))"
+    """Lumino looks for shortcuts from the target upwards, unless it is marked, in either phase."""
+    listen = """() => {
+      window.keys = [];
+      const look = (event) =>
+        event.target.hasAttribute("data-lm-suppress-shortcuts") || keys.push(event.key);
+      for (const capture of [true, false]) document.addEventListener("keydown", look, capture);
+    }"""
     lab.page.evaluate(listen)
     handle = lab.slider("learning rate now")
     for key in ("x", "d", "m", "ArrowUp"):
         handle.press(key)
-    assert lab.page.evaluate("window.keys ?? []") == []
+    assert lab.page.evaluate("keys") == []
     handle.press("Shift+Enter")  # this still runs the cell
-    assert lab.page.evaluate("keys")[-1] == "Enter"
+    assert lab.page.evaluate("keys") == ["Enter", "Enter"]
+    handle.press("Control+s")  # and this still saves
+    assert lab.page.evaluate("keys").count("s") == 2
 
 
 def test_the_wish_for_less_motion_is_passed_on(browser_page):
