@@ -9,7 +9,7 @@ import torch
 from ..errors import CourseError, check_choice, check_number
 from ..optim.adaptive import Adam
 from ..optim.chain import Transform, chain
-from ..optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum
+from ..optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum, Nesterov, SignDescent
 from ..optim.second_order import Newton
 from .surfaces import FORMS, SURFACES, CurvatureAt, Surface, make_surface
 
@@ -26,10 +26,12 @@ RACERS: dict[str, tuple[Callable[[dict], list[Transform]], float]] = {
     "Adam": (lambda k: [Adam()], math.nan),
     "Newton": (lambda k: [Newton(k["damping"])], math.nan),
     "clipped descent": (lambda k: [ClipByNorm(k["threshold"])], 1.0),
+    "Nesterov": (lambda k: [Nesterov(k["beta"])], 0.5),
+    "sign descent": (lambda k: [SignDescent()], math.nan),
 }
 NAMES = tuple(RACERS)
-ABSOLUTE = {"Adam": 0.1, "Newton": 1.0}  # their steps do not grow with the slope
-FIELDS = {"beta": "beta", "damping": "damping", "threshold": "c"}  # knob: a transform's field
+ABSOLUTE = {"Adam": 0.1, "Newton": 1.0, "sign descent": 0.07}  # no step grows with the slope
+FIELDS = ("beta", "damping", "threshold")  # knobs that are fields of transforms, too
 OF_FORM = dict(zip(FORMS, ("momentum", "heavy ball"), strict=True))  # whose α the diagram shows
 CHOICES = {"surface": tuple(SURFACES), "form": FORMS, "speed": SPEEDS, "replay": (False, True)}
 RANGES = {  # knob: (low, high, remedy, and whether an end is excluded)
@@ -73,10 +75,23 @@ class Racer:
     def turn(self, knobs: dict) -> None:
         """Set the fields of the chain to the knobs; its memory stays."""
         self.chain.descend.lr = knobs["lr"][self.name]
-        for knob, name in FIELDS.items():
+        for knob in FIELDS:
             for transform in self.chain.transforms:
-                if hasattr(transform, name):
-                    setattr(transform, name, knobs[knob])
+                if hasattr(transform, knob):
+                    setattr(transform, knob, knobs[knob])
+
+    def swings(self) -> tuple[int, int]:
+        """Return how often it turned round along the flat and along the steep direction.
+
+        The directions are the Hessian's eigenvectors at the first minimum. A step that is too
+        short to be seen, below `NEAR` of the longest in its direction, turns nothing.
+        """
+        at = torch.tensor(self.surface.minima[0], dtype=torch.float64)
+        _, directions = torch.linalg.eigh(self.surface.hessian(at))
+        path = np.array(self.path if self.diverged is None else self.path[: self.diverged])
+        moves = np.diff(path @ directions.numpy(), axis=0)
+        flat, steep = (int(np.count_nonzero(np.diff(np.sign(seen(column))))) for column in moves.T)
+        return flat, steep
 
     @property
     def done(self) -> bool:
@@ -87,6 +102,12 @@ class Racer:
         """Tell if it stands on a flat spot from which some direction leads down."""
         flat = float(self.surface.gradient(self.theta).norm()) < 1e-8
         return flat and float(torch.linalg.eigvalsh(self.surface.hessian(self.theta))[0]) < 0
+
+
+def seen(moves: np.ndarray) -> np.ndarray:
+    """Return those of the moves (n,) along a line that are long enough to be seen."""
+    sizes = np.abs(moves)
+    return moves[sizes > NEAR * sizes.max(initial=0.0)]
 
 
 class Race:

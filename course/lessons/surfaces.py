@@ -281,8 +281,14 @@ def limit(beta, curvature, form: str):
 
 
 def behaviour(lr: float, beta: float, curvatures, form: str) -> str:
-    """Return "monotone", "one direction oscillates", "both oscillate" or "diverges"."""
-    if lr >= limit(beta, max(curvatures), form):
+    """Return "monotone", "one direction oscillates", "both oscillate" or "diverges".
+
+    On the limit itself ρ is 1, and a direction "swings for ever".
+    """
+    end = limit(beta, max(curvatures), form)
+    if math.isclose(lr, end, rel_tol=1e-9):
+        return "swings for ever"
+    if lr > end:
         return "diverges"
     swings = sum(lr > first_swing(beta, curvature, form) for curvature in curvatures)
     return ("monotone", "one direction oscillates", "both oscillate")[swings]

@@ -9,21 +9,13 @@ import pytest
 import torch
 
 from course import CourseError, Descend, Momentum, chain
-from course.lessons.exercises.momentum import CURVATURES, ravine_steps
+from course.lessons.exercises.momentum import CURVATURES
 from course.lessons.race import LONGEST, NAMES, Race
 from course.lessons.surfaces import SURFACES
 from widgets.common.canvas import decode
 from widgets.descent.controls import near
-from widgets.descent.lab import LABS, DescentLab
+from widgets.descent.lab import DescentLab
 from widgets.descent.still import frame, scene, summary
-
-
-@pytest.fixture(autouse=True)
-def stop_labs():
-    yield
-    for lab in LABS.values():
-        lab.close()
-    LABS.clear()
 
 
 def wait(condition, seconds=10):
@@ -49,71 +41,6 @@ def shown(lab):
 
 
 # ---- the race -----------------------------------------------------------------------------
-
-
-def torch_path(surface, optimizer, n):
-    """The path (n + 1, 2) that one of `torch.optim` takes, with autograd's gradients."""
-    w = torch.tensor(surface.start, dtype=torch.float64, requires_grad=True)
-    rule, path = optimizer([w]), [w.detach().clone()]
-    for _ in range(n):
-        rule.zero_grad()
-        surface.value(*w).backward()
-        rule.step()
-        path.append(w.detach().clone())
-    return torch.stack(path).numpy()
-
-
-@pytest.mark.parametrize("name", SURFACES)
-def test_the_racers_run_as_torchs_optimisers_do(name):
-    n = 5 if name == "cliff" else 50  # on the wall the last digit decides where one is thrown
-    lab = DescentLab(surface=name, racers=NAMES, interactive=False).run(n)
-    rates, surface = lab.knobs()["lr"], lab.race.surface
-    sgd = torch.optim.SGD
-    referees = {
-        "gradient descent": lambda p: sgd(p, lr=rates["gradient descent"]),
-        "heavy ball": lambda p: sgd(p, lr=rates["heavy ball"], momentum=0.9),
-        "momentum": lambda p: sgd(p, lr=rates["momentum"] * (1 - 0.9), momentum=0.9),
-        "Adam": lambda p: torch.optim.Adam(p, lr=rates["Adam"]),
-    }
-    for racer, referee in referees.items():
-        expected = torch_path(surface, referee, n)
-        assert lab.paths[racer].shape == (n + 1, 2)
-        assert np.allclose(lab.paths[racer], expected, rtol=1e-6, atol=1e-9), racer
-
-
-def test_newton_needs_one_step_on_a_bowl_and_is_drawn_to_a_saddle():
-    lab = DescentLab("quadratic", ("Newton",), rotation=30, damping=0, interactive=False).run(1)
-    assert np.allclose(lab.paths["Newton"][-1], 0, atol=1e-12)
-    assert "Newton at (0, 0), arrived after 1 step." in lab.summary()
-    lab = DescentLab("saddle", ("Newton",), damping=0, interactive=False).run(50)
-    assert "rests at a saddle" in lab.summary() and lab.race.racers["Newton"].arrived is None
-    lab = DescentLab("saddle", ("Newton",), damping=1.5, interactive=False).run(50)
-    assert "arrived" in lab.summary(), "with damping above -λ_min it leaves"
-
-
-def test_a_turned_ravine_is_the_same_to_gradient_descent_and_another_to_adam():
-    racers = ("gradient descent", "momentum", "Adam", "Newton")
-    straight, turned = (
-        DescentLab("quadratic", racers, rotation=angle, interactive=False).run(100).race.racers
-        for angle in (0, 45)
-    )
-    for name in ("gradient descent", "momentum", "Newton"):
-        ours, theirs = straight[name].values, turned[name].values
-        assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-12), name
-    assert turned["Adam"].values[-1] > 100 * straight["Adam"].values[-1]
-
-
-def test_clipping_saves_the_descent_from_the_cliff():
-    lab = DescentLab("cliff", ("gradient descent", "clipped descent"), interactive=False).run(300)
-    moves = {n: np.abs(np.diff(path[:, 0])) for n, path in lab.paths.items()}
-    assert moves["gradient descent"].max() > 1
-    assert moves["clipped descent"].max() <= 0.3 + 1e-9, "α · c"
-
-
-@pytest.mark.parametrize("lr, beta", [(0.0198, 0.0), (0.09, 0.9), (0.1, 0.67)])
-def test_arrival_is_counted_as_in_the_chapter(lr, beta):
-    lab = DescentLab(racers=["momentum"], lr=lr, beta=beta, steps=2000, interactive=False).run(900)
-    assert lab.race.racers["momentum"].arrived == ravine_steps(lr, beta)
 
 
 def test_divergence_is_told_in_words():
@@ -287,6 +214,17 @@ def test_long_races_make_small_frames_and_end(monkeypatch):
 
 
 # ---- live ---------------------------------------------------------------------------------
+
+
+def test_a_lab_of_another_name_goes_on_and_one_of_the_same_name_takes_its_place():
+    first, second = live(name="cell 1", lr=1e-4), live(name="cell 2", lr=1e-4)
+    first.play()
+    second.play()
+    wait(lambda: first.race.step_count > 0 and second.race.step_count > 0)
+    assert first.runner.running
+    live(name="cell 2")
+    wait(lambda: not second.runner.running)
+    assert first.runner.running
 
 
 def test_playing_is_the_same_race_and_ends_by_itself():

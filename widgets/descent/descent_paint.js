@@ -1,8 +1,10 @@
 // The painters of a race: the surface with paths, the (α, β) diagram, the values by step. This
 // file and descent.js make up one module; the painters know nothing of the notebook.
 
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]; // Okabe-Ito
-const DASHES = [[], [7, 3], [2, 3], [8, 3, 2, 3], [10, 3, 2, 2, 2, 3], [3, 1]];
+const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+  "#6E4B00", "#666666"]; // Okabe-Ito, a brown and a grey
+const DASHES = [[], [7, 3], [2, 3], [8, 3, 2, 3], [10, 3, 2, 2, 2, 3], [3, 1],
+  [6, 2], [3, 5]];
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
 const short = (v) => String(+v.toPrecision(3));
@@ -86,6 +88,8 @@ function marker(g, index, x, y, r, hollow, ink, paper) {
   else if (index === 3) polygon(4, 0);
   else if (index === 4) polygon(8, 0, 0.4);
   else if (index === 5) polygon(3, Math.PI / 2);
+  else if (index === 6) polygon(6, 0);
+  else if (index === 7) polygon(5, -Math.PI / 2);
   else polygon(10, -Math.PI / 2, 0.45); // the point (α, β)
   g.closePath();
   g.setLineDash([]);

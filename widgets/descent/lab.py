@@ -15,13 +15,12 @@ from course import CourseError
 from course.errors import check_count
 from course.lessons.race import LONGEST, Race
 
-from ..common.front_end import has_front_end
+from ..common.front_end import cell_name, enter, has_front_end, leave, pin
 from ..common.runner import Runner
 from .controls import DescentControls
 from .still import describe, still, summary
 
 FRAMES = 15  # a second, at most
-LABS: dict[str, "DescentLab"] = {}  # re-running a cell stops the lab it replaces
 
 
 class DescentLab:
@@ -29,32 +28,32 @@ class DescentLab:
 
     surface: "quadratic" (with its `condition`, and `rotation` in degrees), "ravine", "Rosenbrock",
     "saddle" or "cliff". racers: who is shown, of "gradient descent", "momentum" (the documents'
-    exponential average), "heavy ball", "Adam", "Newton", "clipped descent" (by norm). lr: None for
-    rates that suit the surface, a number for all but Newton, or {racer: rate}. beta: of momentum
-    and heavy ball. start: (x, y). Other knobs by name: threshold (of clipping), damping
+    exponential average), "heavy ball", "Adam", "Newton", "clipped descent" (by norm), "Nesterov",
+    "sign descent". lr: None for
+    rates that suit the surface, a number for all but Newton, or {racer: rate}. beta: of momentum,
+    heavy ball and Nesterov. start: (x, y). Other knobs by name: threshold (of clipping), damping
     (Newton's), form (which momentum the (α, β) diagram is about), speed (steps a second), replay
     (race anew, `steps` steps at once, whenever a knob is turned).
     steps: the length of a headless race and of a replay. interactive: None finds out. name: a new
-    lab of the same name stops the old one. Raises `CourseError` for bad values.
+    lab of the same name stops the old one; None: the notebook cell.
+    Raises `CourseError` for bad values.
     """
 
     def __init__(
         self, surface="ravine", racers=("gradient descent", "momentum"), lr=None, beta=0.9,
-        condition=100, start=None, steps=100, interactive=None, name="descent", **knobs,
+        condition=100, start=None, steps=100, interactive=None, name=None, **knobs,
     ):  # fmt: skip
         self.steps = check_count("steps", steps, 0, LONGEST, "how long a headless lab races")
         self.race = Race(
             surface=surface, racers=racers, lr=lr, beta=beta, condition=condition, start=start,
             **knobs,
         )  # fmt: skip
-        self.name, self.message = name, ""
+        self.name, self.message = name or cell_name(), ""
         self._shown_at = 0.0
         self.runner = Runner(self._tick, self._apply, self._between, self._failed)
         self.runner.draws, self.runner.speed = False, self.race.knobs["speed"]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
-        if name in LABS:
-            LABS[name].close()
-        LABS[name] = self
+        enter(self)
         self.controls = DescentControls(self) if self.interactive else None
         self._replay()
         self._show()
@@ -114,6 +113,7 @@ class DescentLab:
     def close(self) -> None:
         """Stop the thread for good."""
         self.runner.stop()
+        leave(self)
 
     # ---- what the runner calls ------------------------------------------------------------
 
@@ -190,6 +190,7 @@ class DescentLab:
         words = f"{describe(race)} {summary(race)} {self.message}".strip()
         bundle = {"text/plain": f"DescentLab. {words}", "image/png": still(race)}
         if self.controls:
+            pin(self)
             view = {"version_major": 2, "version_minor": 0, "model_id": self.controls.box.model_id}
             bundle["application/vnd.jupyter.widget-view+json"] = view
         return bundle, {"image/png": {"alt": words}}

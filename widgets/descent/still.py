@@ -18,9 +18,18 @@ ALPHAS, BETAS = 90, 60  # cells of the diagram
 TOP_BETA = 0.995
 TRAIL = 300  # steps of a path that are drawn
 SAMPLES = 150  # of the values
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # Okabe-Ito
-DASHES = ["-", "--", ":", "-.", (0, (8, 2, 1, 2, 1, 2)), (0, (1, 1))]
-MARKERS = ["o", "s", "^", "D", "P", "v"]  # canvas: circle, square, triangle, diamond, plus, …
+COLOURS = [
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#6E4B00",
+    "#666666",
+]  # Okabe-Ito, a brown and a grey
+DASHES = ["-", "--", ":", "-.", (0, (8, 2, 1, 2, 1, 2)), (0, (1, 1)), (0, (5, 1)), (0, (3, 4))]
+MARKERS = ["o", "s", "^", "D", "P", "v", "h", "p"]  # canvas: circle, square, triangle, …
 LINES = ("flat", "steep")  # directions, in the order of their curvatures
 WIDTHS = {"exponential average": (0.04, 200), "heavy ball": (0.02, 8)}  # α, in units of 1/λ_max
 
@@ -54,7 +63,21 @@ def phase_words(race: Race) -> str:
     (lr, beta), form = race.point, race.knobs["form"]
     lams = race.surface.curvatures()
     rho = float(spectral_radius(lr, beta, lams, form))
-    return f"α {lr:.4g}, β {beta:.4g}: {behaviour(lr, beta, lams, form)}, ρ {rho:.4f}"
+    return f"α {lr:.4g}, β {beta:.4g}: {behaviour(lr, beta, lams, form)}, ρ {radius_words(rho)}"
+
+
+def radius_words(rho: float) -> str:
+    """ρ to four places; what is near 1 and is not 1 by its distance: growth is told from decay."""
+    off = rho - 1
+    if abs(off) >= 5e-5 or abs(off) < 1e-9:
+        return f"{rho:.4f}"
+    return f"1 {'+' if off > 0 else '-'} {abs(off):.1e}"
+
+
+def swing_words(racer: Racer) -> str:
+    """How often it turned round, by direction: "swings: 0 flat, 41 steep"."""
+    flat, steep = racer.swings()
+    return f"swings: {flat} flat, {steep} steep"
 
 
 def brief(v: float) -> str:
@@ -68,7 +91,7 @@ def summary(race: Race) -> str:
     for racer in race.shown():
         x, y = last(racer)
         words = state(racer) or f"J {racer.values[-1] - race.surface.lowest:.3g} above the minimum"
-        parts.append(f"{racer.name} at ({brief(x)}, {brief(y)}), {words}")
+        parts.append(f"{racer.name} at ({brief(x)}, {brief(y)}), {words}, {swing_words(racer)}")
     x, y = race.knobs["start"]
     runners = "; ".join(parts) or "nobody is shown"
     phase = f" {phase_words(race)}." if has_diagram(race) else ""
