@@ -27,6 +27,8 @@ def pytest_report_header(config):
 def pytest_collection_modifyitems(config, items):
     """Mark by lane and by what tests share; leave out what is slow and not its turn."""
     for item in items:
+        if lanes.is_heavy(item):
+            item.add_marker("full")
         if name := lanes.group(item):
             item.add_marker(pytest.mark.xdist_group(name))
         if lanes.is_fast(item):

@@ -44,6 +44,21 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_writers_at_once_lose_none",
 )
 
+HEAVY = (  # files that start processes or paint pages for long: their tests count as `full`
+    "tests/browser/test_face_network", "tests/browser/test_face_panels",
+    "tests/browser/test_face_strips", "tests/browser/test_training_lab_keys",
+    "tests/browser/test_training_lab_page", "tests/browser/test_training_lab_story",
+    "tests/browser/test_training_lab_tabs", "tests/interop/test_adopt_ddp",
+    "tests/publishing/test_execute", "tests/publishing/test_preloaded_kernels",
+    "tests/publishing/test_regenerate", "tests/publishing/test_updates_failures",
+    "tests/widgets/test_runner_exit",
+)  # fmt: skip
+
+
+def is_heavy(item) -> bool:
+    """Return whether a test counts as `full` because of its file."""
+    return item.nodeid.startswith(HEAVY)
+
 
 def group(item) -> str | None:
     """Return the group of a test: its tests share a JupyterLab or a server of kernels.

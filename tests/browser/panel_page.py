@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import widgets.training.controls  # noqa: F401  what these tests are about: see tests/lanes.py
 from course import MLP, Network
 from course.nn.layers import Linear
 from widgets.common.canvas import encode

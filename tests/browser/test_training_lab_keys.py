@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from lab_page import CELL, MOONS, THEME, LabPage
 from test_start import wait
 
-pytestmark = [pytest.mark.browser, pytest.mark.full]
+pytestmark = pytest.mark.browser
 
 KNOBS = [
     "Play", "One step", "Back to the last turn", "Reset to the first step", "speed",

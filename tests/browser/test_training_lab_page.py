@@ -4,7 +4,7 @@ import pytest
 from lab_page import CELL, MOONS, THEME, LabPage
 from test_start import shot, wait
 
-pytestmark = [pytest.mark.browser, pytest.mark.full]
+pytestmark = pytest.mark.browser
 
 DIGITS = "'digits', steps=400, speed=150"
 BOXES = """(lab) => {

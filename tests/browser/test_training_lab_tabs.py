@@ -6,7 +6,7 @@ import pytest
 from lab_page import CELL, MOONS, LabPage
 from test_start import shot, wait
 
-pytestmark = [pytest.mark.browser, pytest.mark.full]
+pytestmark = pytest.mark.browser
 TITLES = "Start again with …", "More knobs", "Instruments", "Branches", "Take it home", "Duel"
 STRIPS = "face.picture.strips.map((plot) => plot.id)"
 BELOW = "face.picture.below.map((panel) => panel.title)"
