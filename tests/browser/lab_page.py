@@ -157,6 +157,8 @@ class LabPage:
     def has_hue(self, hue: str, strip: str, step: float, value: float) -> bool:
         """Return whether a hue is painted within two pixels of a step and a value."""
         box = self.root.locator(".face-time canvas").first.bounding_box()
+        if box is None:  # the page is laid out anew
+            return False
         x, y = self.at(strip, step, value)
         column, row = int(x - box["x"]), int(y - box["y"])
         near = self.pixels()[row - 2 : row + 3, column - 2 : column + 3]
