@@ -164,6 +164,7 @@ def test_in_jupyterlab_each_figure_shows_once_and_the_slider_computes(page, jupy
     wait(lambda: json.loads(kernel(page, "print(asked)")) == [0.5, 0.6])
     wait(lambda: page.locator(".face-explore .face-caption").inner_text() == "Rate 0.6.")
     wait(lambda: pictured(canvas) != before)
+    page.locator(".plot-figure").scroll_into_view_if_needed()  # it paints only if it is seen
     light = pictured(page.locator(".plot-figure canvas"))
     assert faults(page) == []
     page.evaluate(THEME, "JupyterLab Dark")
