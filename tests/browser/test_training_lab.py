@@ -1,6 +1,9 @@
 """TrainingLab in JupyterLab, with a real mouse and keyboard."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 from lab_hands import (
@@ -137,3 +140,17 @@ def test_the_clip_line_is_dragged_and_steps_are_shaded(page, jupyter):
     assert norms[5] > 10 * sorted(norms)[5]
     shot(page, "clip")
     kernel(page, "lab.close()")
+
+
+@pytest.mark.full
+def test_an_older_ipykernel_works_as_well(tmp_path):
+    """ipykernel 6.31, beside everything else as it is."""
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target",
+               str(tmp_path / "old"), "ipykernel==6.31.0"]  # fmt: skip
+    subprocess.run(install, check=True, timeout=120)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               f"{__file__}::test_the_transport"]  # fmt: skip
+    paths = filter(None, [str(tmp_path / "old"), os.environ.get("PYTHONPATH")])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -7,6 +7,59 @@ from test_start import shot, wait
 pytestmark = pytest.mark.browser
 
 
+def test_a_run_is_driven_and_every_paint_is_true(page, jupyter):
+    lab = LabPage(page, jupyter, "driven", CELL.format(MOONS + ", speed=40"))
+    assert lab.ask("lab.trainer.history.knobs") == [], "the sliders' echo turned a knob"
+    before = lab.pixels()
+    lab.press("Play")
+    lab.button("Pause").wait_for()
+    wait(lambda: lab.step > 40)
+    moving = lab.pixels()
+    wait(lambda: lab.step > 80)
+    assert (before != moving).any() and (moving != lab.pixels()).any()
+    lab.press("Pause")
+    lab.button("Play").wait_for()
+    lab.until("not lab.runner.running")
+    stopped = lab.ask("lab.trainer.step_count")
+    assert 80 < stopped < 200
+    lab.at_step(stopped)
+    assert lab.is_true()
+    test = lab.layer("loss", "test")
+    steps, losses = (lab.shown()[test[axis]] for axis in "xy")
+    for step, loss in list(zip(steps, losses, strict=True))[1:-1]:
+        assert lab.has_hue("run", "loss", step, loss), (step, loss)
+        assert not lab.has_hue("run", "loss", step, 1.6 * loss)
+    sampled = lab.ask(f"[e.test_loss for e in lab.evaluations if e.step == {round(step)}][0]")
+    assert loss == pytest.approx(sampled, rel=1e-4)  # frames carry 16 bits a number
+
+    lab.press("One step")
+    lab.at_step(stopped + 1)
+    numbers = lab.root.locator(".face-heads").inner_text().split()
+    assert (
+        f"{stopped + 1}" in numbers and f"{lab.ask('lab.trainer.history.loss[-1]'):.3f}" in numbers
+    )
+
+    lab.root.get_by_label("speed").select_option("400 steps/s")
+    lab.until("lab.speed == 400")
+    lab.press("Play")
+    lab.at_step(200)  # the planned end
+    lab.button("Play").wait_for()
+    assert lab.is_true() and not lab.ask("lab.runner.running")
+    lab.press("Play")  # as far again
+    lab.until("lab.trainer.step_count > 200")
+    assert lab.face("face.picture.horizon") == 400
+    lab.press("Pause")
+
+    lab.do("lab.go_to(100); lab.set('momentum', 0.5); lab.run(10); lab.set('lr', .3); lab.run(10)")
+    lab.press("Back to the last turn")
+    lab.at_step(110)
+    lab.press("Back to the last turn")
+    lab.at_step(100)
+    lab.press("Reset to the first step")
+    lab.at_step(0)
+    assert lab.is_true()
+
+
 def test_a_story_told_by_hand(page, jupyter):
     """Turn, plan, guess, go back, branch, clip: each gesture reaches the kernel, and is painted."""
     lab = LabPage(page, jupyter, "story", CELL.format(MOONS))
@@ -23,7 +76,8 @@ def test_a_story_told_by_hand(page, jupyter):
     page.wait_for_timeout(500)  # no echo of the slider turns it again
     turned = lab.ask("lab.trainer.knobs()['lr']")
     assert 0.5 < turned == pytest.approx(under, rel=0.06)
-    assert lab.ask("lab.trainer.history.knobs")[-1] == [60, "lr", turned]
+    turns = lab.ask("lab.trainer.history.knobs")  # those on the way are kept too
+    assert turns[-1] == [60, "lr", turned] and {(s, k) for s, k, _ in turns} == {(60, "lr")}
     slider = lab.root.get_by_label("learning rate α as a number")
     assert float(slider.input_value()) == pytest.approx(turned, rel=1e-3)
 
