@@ -41,6 +41,13 @@ def put_notebook(jupyter, name, *cells):
     urllib.request.urlopen(request, timeout=20).close()
 
 
+def rgb(url: str) -> np.ndarray:
+    """Return the pixels of a canvas, given as a data URL, on white: (height, width, 3)."""
+    image = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGBA")
+    paper = Image.new("RGBA", image.size, "white")
+    return np.array(Image.alpha_composite(paper, image).convert("RGB")).astype(int)
+
+
 class LabPage:
     """A notebook in JupyterLab, its cells run, and the first lab in it.
 
@@ -129,11 +136,7 @@ class LabPage:
 
     def pixels(self, canvas: str = ".face-time canvas") -> np.ndarray:
         """Return the pixels of a canvas: (height, width, 3)."""
-        data = self.root.locator(canvas).first.evaluate("(canvas) => canvas.toDataURL()")
-        png = io.BytesIO(base64.b64decode(data.split(",")[1]))
-        image = Image.open(png).convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return np.array(Image.alpha_composite(paper, image).convert("RGB")).astype(int)
+        return rgb(self.root.locator(canvas).first.evaluate("(canvas) => canvas.toDataURL()"))
 
     def row(self, strip: str) -> str:
         """Return the JavaScript of a strip's row."""
@@ -156,13 +159,16 @@ class LabPage:
 
     def has_hue(self, hue: str, strip: str, step: float, value: float) -> bool:
         """Return whether a hue is painted within two pixels of a step and a value."""
-        box = self.root.locator(".face-time canvas").first.bounding_box()
-        if box is None:  # the page is laid out anew
-            return False
-        x, y = self.at(strip, step, value)
-        column, row = int(x - box["x"]), int(y - box["y"])
-        near = self.pixels()[row - 2 : row + 3, column - 2 : column + 3]
+        place = f"face.geometry.x.at({step}), {self.row(strip)}.y.at({value})"
+        canvas = "document.querySelector('.face-view .face-time canvas').toDataURL()"
+        column, row, url = self.face(f"[{place}, {canvas}]")  # of one and the same paint
+        near = rgb(url)[int(row) - 2 : int(row) + 3, int(column) - 2 : int(column) + 3]
         return bool((np.abs(near - HUES[hue]).sum(2) < 60).any())
+
+    def has_line(self, hue: str, strip: str, places) -> bool:
+        """Return whether most places (step, value) have a hue: one may lie between two dashes."""
+        hits = [self.has_hue(hue, strip, *place) for place in places]
+        return sum(hits) > len(hits) / 2
 
     # ---- what a hand does -------------------------------------------------------------------
 

@@ -87,8 +87,7 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.until("any(k == 'lr' and isinstance(v, dict) for _, k, v in lab.recipe().knobs)")
     plan = lab.face(f"{lab.row('learning rate')}.plot.lane.plan")
     assert plan[-1] == pytest.approx([150, 0.05], rel=0.1)
-    for step, value in plan[len(plan) // 2 :: 3]:
-        assert lab.has_hue("hand", "learning rate", step, value), step
+    wait(lambda: lab.has_line("hand", "learning rate", plan[len(plan) // 2 :: 3]))
     middle = next(point for point in plan if point[0] >= 120)
     assert middle[1] == pytest.approx((1.0 * 0.05) ** 0.5, rel=0.3)
 
@@ -97,7 +96,7 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.drag(a, b)
     lab.until("len(lab.guessed.points) > 2")
     assert lab.ask("lab.guessed.points[-1]") == pytest.approx([150, 0.08], rel=0.1)
-    assert lab.has_hue("hand", "loss", *lab.face(f"{lab.row('loss')}.plot.lane.plan")[2])
+    wait(lambda: lab.has_line("hand", "loss", lab.face(f"{lab.row('loss')}.plot.lane.plan")[1:]))
 
     lab.do(f"lab.run({middle[0]} - 60)")
     assert lab.ask("lab.trainer.knobs()['lr']") == pytest.approx(middle[1], rel=0.02)
@@ -128,8 +127,7 @@ def test_a_story_told_by_hand(page, jupyter):
     lab.at_step(lab.ask("lab.trainer.step_count"))
     assert lab.is_true()
     steps, losses = (lab.shown()[lab.layer("loss", "test")[axis]] for axis in "xy")
-    places = list(zip(steps, losses, strict=True))[2:]  # one may lie between two dashes
-    assert sum(lab.has_hue("run2", "loss", *place) for place in places) > len(places) / 2
+    assert lab.has_line("run2", "loss", list(zip(steps, losses, strict=True))[2:])
     lab.tab("Branches")
     chips = lab.root.locator(".face-chips:visible button")
     wait(lambda: chips.count() == 2)
