@@ -111,7 +111,7 @@ def test_a_plot_with_an_axis_of_its_own_is_painted_and_read(browser_page):
     shown = picture(below=[panel])
     shown["arrays"] |= {"x": x, "y": y}
     lab = Lab(browser_page, shown)
-    canvas = lab.page.get_by_role("img", name="a slice over steps: loss")
+    canvas = lab.page.get_by_label("a slice over steps: loss")
     blue = np.array(canvas.evaluate(BLUE_PLACES))
     blue = blue[blue[:, 0] > 21]  # below the heading
     (top, left), (low, right) = blue.min(0), blue.max(0)

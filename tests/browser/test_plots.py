@@ -123,6 +123,23 @@ def test_axe_finds_nothing_and_nothing_sticks_out(html, width, light):
     assert [one["id"] for one in found if light == "true" or one["id"] != "color-contrast"] == []
 
 
+def test_a_figure_that_was_out_of_the_page_meanwhile_takes_the_new_theme(html):
+    canvas = html.locator(".plot-figure canvas").first
+    light = pictured(canvas)
+    html.evaluate("""async () => {
+      const figure = document.querySelector(".plot-figure");
+      const frames = () => new Promise((done) => setTimeout(done, 100));
+      const place = document.createComment("");
+      figure.replaceWith(place); // as JupyterLab does with a cell far from sight
+      document.body.dataset.jpThemeLight = "false";
+      await frames();
+      place.replaceWith(figure);
+    }""")
+    wait(lambda: pictured(canvas) != light)
+    html.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    wait(lambda: pictured(canvas) == light)
+
+
 def test_without_scripts_the_still_its_caption_and_the_knobs_place_stay(chromium, tmp_path):
     path = tmp_path / "figures.ipynb"
     nbformat.write(outputs(), path)

@@ -64,14 +64,20 @@ class Figure {
     this.soil();
   }
 
+  /** Watch the page while the figure is in it: a notebook takes cells out and puts them back. */
   watch() {
-    const stops = [keepKeys(this.figure), watchSize(this.box, () => this.soil())];
+    const stops = [];
     const recolour = () => {
-      if (!this.figure.isConnected) for (const stop of stops) stop(); // its output was cleared
+      if (!this.figure.isConnected) for (const stop of stops.splice(0)) stop();
       this.theme = null;
       this.soil();
     };
-    stops.push(watchTheme(recolour));
+    const arm = () => {
+      if (stops.length || !this.figure.isConnected) return;
+      stops.push(keepKeys(this.figure), watchTheme(recolour));
+      stops.push(watchSize(this.box, () => this.soil()));
+    };
+    new ResizeObserver(arm).observe(this.box);
   }
 
   soil() {
