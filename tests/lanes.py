@@ -24,6 +24,7 @@ PARTS = 8
 LOCK = "binder/constraints.txt"  # another version of a library changes everything
 GROUPS = {  # fixture: what its tests share, in one process and one after another
     "browser_page": "browser",
+    "chromium": "browser",
     "lab_address": "browser",
     "kernels": "kernels",
     "home": "kernels",
@@ -44,19 +45,22 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_writers_at_once_lose_none",
 )
 
-HEAVY = (  # files that start processes or paint pages for long: their tests count as `full`
+HEAVY = (  # start processes or paint pages for long: these tests count as `full`
+    "tests/browser/test_backprop", "tests/browser/test_bets_page",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
-    "tests/browser/test_face_strips", "tests/browser/test_training_lab_keys",
-    "tests/browser/test_training_lab_page", "tests/browser/test_training_lab_story",
-    "tests/browser/test_training_lab_tabs", "tests/interop/test_adopt_ddp",
-    "tests/publishing/test_execute", "tests/publishing/test_preloaded_kernels",
-    "tests/publishing/test_regenerate", "tests/publishing/test_updates_failures",
+    "tests/browser/test_face_strips", "tests/browser/test_plots",
+    "tests/browser/test_training_lab_keys", "tests/browser/test_training_lab_page",
+    "tests/browser/test_training_lab_story", "tests/browser/test_training_lab_tabs",
+    "tests/interop/test_adopt_ddp", "tests/publishing/test_execute",
+    "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
+    "tests/publishing/test_updates_failures",
+    "tests/training/test_hostile_recipes.py::test_all_values_at_all_places_of_a_recipe",
     "tests/widgets/test_runner_exit",
 )  # fmt: skip
 
 
 def is_heavy(item) -> bool:
-    """Return whether a test counts as `full` because of its file."""
+    """Return whether a test counts as `full` because it is slow, though it is not marked."""
     return item.nodeid.startswith(HEAVY)
 
 
