@@ -15,7 +15,7 @@ import traitlets
 from .frames import encode
 
 HERE = Path(__file__).parents[1]
-WINDOW = 8  # frames that may be on their way; a view answers every fifth
+WINDOW = 14  # frames that may be on their way; a view answers every tenth
 LOST = 10.0  # seconds without an answer after which a frame counts as lost, as after a reload
 
 

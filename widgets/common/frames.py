@@ -54,15 +54,16 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
     if values.dtype == np.uint8:
         return values.tobytes(), [BYTE]
     values = np.asarray(values, dtype=float).ravel()
-    low, high = (values.min(), values.max()) if values.size else (np.nan, np.nan)
+    if values.size <= SHORT:
+        return _floats(values)
+    low, high = values.min(), values.max()
     seen, fine = None, values
     if not (low > -HUGE and high < HUGE):  # so is NaN
         seen = np.abs(values) < HUGE
         fine = values[seen]
         low, high = (fine.min(), fine.max()) if fine.size else (np.nan, np.nan)
-    if values.size <= SHORT or not fine.size:
-        with np.errstate(over="ignore"):
-            return values.astype("<f4").tobytes(), [FLOAT]
+    if not fine.size:
+        return _floats(values)
     scale = "log" if low > 0 and high > 10 * low else "linear"
     if scale == "log":
         fine, low, high = np.log10(fine), math.log10(low), math.log10(high)
@@ -73,6 +74,11 @@ def _packed(values: np.ndarray) -> tuple[bytes, list]:
         found, levels = levels, np.full(values.size, NAN, "<u2")
         levels[seen] = found
     return levels.tobytes(), [QUANTISED, scale, low, high]
+
+
+def _floats(values: np.ndarray) -> tuple[bytes, list]:
+    with np.errstate(over="ignore"):
+        return values.astype("<f4").tobytes(), [FLOAT]
 
 
 def decode(frame: bytes) -> dict:

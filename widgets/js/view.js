@@ -13,7 +13,7 @@ import { Timeline } from "./timeline.js";
 
 const KINDS = { ...PANELS, plot: plotPanel };
 const NARROW = 700; // px: below, everything in one column
-const ACK = 5; // every so many frames one is confirmed
+const ACK = 10; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";
 const UNCOPIED = "This browser does not let the page copy: select the text below and copy it.";
 

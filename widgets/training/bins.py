@@ -34,6 +34,7 @@ class Bins:
 
     def _clear(self) -> None:
         self.width, self.steps = 1, 0
+        self._means: np.ndarray | None = None
         self._sums = self._lows = self._highs = self.columns(np.empty((0, len(COLUMNS))))
 
     def read(self, table: np.ndarray) -> Self:
@@ -50,7 +51,7 @@ class Bins:
             self._sums = np.concatenate([self._sums[:done], np.add.reduceat(fresh, edges)])
             self._lows = np.concatenate([self._lows[:done], np.minimum.reduceat(fresh, edges)])
             self._highs = np.concatenate([self._highs[:done], np.maximum.reduceat(fresh, edges)])
-        self.steps = len(table)
+        self.steps, self._means = len(table), None
         return self
 
     def _halve(self) -> None:
@@ -76,7 +77,9 @@ class Bins:
 
     @property
     def means(self) -> np.ndarray:
-        counts = np.full(len(self._sums), self.width)
-        if len(counts):
-            counts[-1] = self.steps - self.width * (len(counts) - 1)
-        return self._sums / counts[:, None]
+        if self._means is None:  # read more than once for each picture
+            counts = np.full(len(self._sums), self.width)
+            if len(counts):
+                counts[-1] = self.steps - self.width * (len(counts) - 1)
+            self._means = self._sums / counts[:, None]
+        return self._means

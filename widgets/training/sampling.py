@@ -7,6 +7,7 @@ recipe are measured at the same steps, and show the same curves.
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from course import Network
@@ -43,6 +44,25 @@ class Sample(NamedTuple):
     """The largest eigenvalue of the training loss's Hessian, on 256 rows; NaN if not measured."""
     edge: float
     """The rate at which full-batch descent becomes unstable; NaN for rules without one."""
+
+
+class Table:
+    """Samples of a branch as rows of numbers; only what is new in the list is read."""
+
+    def __init__(self) -> None:
+        self._read: list[Sample] = []
+        self._rows = np.empty((0, len(Sample._fields)))
+
+    def read(self, samples: list[Sample]) -> np.ndarray:
+        """Return samples as (n, 7)."""
+        n = len(self._read)
+        if samples[:n] != self._read:
+            n = 0
+        if samples[n:] or not n:
+            fresh = np.array(samples[n:], dtype=float).reshape(-1, len(Sample._fields))
+            self._rows = np.concatenate([self._rows[:n], fresh])
+            self._read = list(samples)
+        return self._rows
 
 
 def measure(view) -> Sample:

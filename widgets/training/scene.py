@@ -17,18 +17,23 @@ Plot = dict
 
 
 class Scene:
-    """What the strips of one picture share: the view, the arrays, the bins of each branch."""
+    """What the strips of one picture share: the view, the arrays, the bins of each branch.
 
-    def __init__(self, view, bins: Callable):
-        self.view, self.bins = view, bins
+    Args:
+        view: of the run.
+        bins: bins(branch) gives those of a branch.
+        rows: rows(branch, its samples) gives them as (n, 7).
+    """
+
+    def __init__(self, view, bins: Callable, rows: Callable):
+        self.view, self.bins, self._rows = view, bins, rows
         self.arrays: dict[str, np.ndarray] = {}
         self.hue = view.hues[view.branch]
-        self.samples = self.table(view.samples)
+        self.samples = self.table(view.branch, view.samples)
 
-    def table(self, samples: list) -> np.ndarray:
+    def table(self, branch, samples: list) -> np.ndarray:
         """Return samples by step, (n, 7); of those on one pixel the first."""
-        table = np.array(samples, dtype=float).reshape(-1, 7)
-        table = table[np.argsort(table[:, 0], kind="stable")]
+        table = self._rows(branch, samples)
         steps = table[:, 0]
         pixel = steps // (max(self.view.planned, self.view.branch.end, 1) / ACROSS)
         kept = np.diff(pixel, prepend=-1) > 0

@@ -33,7 +33,7 @@ def side(view, arrays: dict) -> list[Panel]:
     if data.is_2d and not data.is_regression and data.classes == 2:
         return [network(view, arrays) if is_drawn(view.source) else plane(view, arrays)]
     if data.is_image and not data.is_regression:
-        outputs = view.predict(data.x_test[:TESTED])
+        outputs = view.predict_tests(TESTED)
         return [*first_layer(view, arrays), by_class(data, outputs), samples(data, outputs, arrays)]
     if data.is_regression and data.features == 1 and data.outputs == 1:
         return [fit(view, arrays), layers(view, arrays)]
@@ -42,7 +42,7 @@ def side(view, arrays: dict) -> list[Panel]:
 
 def byte(values) -> np.ndarray:
     """0 to 1 → uint8; NaN → 0."""
-    return np.rint(np.nan_to_num(np.clip(np.asarray(values), 0, 1)) * 255).astype(np.uint8)
+    return np.rint(np.fmin(np.fmax(np.asarray(values), 0), 1) * 255).astype(np.uint8)
 
 
 # ---- the plane ------------------------------------------------------------------------------
@@ -72,9 +72,9 @@ def places(x: Tensor, y: Tensor) -> tuple[list[float], np.ndarray]:
 
 def points(view, arrays: dict) -> dict:
     """Return the test points on the plane, and which of them the model gets wrong."""
-    x, y = view.data.x_test[:SHOWN], view.data.y_test[:SHOWN]
+    y = view.data.y_test[:SHOWN]
     (x0, x1, y0, y1), arrays["points"] = places(view.data.x_test, view.data.y_test)
-    arrays["wrong"] = (guesses(view.predict(x)) != y).numpy().astype(np.uint8)
+    arrays["wrong"] = (guesses(view.predict_tests(SHOWN)) != y.numpy()).astype(np.uint8)
     return {"points": "points", "wrong": "wrong", "extent": [x0, x1, y0, y1]}
 
 
@@ -89,9 +89,16 @@ def network(view, arrays: dict) -> Panel:
 
 def weights(model: MLP) -> np.ndarray:
     """Return an MLP's weights, layer by layer W (out, in) by rows and then b (out,)."""
-    matrices = model.views(model.theta)
+    return model.theta.float().cpu().numpy()[order(tuple(model.sizes))]
+
+
+@functools.lru_cache(4)
+def order(sizes: tuple[int, ...]) -> np.ndarray:
+    """Return where the weights of `weights` stand in the θ of an MLP."""
+    model = MLP(sizes)
+    matrices = model.views(torch.arange(len(model.theta)))
     parts = itertools.chain.from_iterable((w[:, :-1].ravel(), w[:, -1]) for w in matrices)
-    return torch.cat([p.float().cpu() for p in parts]).numpy()
+    return torch.cat([*parts]).numpy()
 
 
 def plane(view, arrays: dict) -> Panel:
@@ -113,9 +120,10 @@ def probabilities(outputs: Tensor) -> Tensor:
     return outputs.softmax(1)
 
 
-def guesses(outputs: Tensor) -> Tensor:
+def guesses(outputs: Tensor) -> np.ndarray:
     """Return the likeliest class of each row of outputs (N, C): (N,)."""
-    return (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
+    rows = outputs.numpy()  # on so few numbers NumPy is quicker than PyTorch
+    return (rows[:, 0] > 0).astype(int) if rows.shape[1] == 1 else rows.argmax(1)
 
 
 # ---- images ---------------------------------------------------------------------------------
@@ -129,10 +137,12 @@ def first_layer(view, arrays: dict) -> list[Panel]:
     W = matrices[0]
     if W.ndim != 2 or W.shape[1] != height * width:
         return [layers(view, arrays)]
-    W = W[:TILES].detach().float().cpu()
-    W = torch.where(W.isfinite(), W, 0)
-    scale = W.abs().amax().clamp(min=1e-12)
-    arrays["tiles"] = np.rint(128 + 127 * (W / scale).numpy()).astype(np.uint8)
+    W = W[:TILES].detach().float().cpu().numpy()
+    scale = np.abs(W).max()
+    if not np.isfinite(scale):
+        W = np.where(np.isfinite(W), W, 0)
+        scale = np.abs(W).max()
+    arrays["tiles"] = np.rint(W * (127 / max(float(scale), 1e-12)) + 128).astype(np.uint8)
     return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} neurons",
              "pixels": "tiles", "shape": [len(W), height, width],
              "colours": "signed"}]  # fmt: skip
@@ -140,9 +150,10 @@ def first_layer(view, arrays: dict) -> list[Panel]:
 
 def by_class(data, outputs: Tensor) -> Panel:
     """Return the accuracy on each class; outputs: of the first test rows."""
-    y, n = data.y_test[:TESTED], data.classes
-    right, all_of = (torch.bincount(rows, minlength=n) for rows in (y[guesses(outputs) == y], y))
-    values = [round(share, 4) for share in (right / all_of.clamp(min=1)).tolist()]
+    y, n = data.y_test[:TESTED].numpy(), data.classes
+    right = np.bincount(y[guesses(outputs) == y], minlength=n)
+    shares = right / np.bincount(y, minlength=n).clip(min=1)
+    values = [round(share, 4) for share in shares.tolist()]
     return {"kind": "bars", "title": "test accuracy by class", "names": [*map(str, range(n))],
             "values": values}  # fmt: skip
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .bins import Bins
 from .marks import SYMBOLS
+from .sampling import Table
 from .scene import FADED, Plot, Scene, axis, log_domain, memory_high, plot
 
 FAR = 100.0  # an edge of stability above this rate may leave the picture
@@ -31,7 +32,7 @@ def loss(scene: Scene) -> Plot:
     view, samples = scene.view, scene.samples
 
     def other(branch, hue, parts):
-        table = scene.table(branch.evaluations)
+        table = scene.table(branch, branch.evaluations)
         table = table[table[:, 0] >= parts]
         label = view.names[branch]
         return [scene.curve(label, table[:, 0], table[:, 2], hue, "dashed", label=label)]
@@ -183,13 +184,18 @@ STRIPS: dict[str, Callable[[Scene], Plot]] = {
 
 
 class Strips:
-    """Describes strips, and keeps the bins of each branch from picture to picture."""
+    """Describes strips, and keeps bins and samples of each branch from picture to picture."""
 
     def __init__(self):
         self._bins: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+        self._tables: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
     def scene(self, view) -> Scene:
-        return Scene(view, functools.cache(self.bins))  # read once a picture
+        return Scene(view, functools.cache(self.bins), self.rows)  # bins: read once a picture
+
+    def rows(self, branch, samples: list) -> np.ndarray:
+        """Return the samples of a branch as (n, 7)."""
+        return self._tables.setdefault(branch, Table()).read(samples)
 
     def bins(self, branch) -> Bins:
         """Return the bins of a branch: a history's columns, and the share of clipped steps."""

@@ -14,7 +14,7 @@ from . import marks, plans, sampling
 from .instruments import FAULTS, INSTRUMENTS, Instrument, guarded
 from .scene import parting
 from .strips import Strips
-from .view import View, undrawn
+from .view import Eye, View, undrawn
 
 HUES = ("run", "run2", "run3", "dim")
 
@@ -35,7 +35,7 @@ class Watching:
     def __init__(self, names, trainer):
         self.instruments: dict[str, Instrument] = {name: INSTRUMENTS[name]() for name in names}
         self.started = trainer.knobs() | plans.standing(trainer)
-        self.strips = Strips()
+        self.strips, self.eye = Strips(), Eye()
         self.probe: tuple | None = None
         self.message = ""
         self.aside: sampling.Sample | None = None  # of a turn in the past: no branch has it yet
