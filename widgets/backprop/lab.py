@@ -34,7 +34,7 @@ class BackpropLab(Lab):
             else (n_L,) values; for several samples a list of them.
         lr: the rate α of `update`.
         seed: of the weights.
-        interactive: whether it has controls; None finds out whether somebody looks.
+        interactive: whether it has controls; None: whether a reader looks.
         name: a new lab of the same name stops the old one; None: the notebook cell.
 
     Raises:

@@ -10,10 +10,14 @@ from PIL import Image
 
 
 def png(figure, dpi: float = 100, **options) -> bytes:
-    """The figure as a PNG with a palette; the same bytes for the same figure.
+    """Return a figure as a PNG with a palette; the same bytes for the same figure.
 
     A palette makes a third of the bytes, and for these figures fewer than SVG, which not every
-    viewer of notebooks shows. Nothing is dithered: a flat area stays flat. options: of `savefig`.
+    viewer of notebooks shows. Nothing is dithered: a flat area stays flat.
+
+    Args:
+        dpi: pixels an inch.
+        options: of `savefig`.
     """
     full, small = io.BytesIO(), io.BytesIO()
     quick = {"compress_level": 1}  # these bytes are read at once, and thrown away
@@ -23,7 +27,7 @@ def png(figure, dpi: float = 100, **options) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """The image in 64 colours where they suffice, as for lines; in 256 where not, as for heat maps.
+    """Return an image in 64 colours if they suffice, as for lines; else in 256, as for heat maps.
 
     A colour counts by the square root of its pixels: so two heat maps beside each other keep their
     shades. Pixels of rare colours, at the edges of lines, take the nearest one.
@@ -46,13 +50,13 @@ def with_palette(image: Image.Image) -> Image.Image:
         area, line = off[counts > codes.size / 2000], off[counts > 20]
         if area.max(initial=0) <= 4 and line.max(initial=0) <= 12:
             break
-    made = Image.fromarray(nearest[at].reshape(codes.shape).astype(np.uint8))
-    made.putpalette(palette.astype(np.uint8).tobytes())
-    return made
+    small = Image.fromarray(nearest[at].reshape(codes.shape).astype(np.uint8))
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
 
 
 def _nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """For each colour (N, 3) the number of its nearest neighbour in the palette (P, 3): (N,)."""
+    """Return for each colour (N, 3) the number of its nearest in the palette (P, 3): (N,)."""
     return ((colours[:, None] - palette) ** 2).sum(2).argmin(1)
 
 

@@ -1,4 +1,4 @@
-"""Who looks at a lab, and which labs there are.
+"""Tell whether a reader looks at a lab, and which labs there are.
 
 A lab that is on a page is kept until its cell is run again; any other goes, and stops, with the
 last reference to it.
@@ -13,7 +13,7 @@ SHOWN: dict[str, Any] = {}
 
 
 def has_front_end() -> bool:
-    """True in a notebook that somebody looks at: a front end allows input, papermill does not."""
+    """Return whether a reader looks at this notebook: a front end allows input, papermill not."""
     try:
         from IPython import get_ipython
 
@@ -38,7 +38,7 @@ def in_callback() -> bool:
 
 
 def cell_name() -> str:
-    """The cell that is running, where the front end tells; a lab made there again replaces it."""
+    """Return the id of the running cell, "lab" if the front end does not tell it."""
     try:
         from IPython import get_ipython
 

@@ -28,12 +28,12 @@ def field(widget: ipw.Widget) -> ipw.HBox:
 
 def button(words: str, icon: str, act: Callable, style: str = "", hint: str = "") -> ipw.Button:
     """Return a button; in a transport (`face-keys`) it shows its icon alone, and is named so."""
-    made = ipw.Button(description=words, icon=icon, layout=ipw.Layout(width="auto"))
-    tip(made, hint or words)
+    key = ipw.Button(description=words, icon=icon, layout=ipw.Layout(width="auto"))
+    tip(key, hint or words)
     if style:
-        made.add_class(style)
-    made.on_click(lambda _: act())
-    return made
+        key.add_class(style)
+    key.on_click(lambda _: act())
+    return key
 
 
 class Knob:
@@ -140,9 +140,10 @@ class Number(Knob):
 
 
 class Choice(Knob):
-    """A list. options: values, or (words, value) pairs; a value that is missing is added.
+    """A list.
 
     Args:
+        options: values, or (words, value) pairs; a value that is missing is added.
         words: gives the words for a value that is added.
     """
 

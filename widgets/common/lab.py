@@ -30,7 +30,7 @@ class Lab:
 
     Args:
         name: a new lab of the same name stops the old one; None: the notebook cell.
-        interactive: whether it has controls; None finds out whether somebody looks.
+        interactive: whether it has controls; None: whether a reader looks.
 
     Attributes:
         runner: the thread that steps.

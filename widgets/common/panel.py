@@ -120,9 +120,9 @@ class Panel:
     # ---- tabs -------------------------------------------------------------------------------
 
     def _title(self, title: str) -> ipw.ToggleButton:
-        made = ipw.ToggleButton(description=title, tooltip="", layout=ipw.Layout(width="auto"))
-        made.observe(lambda change: self._open(title, change["new"]), "value")
-        return made
+        title_key = ipw.ToggleButton(description=title, tooltip="", layout=ipw.Layout(width="auto"))
+        title_key.observe(lambda change: self._open(title, change["new"]), "value")
+        return title_key
 
     def _open(self, title: str, on: bool) -> None:
         self.tabs[title].layout.display = None if on else "none"

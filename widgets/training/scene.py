@@ -36,9 +36,9 @@ class Scene:
         table = self._rows(branch, samples)
         steps = table[:, 0]
         pixel = steps // (max(self.view.planned, self.view.branch.end, 1) / ACROSS)
-        kept = np.diff(pixel, prepend=-1) > 0
-        kept[-1:] = True
-        return table[kept | (steps == self.view.step)]
+        is_first = np.diff(pixel, prepend=-1) > 0
+        is_first[-1:] = True
+        return table[is_first | (steps == self.view.step)]
 
     def put(self, name: str, values) -> str:
         """Keep an array under a name, and return the name."""

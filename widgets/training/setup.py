@@ -1,4 +1,4 @@
-"""How a lab builds its trainer, again and again: from knobs, a recipe, or one's own trainer."""
+"""Build a lab's trainer, again and again: from knobs, from a recipe, or from your own trainer."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,9 +25,15 @@ RESTART = ("data", "hidden", "activation", "init", "seed")  # these start the ru
 
 
 class Setup:
-    """recipe: the run before its first step; data: one's own set, or None; trainer: one's own.
+    """What a lab needs to build its trainer.
 
-    clip_order: what is remembered while clipping is off; the recipe's chain says it otherwise.
+    Args:
+        recipe: the run before its first step; None: `trainer` is the learner's own.
+        data: the learner's own data set; None: the recipe names it.
+        trainer: the learner's own.
+
+    Attributes:
+        clip_order: what is remembered while clipping is off; else the recipe's chain tells.
     """
 
     def __init__(self, recipe: Recipe | None, data: Dataset | None, trainer: Trainer | None = None):
@@ -35,7 +41,7 @@ class Setup:
         self.clip_order: str | None = None
 
     def build(self) -> Trainer:
-        """The trainer before its first step; one's own as it was handed over."""
+        """Return the trainer before its first step; the learner's own as it was handed over."""
         if self.recipe is None:
             assert self.trainer is not None
             return self.trainer
@@ -45,7 +51,11 @@ class Setup:
         return trainer
 
     def changed(self, settings: dict, **restart) -> "Setup":
-        """Another setup: knobs as in `settings`, and new values for those in `RESTART`."""
+        """Return another setup: knobs as in `settings`, new values for those in `RESTART`.
+
+        Raises:
+            CourseError: for the learner's own trainer, or a name that is not in `RESTART`.
+        """
         if self.recipe is None:
             raise CourseError("a lab around your own Trainer cannot build it again; build a new "
                               "Trainer and a new lab")  # fmt: skip
@@ -70,7 +80,7 @@ class Setup:
 
 
 def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) -> dict:
-    """The description of an MLP like the recipe's, for this data, with the changes."""
+    """Return the description of an MLP like the recipe's, for this data, with the changes."""
     old = recipe.model
     if old.get("kind") != "MLP":
         raise CourseError(f"{sorted(restart)} start an MLP again, this model is a {old['kind']}")
@@ -128,14 +138,14 @@ def from_knobs(
 
 
 def from_recipe(source) -> tuple[Setup, Recipe]:
-    """(setup, the recipe): a dict, a JSON text or a path."""
+    """Return (setup, recipe) of a recipe: a dict, a JSON text or a path."""
     recipe = load_recipe(source)
     begin(effort_of(recipe, recipe.steps)[0])
     return Setup(replace(recipe, steps=0, knobs=[]), None), recipe
 
 
 def is_recipe(source) -> bool:
-    """Whether this is a recipe or a file of one, not the name of a data set."""
+    """Return whether this is a recipe or a file of one, not the name of a data set."""
     if isinstance(source, Recipe | dict | Path):
         return True
     return isinstance(source, str) and (source.lstrip().startswith("{") or source.endswith(".json"))

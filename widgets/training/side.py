@@ -41,7 +41,7 @@ def side(view, arrays: dict) -> list[Panel]:
 
 
 def byte(values) -> np.ndarray:
-    """0 to 1 → uint8; NaN → 0."""
+    """Return numbers from 0 to 1 as uint8; NaN becomes 0."""
     return np.rint(np.fmin(np.fmax(np.asarray(values), 0), 1) * 255).astype(np.uint8)
 
 

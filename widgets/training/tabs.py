@@ -137,7 +137,7 @@ class MoreKnobs:
 
 
 class Instruments:
-    """A switch for each instrument."""
+    """The tab with a switch for each instrument."""
 
     def __init__(self, lab, call: Callable):
         self.switches: dict[str, ipw.Checkbox] = {}
@@ -151,7 +151,7 @@ class Instruments:
 
 
 class Branches:
-    """What the branches are, and a way to each."""
+    """The tab of the branches, with a way to each."""
 
     def __init__(self, call: Callable):
         text = ("Click in the past of the picture, turn a knob and play: the old run stays as a "

@@ -82,16 +82,19 @@ class View:
         return [sample for sample in self.samples if sample[0] <= self.step]
 
     def rows(self, n: int) -> tuple[Tensor, Tensor]:
-        """Copies of the first training rows: x (n, …) and y (n, …), as the data has them."""
+        """Return copies of the first training rows: x (n, …) and y (n, …), as the data has them."""
         return self.data.x_train[:n].clone(), self.data.y_train[:n].clone()
 
     def predict(self, x: Tensor) -> Tensor:
-        """Outputs of rows x: (B, C), float32, on the CPU."""
+        """Return the outputs of rows x as (B, C), float32, on the CPU."""
         like = self.predictor.theta
         return self.predictor.predict(x.to(like.device, like.dtype, copy=True)).float().cpu()
 
     def predict_tests(self, n: int) -> Tensor:
-        """Outputs of the first n test rows: (n, C), float32, on the CPU; good until the next."""
+        """Return the outputs of the first n test rows, (n, C), float32, on the CPU.
+
+        The next call may overwrite them.
+        """
         if isinstance(self.source, Network):
             return self._eye.predict(self.source, self.data.x_test, n)
         return self.predict(self.data.x_test[:n])
@@ -130,7 +133,7 @@ def branch_name(branch, branches) -> str:
 
 
 def copied(model):
-    """A model of its own with the same weights, gradient, buffers and generators."""
+    """Return a copy of a model: weights, gradient, buffers and generators."""
     memo: dict[int, object] = {}
     if not isinstance(model, Network):
         # A module may keep what it computed last: such a tensor cannot be copied with its graph.
@@ -145,7 +148,7 @@ def copied(model):
 
 @contextmanager
 def undrawn(model) -> Iterator[None]:
-    """Give back the random numbers that a module of one's own draws from global generators.
+    """Give back the random numbers that a learner's module draws from global generators.
 
     A hand-written network has a generator of its own: nothing to give back.
     """

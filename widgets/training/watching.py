@@ -111,9 +111,9 @@ class Watching:
             scene = self.strips.scene(view)
             strips, below = [], []
             for name, instrument in self.instruments.items():
-                made = guarded(lambda i=instrument: [i.strip(scene)], name)
-                notes = [p for p in made if p and p["kind"] == "note"]
-                strips += [p for p in made if p and p["kind"] != "note"]
+                parts = guarded(lambda i=instrument: [i.strip(scene)], name)
+                notes = [p for p in parts if p and p["kind"] == "note"]
+                strips += [p for p in parts if p and p["kind"] != "note"]
                 below += notes
             side: list[dict] = []
             for name, instrument in self.instruments.items():
