@@ -108,6 +108,18 @@ def test_an_axis_shows_all_values_and_zero_where_it_is_near():
     assert domain(np.array([np.nan]), "linear", 0.05) == (0, 1)
 
 
+def test_an_axis_leaves_a_twentieth_free_at_each_end():
+    (x, y) = plot({"a": [3.0, 5.0]}, **WORDS).panels[0].ends
+    assert x == pytest.approx((0, 1.05)) and y == pytest.approx((2.9, 5.1))
+    log = plot({"a": [10.0, 1000.0]}, **WORDS, log="y")
+    assert log.panels[0].ends[1] == pytest.approx((10**0.9, 10**3.1))
+
+
+def test_a_curve_that_is_short_enough_is_not_thinned():
+    curve = read_curve("a", np.arange(9.0))
+    assert thinned(curve, 9) is curve and thinned(curve, 8) is not curve
+
+
 def test_given_ends_hold_and_none_is_found():
     figure = plot([1.0, 2, 30], **WORDS, ylim=(0.5, None), xlim=(-1, 4))
     (panel,) = figure.picture()["side"]
@@ -194,6 +206,17 @@ def test_the_page_has_the_still_both_texts_and_no_address():
     assert html.count("<script") == html.count("</script>") == 2
     assert not re.search(r"(src|href)=.(https?:)?//|@import|url\(", html)
     assert bundle["text/plain"] == 'β < 1 & more\n[a "quoted" </script>]'
+
+
+def test_the_page_of_two_plots_draws_both():
+    pair = [plot([1.0, 2], **WORDS | {"y": name}) for name in "uv"]
+    (stop,) = content(pair[0] | pair[1])["stops"]
+    assert [panel["title"] for panel in stop["panels"]] == ["u", "v"]
+
+
+def test_words_in_any_script_may_stand_in_a_figure():
+    figure = plot({"学习率": [1.0, 2]}, **WORDS | {"x": "步"})
+    assert "学习率" in figure._repr_mimebundle_()["text/html"]  # and no warning
 
 
 def test_the_page_stays_small():
