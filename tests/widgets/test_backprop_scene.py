@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from backprop_labs import fewer, labs, python
 from hypothesis import given, settings
@@ -140,6 +141,14 @@ def test_the_still_draws_the_numbers_the_weights_and_the_marks(sizes):
         hue = "pos" if level > 0 else "neg" if level < 0 else "rule"
         colour = to_rgba(HUES[hue], 0.3 * abs(level))
         assert patch.get_facecolor() == pytest.approx(colour), name
+        (number,) = figure.findobj(lambda artist, name=name: artist.get_gid() == f"number {name}")
+        (x, y), field = number.get_position(), patch.get_bbox()
+        assert field.x0 < x <= field.x1 and sorted([field.y0, y, field.y1])[1] == y, name
+    titles = [card["title"] for card in shown["cards"] if card["title"]]
+    assert [words for words in words_of(figure, "title") if words in titles] == titles
+    cells = figure.findobj(lambda artist: artist.get_gid() == "error")
+    columns = np.array([cell.get_position()[0] for cell in cells]).reshape(-1, 3)
+    assert (np.diff(columns, axis=1) > 60).all() and (columns == columns[:1]).all()
     assert len(drawn(figure, "active")) == len(marked(lab, "active"))
     assert len(drawn(figure, "changed")) == len(marked(lab, "changed"))
     assert words_of(figure, "legend") == [
