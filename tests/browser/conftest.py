@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+THEMES = "@jupyterlab/apputils-extension:themes"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -89,11 +90,17 @@ def browser_page(chromium):
 
 @pytest.fixture
 def page(jupyter, browser_page):
-    """The same, with JupyterLab running; what the test's kernels do ends with it."""
+    """The same, with JupyterLab running; the test's kernels end and its theme goes with it."""
     yield browser_page
     browser_page.goto("about:blank")  # else the page starts its kernel again
-    with urllib.request.urlopen(f"{jupyter}/api/kernels?token=test", timeout=20) as answer:
-        running = json.load(answer)
-    for one in running:
-        address = f"{jupyter}/api/kernels/{one['id']}?token=test"
-        urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=20).close()
+    for one in json.loads(ask(jupyter, "api/kernels")):
+        ask(jupyter, f"api/kernels/{one['id']}", "DELETE")
+    ask(jupyter, f"lab/api/settings/{THEMES}", "PUT", b'{"raw": "{}"}')
+
+
+def ask(jupyter, place, method="GET", body=None) -> bytes:
+    """Return what the server answers."""
+    kind = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{jupyter}/{place}?token=test", body, kind, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read()

@@ -204,21 +204,18 @@ def test_the_batch_play_widths_themes_and_axe(page, jupyter):
     assert {"x[2]:1", "x[2]:3", "delta1[1]:2"} <= set(lab.marked("used"))
     lab.do("lab.show_wrong('printed')")
     wait(lambda: "docw1[1,1]" in lab.shown())
-    try:
-        for theme in "Light", "Dark":
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            for width in 1160, 880, 540:
-                page.set_viewport_size({"width": width, "height": 1300})
-                for view in "1", "batch":
-                    lab.button(view).click()
-                    wait(lambda: page.evaluate(OUTSIDE) == [])
-                    lab.follows()
-                    lab.root.scroll_into_view_if_needed()
-                    shot(page, f"backprop {theme} {width} {view}")
-            found = Axe().run(page, context=".face").response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
-    finally:
-        page.evaluate(THEME, "JupyterLab Light")
+    for theme in "Light", "Dark":
+        page.evaluate(THEME, f"JupyterLab {theme}")
+        for width in 1160, 880, 540:
+            page.set_viewport_size({"width": width, "height": 1300})
+            for view in "1", "batch":
+                lab.button(view).click()
+                wait(lambda: page.evaluate(OUTSIDE) == [])
+                lab.follows()
+                lab.root.scroll_into_view_if_needed()
+                shot(page, f"backprop {theme} {width} {view}")
+        found = Axe().run(page, context=".face").response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
 
 
 def test_the_formula_comes_to_a_number_when_it_is_out_of_sight(page, jupyter):

@@ -187,7 +187,6 @@ def test_in_jupyterlab_each_figure_shows_once_and_the_slider_computes(page, jupy
     page.evaluate(THEME, "JupyterLab Dark")
     wait(lambda: pictured(page.locator(".plot-figure canvas")) != light)
     assert faults(page) == []
-    page.evaluate(THEME, "JupyterLab Light")
 
 
 def faults(page):

@@ -157,21 +157,18 @@ def test_axe_finds_nothing_serious_in_either_theme(page, jupyter):
     lab.at_step(60)
     test = lab.layer("loss", "test")
     steps, losses = (lab.shown()[test[axis]] for axis in "xy")
-    try:
-        # JupyterLab lays its page out anew when the theme changes; no paint may be lost.
-        for hue, theme in [("run in the dark", "Dark"), ("run", "Light")] * 2:
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            wait(lambda: lab.has_hue(hue, "loss", steps[2], losses[2]), 10)  # noqa: B023
-        for theme in "JupyterLab Light", "JupyterLab Dark":
-            page.evaluate(THEME, theme)
-            hue = "run" if "Light" in theme else "run in the dark"
-            wait(lambda: lab.has_hue(hue, "loss", steps[2], losses[2]))  # noqa: B023
-            for name in TABS:
-                lab.tab(name)
-                page.wait_for_timeout(200)
-                assert serious(page) == [], (theme, name)
-    finally:
-        page.evaluate(THEME, "JupyterLab Light")
+    # JupyterLab lays its page out anew when the theme changes; no paint may be lost.
+    for hue, theme in [("run in the dark", "Dark"), ("run", "Light")] * 2:
+        page.evaluate(THEME, f"JupyterLab {theme}")
+        wait(lambda: lab.has_hue(hue, "loss", steps[2], losses[2]), 10)  # noqa: B023
+    for theme in "JupyterLab Light", "JupyterLab Dark":
+        page.evaluate(THEME, theme)
+        hue = "run" if "Light" in theme else "run in the dark"
+        wait(lambda: lab.has_hue(hue, "loss", steps[2], losses[2]))  # noqa: B023
+        for name in TABS:
+            lab.tab(name)
+            page.wait_for_timeout(200)
+            assert serious(page) == [], (theme, name)
 
 
 def test_reduced_motion_and_forced_colours(page, jupyter):

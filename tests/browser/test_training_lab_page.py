@@ -4,6 +4,8 @@ import pytest
 from lab_page import CELL, MOONS, THEME, LabPage
 from test_start import shot, wait
 
+from widgets.common.face import WINDOW
+
 pytestmark = pytest.mark.browser
 
 DIGITS = "'digits', steps=400, speed=150"
@@ -148,7 +150,7 @@ def test_slow_and_hidden(page, jupyter):
     behind = "lab.panel.face.seq - max(lab.panel.face._views.values())"
     late = [lab.ask(behind) for _ in range(6)]
     session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-    assert max(late) <= 8, late
+    assert max(late) <= WINDOW, late
     page.evaluate(HIDE, "hidden")
     lab.until("not lab.panel.face.visible")
     before = lab.do("import time; time.sleep(.2); print(lab.panel.face.seq)")

@@ -284,6 +284,12 @@ def test_a_hand_written_run_draws_from_no_global_generator():
 # ---- who may wait how long ----------------------------------------------------------------
 
 
+def test_who_is_kept_from_the_processor_is_answered_all_the_same(monkeypatch):
+    work = Work()
+    monkeypatch.setattr("widgets.common.runner.patience", lambda: -1.0)  # its time is over
+    assert work.runner.ask(lambda: 7) == 7
+
+
 @pytest.mark.parametrize("kind, brief", [("comm_msg", True), ("execute_request", False)])
 def test_a_callback_of_the_page_waits_briefly_and_a_cell_patiently(monkeypatch, kind, brief):
     kernel = SimpleNamespace(get_parent=lambda channel: {"header": {"msg_type": kind}})

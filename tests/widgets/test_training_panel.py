@@ -2,6 +2,7 @@
 
 import json
 from threading import Thread
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from course.training.replay import run_recipe
 from widgets.common import panel
 from widgets.common.face import WINDOW
 from widgets.common.frames import decode
+from widgets.common.requests import Busy
 from widgets.training.instruments import DEFAULT, INSTRUMENTS
 
 
@@ -217,20 +219,33 @@ def test_tabs_open_one_at_a_time_and_close():
 def test_the_switches_of_the_instruments_switch_them():
     lab = live("digits").run(20)
     switches = lab.panel.instruments.switches
-    assert [name for name, box in switches.items() if box.value] == list(DEFAULT)
+    assert [name for name, switch in switches.items() if switch.box.value] == list(DEFAULT)
     for name in INSTRUMENTS:
-        switches[name].value = True
+        switches[name].box.value = True
     assert set(lab.watching.instruments) == set(INSTRUMENTS)
     lab.run(20)
     picture = check_picture(lab)
     titles = {p["title"] for p in [*picture["strips"], *picture["side"], *picture["below"]]}
     assert {"accuracy", "sharpness λ", "update ÷ weight, by layer", "layers"} <= titles
     for name in INSTRUMENTS:
-        switches[name].value = False
+        switches[name].box.value = False
     picture = check_picture(lab)
     assert picture["strips"] == picture["side"] == picture["below"] == []
     lab.reset()
     assert lab.watching.instruments == {}, "what is off stays off"
+    lab.watch("sharpness")
+    assert [name for name, switch in switches.items() if switch.box.value] == ["sharpness"]
+
+
+def test_a_switch_that_was_not_followed_goes_back(monkeypatch):
+    lab = live("moons")
+    monkeypatch.setattr(lab.runner, "ask", Mock(side_effect=Busy(2.0)))
+    switch = lab.panel.instruments.switches["sharpness"].box
+    switch.value = True
+    assert "2 s" in lab.panel.sentence.value
+    monkeypatch.undo()
+    lab.run(1)
+    assert not switch.value and "sharpness" not in lab.watching.instruments
     assert lab.still().startswith(b"\x89PNG")
 
 

@@ -185,6 +185,19 @@ class Buttons(Knob):
         self.row.value = value if value in self._values else None
 
 
+class Switch(Knob):
+    """A box to tick."""
+
+    def __init__(self, label: str, value: bool, turn: Turn):
+        super().__init__(turn)
+        self.box = ipw.Checkbox(value=value, description=label, indent=False,
+                                layout=ipw.Layout(width="auto"))  # fmt: skip
+        self._watch(self.box)
+
+    def _put(self, value) -> None:
+        self.box.value = value
+
+
 class Words(Knob):
     """A field for words or numbers, taken when it is left or Enter is pressed.
 

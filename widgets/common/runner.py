@@ -171,8 +171,9 @@ class Runner:
             return action()
         future = self._requests.ask(action)
         TURNS.hurry(self._turn)
-        until = time.monotonic() + patience()
-        while not future.done() and time.monotonic() < until:
+        until, late = time.monotonic() + patience(), False
+        while not future.done() and not late:
+            late = time.monotonic() >= until  # once more: a busy machine may have kept it waiting
             if self.running:
                 wait([future], timeout=LOOK)
                 continue

@@ -90,6 +90,7 @@ class TrainingPanel(Panel):
         lab = self.lab
         if lab is not None:
             self.knobs["end"].show(lab.planned)
+            self.instruments.show(lab.watching.instruments)
 
 
 def stop_at(lab, text: str) -> None:

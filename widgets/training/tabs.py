@@ -3,7 +3,7 @@
 import html
 import io
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import ipywidgets as ipw
 import numpy as np
@@ -16,7 +16,7 @@ from course.nn.layers import ACTIVATIONS
 from course.training.presets import PRESETS, preset
 from course.training.recipe import Recipe
 
-from ..common.knobs import Knob, button, field, tip, with_value
+from ..common.knobs import Knob, Switch, button, field, tip, with_value
 from .instruments import INSTRUMENTS
 
 CARD = 64  # pixels, a side
@@ -140,14 +140,16 @@ class Instruments:
     """The tab with a switch for each instrument."""
 
     def __init__(self, lab, call: Callable):
-        self.switches: dict[str, ipw.Checkbox] = {}
-        watch = call("watch")
-        for name in INSTRUMENTS:
-            box = ipw.Checkbox(value=name in lab.watching.instruments, description=name,
-                               indent=False, layout=ipw.Layout(width="auto"))  # fmt: skip
-            box.observe(lambda change, name=name: watch(name, change["new"]), "value")
-            self.switches[name] = box
-        self.box = ipw.HBox(list(self.switches.values())).add_class("face-chips")
+        watch, on = call("watch"), lab.watching.instruments
+        self.switches = {name: Switch(name, name in on, partial(watch, name))
+                         for name in INSTRUMENTS}  # fmt: skip
+        boxes = [switch.box for switch in self.switches.values()]
+        self.box = ipw.HBox(boxes).add_class("face-chips")
+
+    def show(self, on) -> None:
+        """Tick the instruments that are on."""
+        for name, switch in self.switches.items():
+            switch.show(name in on)
 
 
 class Branches:
