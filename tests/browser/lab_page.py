@@ -170,6 +170,15 @@ class LabPage:
         hits = [self.has_hue(hue, strip, *place) for place in places]
         return sum(hits) > len(hits) / 2
 
+    def catch_up(self) -> None:
+        """Wait until the kernel's last frame is painted, and the page laid out around it."""
+        seq = self.ask("lab.panel.face.seq")
+        wait(lambda: self.face("face.lastSeq") >= seq)
+        later = (
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        self.page.evaluate(later)
+
     # ---- what a hand does -------------------------------------------------------------------
 
     def slider(self, name: str):

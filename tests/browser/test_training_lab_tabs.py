@@ -51,9 +51,12 @@ def test_a_run_starts_again_and_every_instrument_is_painted(page, jupyter):
     lab.tab("Instruments")
     before = set(lab.face(STRIPS))
     boxes = lab.root.locator(".face-tab:visible input[type=checkbox]")
-    for i in range(boxes.count()):
+    wait(lambda: boxes.count() == 13)
+    for i in range(13):
         boxes.nth(i).check()
-    lab.until("len(lab.watching.instruments) == 13")
+        lab.until(f"list(lab.panel.instruments.switches)[{i}] in lab.watching.instruments")
+        lab.catch_up()  # its panel moves what is below
+    assert lab.ask("len(lab.watching.instruments)") == 13
     lab.press("Play")
     wait(lambda: lab.step > 30)
     lab.press("Pause")
