@@ -87,6 +87,25 @@ def test_what_follows_is_stored_closed_as_well():
     assert soup.summary.text == "What <else>"
 
 
+def test_a_text_of_the_chapter_is_stored_closed(shell):
+    page = Bet("Which way?", lambda: "up", Choice("up", "down"), "3_05_clipping", interactive=False)
+    soup, outside = closed(page.tell("What came out")._repr_mimebundle_())
+    text = " ".join(soup.details.get_text().split())
+    assert "The mean has turned around." in text and "mean has turned" not in outside
+    assert soup.summary.text == "What came out" and soup.strong.text == "mean over batches"
+
+
+def test_a_text_of_the_chapter_waits_for_the_bet(shell):
+    page = Bet("Which way?", lambda: "up", Choice("up", "down"), "3_05_clipping", interactive=True)
+    told = page.tell("What came out")
+    assert "It opens with the bet." in everything(told.box) and "turned" not in everything(told.box)
+    page.waive()
+    (output,) = told.output.outputs
+    assert output["data"]["text/markdown"].startswith("The mean has turned around.")
+    with pytest.raises(CourseError, match="title = 'Else' is unknown. Allowed: 'What came out'"):
+        page.tell("Else")
+
+
 def test_an_experiment_that_fails_fails_its_cell():
     with pytest.raises(ZeroDivisionError):
         bet(live=False, function=lambda: 1 / 0)

@@ -7,7 +7,7 @@ import pytest
 
 from course import CourseError, load_data
 from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
-from course.lessons.patients import DIAGNOSES, patients
+from course.lessons.patients import patients
 from course.training.replay import run_recipe
 
 PATIENTS = patients()
@@ -21,6 +21,12 @@ CURES = [
     ("C", {"activation": "relu"}),
     ("D", {"clip": "norm", "threshold": 0.1}),
     ("D", {"lr": 0.03}),
+    ("E", {"batch_size": 20}),
+    ("E", {"lr": 0.1}),
+    ("F", {"lr": 0.1}),
+    ("F", {"optimiser": "momentum"}),
+    ("G", {"clip_order": "before"}),
+    ("G", {"momentum": 0.5}),
 ]
 WRONG = [
     ("A", {}),
@@ -39,6 +45,19 @@ WRONG = [
     ("D", {}),
     ("D", {"activation": "sigmoid"}),
     ("D", {"lr": 0.001}),
+    ("E", {}),
+    ("E", {"lr": 0.001}),
+    ("E", {"lr": 1.0}),
+    ("E", {"momentum": 0.9}),
+    ("F", {}),
+    ("F", {"momentum": 0.99}),
+    ("F", {"lr": 3.0}),
+    ("F", {"lr": 1e-4}),
+    ("G", {}),
+    ("G", {"threshold": 0.1}),
+    ("G", {"clip": "off"}),
+    ("G", {"momentum": 0.97}),
+    ("G", {"lr": 0.01}),
 ]
 
 
@@ -75,7 +94,7 @@ def test_each_has_a_diagnosis_of_its_own_and_its_known_cure_is_tried(name):
     case = PATIENTS[name]
     assert (name, dict(case.cure)) in CURES
     assert [c.diagnosis for c in PATIENTS.values()].count(case.diagnosis) == 1
-    assert case.diagnosis in DIAGNOSES and case.diagnosis not in case.story
+    assert case.diagnosis in case.diagnoses and case.diagnosis not in case.story
 
 
 def test_three_of_them_share_the_first_symptom():
@@ -92,6 +111,16 @@ def test_a_cure_may_be_turned_in_the_run_only_by_its_first_steps():
     case = PATIENTS["B"]
     late = replace(case.treated(), knobs=[[290, "lr", 0.3]])
     assert not case.check(late).cured
+
+
+@pytest.mark.parametrize("change", [{"spike": None}, {"spike": {"at": 0, "factor": 0.5}}], ids=str)
+def test_the_broken_batch_belongs_to_the_patient(change):
+    case = PATIENTS["G"]
+    recipe = case.treated(**change)
+    with pytest.raises(CourseError, match="broken batch = .* is another patient; allowed: "):
+        case.check(recipe)
+    with pytest.raises(CourseError, match="broken batch"):
+        case.check(replace(case.recipe, knobs=[[0, "spike", None]]))
 
 
 @pytest.mark.parametrize(
