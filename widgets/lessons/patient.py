@@ -25,6 +25,7 @@ from ..training.lab import TrainingLab
 from .bet import Bet
 from .reveal import bundle, words_of
 
+INSTRUMENTS = ("loss", "gradient norm", "activations", "layers")
 CURE = (
     "Turn the knobs of the lab, then check: the run is repeated on three seeds from its first "
     "step, with the knobs as they stand. The bar is a training loss of {bar:g}."
@@ -52,8 +53,9 @@ class Patient:
         self.case = case if isinstance(case, Case) else known[check_choice("case", case, known)]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
         self.lab = TrainingLab(
-            self.case.recipe, interactive=self.interactive, name=f"patient {self.case.name}"
-        )
+            self.case.recipe, steps=self.case.recipe.steps, instruments=INSTRUMENTS,
+            interactive=self.interactive, name=f"patient {self.case.name}",
+        )  # fmt: skip
         self.readings = self.lab.runner.ask(lambda: read_symptoms(self.lab.trainer))
         self.bet = Bet(
             f"Patient {self.case.name}: what is wrong with it?", self._explain,
