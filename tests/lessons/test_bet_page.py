@@ -6,9 +6,7 @@ import ipywidgets as ipw
 import matplotlib.pyplot as plt
 import pytest
 from bs4 import BeautifulSoup
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, Markdown, display
-from traitlets.config import Config
 
 from course import CourseError
 from course.lessons import Choice, Curve, Number, predictions
@@ -24,16 +22,6 @@ SECRET = "a secret <i>number</i>"
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv(predictions.HOME, str(tmp_path))
-
-
-@pytest.fixture
-def shell():
-    """An IPython shell: without one, what is displayed cannot be caught."""
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-    shell.display_formatter.active_types = shell.display_formatter.format_types
-    yield shell
-    InteractiveShell.clear_instance()
 
 
 def experiment():

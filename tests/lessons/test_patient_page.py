@@ -34,7 +34,7 @@ def test_its_lab_has_repeated_the_sick_run(live):
     assert "nothing happens" in live._story() and f"{live.readings['reach']:.3g}" in live._story()
 
 
-def test_without_a_front_end_the_answers_are_stored_closed():
+def test_without_a_front_end_the_answers_are_stored_closed(shell):
     patient = Patient("A", chapter="3_03", interactive=False)
     page = patient._repr_mimebundle_()
     soup = BeautifulSoup(page["text/html"], "html.parser")

@@ -8,9 +8,9 @@ the cure: the knobs of the lab. Without a front end a still of the run, all answ
 
 import base64
 import html
-import textwrap
 
 import ipywidgets as ipw
+from IPython.display import Markdown, display
 
 from course import CourseError
 from course.errors import check_choice, shown
@@ -85,12 +85,15 @@ class Patient:
         return f"<p>{title} {html.escape(self.case.story)}</p>\n<ul>{signs}</ul>"
 
     def _explain(self) -> str:
-        """Say what the patient has, and try the cure; return the diagnosis."""
-        for symptom in self.case.symptoms:
-            print(f"- {symptom.words} ({self.readings[symptom.reading]:.3g})")
-        print(textwrap.fill(self.case.explanation, 92))
+        """Show what the patient has, and how the cure does; return the diagnosis."""
+        signs = "".join(
+            f"* {symptom.words} ({self.readings[symptom.reading]:.3g})\n"
+            for symptom in self.case.symptoms
+        )
         knobs = ", ".join(f"{name} = {value}" for name, value in self.case.cure.items())
-        print(f"With {knobs}: {self.case.check(self.case.treated(**self.case.cure)).words()}")
+        checkup = self.case.check(self.case.treated(**self.case.cure))
+        tried = f"With {knobs}: {checkup.words()}"
+        display(Markdown(f"{signs}\n{self.case.explanation}\n\n{tried}"))
         return self.case.diagnosis
 
     def prescribed(self) -> Recipe:
