@@ -27,8 +27,8 @@ def texts(chapter: str) -> dict[str, str]:
     """
     check_choice("chapter", chapter, sorted(path.stem for path in FOLDER.glob("*.md")))
     text = (FOLDER / f"{chapter}.md").read_text("utf-8")
-    _, *parts = re.split(r"^# (.+)$", text, flags=re.M)
-    return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+    parts = re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, flags=re.M | re.S)
+    return {title: body.strip() for title, body in parts}
 
 
 def read_text(chapter: str, title: str) -> str:

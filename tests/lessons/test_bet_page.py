@@ -1,6 +1,7 @@
 """A bet on a page: closed with Run all, opened by the bet, stored as a closed <details>."""
 
 import html
+import sys
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
@@ -12,8 +13,7 @@ from course import CourseError
 from course.lessons import Choice, Curve, Number, predictions
 from course.lessons.predictions import Predictions
 from widgets import Bet
-from widgets.lessons.answer_forms import sketch
-from widgets.lessons.reveal import Reveal, capture, static
+from widgets.lessons.reveal import Reveal, capture, static, words_of
 
 WAYS = Choice("up <b>", "down & out")
 SECRET = "a secret <i>number</i>"
@@ -204,43 +204,81 @@ def test_what_follows_may_fail_alone():
         page.then(3)
 
 
-@pytest.mark.parametrize("text", ["0.5", "0,5", " .5 ", "5e-1"])
-def test_a_number_may_be_written_in_many_ways(text):
-    page = bet(live=True, answer=Number(-1, 1), function=lambda: 0.5)
-    page._form.field.value = text
-    page.place()
-    assert "Exactly" in page.sentence.value
+def test_while_the_experiment_runs_nothing_can_be_pressed_and_it_is_said():
+    seen = []
 
+    def look():
+        seen.append((page._place.disabled, page._waive.disabled, page._reveal.words.value))
+        return "up <b>"
 
-def test_a_minus_may_be_typeset():
-    page = bet(live=True, answer=Number(-1, 1), function=lambda: -0.5)
-    page._form.field.value = "−0.5"
-    page.place()
-    assert "Your bet: -0.5." in page.sentence.value
-
-
-def test_a_curve_is_set_at_each_place_and_the_result_is_drawn_into_it():
-    answer = Curve((0, 100), 0.01, 1, "loss")
-    page = bet(live=True, answer=answer, function=lambda: [[0, 1.0], [100, 0.01]])
-    first, last = page._form.lists
-    assert (first.description, last.description) == ("loss at step 0", "loss at step 100")
-    levels = [height for _, height in first.options]
-    assert levels[0] == 1 and levels[-1] == 0.01 and levels[12] == first.value == 0.1
-    first.value = 1.0
-    assert "solid" not in page._form.picture.value
-    page.place()
-    assert Predictions().entries[0]["guess"] == [[0.0, 1.0], [100.0, 0.1]]
-    assert "solid" in page._form.picture.value and first.disabled
-
-
-def test_a_sketch_has_its_corners_where_the_axes_say():
-    answer = Curve((0, 100), 0.01, 1, "loss")
-    soup = BeautifulSoup(
-        sketch(answer, [(0, 1), (100, 0.01)], [[50, 0.1], [200, 1]]), "html.parser"
+    page = bet(live=True, function=look)
+    later = page.then(lambda found: seen.append(later.words.value), "So <what>")
+    waiting = "Closed. It opens with the bet."
+    assert page._reveal.words.value == f"<b>The experiment</b> {waiting}"
+    assert later.words.value == f"<b>So &lt;what&gt;</b> {waiting}"
+    page.waive()
+    assert seen == [
+        (True, True, "<b>The experiment</b> Running …"),
+        "<b>So &lt;what&gt;</b> Running …",
+    ]
+    assert page._reveal.words.value == "<b>The experiment</b> "
+    assert later.words.value == "<b>So &lt;what&gt;</b> "
+    assert page.sentence.value == (
+        "<div role='status' aria-live='polite'>No bet placed. The experiment: up &lt;b&gt;.</div>"
     )
-    guess, result = (line["points"] for line in soup.find_all("polyline"))
-    assert guess == "52.0,6.0 408.0,130.0" and result == "230.0,68.0", "the middle, on a log axis"
-    assert "0.01" in soup.text and "step 0" in soup.text and soup.svg["aria-label"]
+
+
+def test_after_a_failure_all_is_as_before():
+    page = bet(live=True, function=lambda: 1 / 0)
+    page.waive()
+    assert page._reveal.words.value.endswith("Closed. It opens with the bet.")
+    assert not page._place.disabled and not page._waive.disabled
+    assert page._acts.layout.display is None and not page._form.buttons.disabled
+
+
+def test_what_a_page_holds_has_the_classes_of_the_face():
+    page = bet(live=True)
+    later = page.then(print)
+    for box in (page.box, later.box):
+        assert {"face", "face-bet"} <= set(box._dom_classes)
+    assert "face-reveal" in later.box._dom_classes
+    view = later._repr_mimebundle_()
+    assert view["text/plain"] == "What follows [closed]"
+    assert view["application/vnd.jupyter.widget-view+json"] == {
+        "version_major": 2, "version_minor": 0, "model_id": later.box.model_id,
+    }  # fmt: skip
+    style, question, form, acts, sentence, reveal = page.box.children
+    assert ".face-bet" in style.value and "--hand" in style.value and style.layout.display == "none"
+    assert question.value == "<p>Which &lt;way&gt;?</p>" and form is page._form.box
+    assert [act.description for act in acts.children] == ["Place the bet", "Open without a bet"]
+    assert sentence is page.sentence and reveal is page._reveal.box
+
+
+def test_what_is_printed_and_drawn_is_kept_with_its_words(shell):
+    def show():
+        print("out")
+        print("err", file=sys.stderr)
+        display({"image/png": "aGVsbG8=", "text/plain": "plain"}, raw=True,
+                metadata={"image/png": {"alt": "a dog"}})  # fmt: skip
+
+    _, outputs = capture(show)
+    assert [output["output_type"] for output in outputs] == ["stream", "stream", "display_data"]
+    assert [output.get("name") for output in outputs] == ["stdout", "stderr", None]
+    soup = BeautifulSoup(static(outputs), "html.parser")
+    assert soup.img["alt"] == "a dog" and soup.img["style"] == "max-width:100%;height:auto"
+    assert [pre.text for pre in soup.find_all("pre")] == ["out\n", "err\n"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (CourseError("of ours"), "of ours"),
+        (ValueError("x"), "ValueError: x"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_an_error_is_one_sentence(error, words):
+    assert words_of(error) == words
 
 
 def test_only_core_widgets_are_used():
