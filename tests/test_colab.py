@@ -38,6 +38,55 @@ print(json.dumps({
 }))
 """
 
+BETS = """
+import json, warnings
+warnings.filterwarnings("error", "Passing unrecognized arguments")
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.display_formatter.active_types = shell.display_formatter.format_types
+import ipywidgets
+from course.lessons import Choice, Curve, Number
+from widgets import Bet, Patient
+
+def move(widget, value):
+    "As the front end does, by a message."
+    options = getattr(widget, "options", None)
+    state = {"index": options.index(value)} if options else {"value": value}
+    widget._handle_msg({"content": {"data": {"method": "update", "state": state}}})
+
+def press(button):
+    data = {"method": "custom", "content": {"event": "click"}}
+    button._handle_msg({"content": {"data": data}, "buffers": []})
+
+def ask(answer, result):
+    experiment = lambda: print("SECRET") or result
+    bet = Bet("Which?", experiment, answer, "3_05_clipping", interactive=True)
+    return bet, bet.tell("What came out")
+
+asked = [ask(Choice("up", "down"), "up"), ask(Number(0, 9), 4),
+         ask(Curve((0, 9), 0.1, 1), [[0, 1]])]
+closed = [bet._wager.is_open for bet, _ in asked]
+move(asked[0][0]._form.buttons, "down")
+move(asked[1][0]._form.field, "2")
+for bet, _ in asked:
+    press(bet._place)
+patient = Patient("G", "3_06_momentum_clipping", interactive=True)
+patient.lab.set("clip_order", "before")
+patient.check()
+move(patient.bet._form.buttons, "the clipping stands behind the momentum")
+press(patient.bet._place)
+print(json.dumps({
+    "version": ipywidgets.__version__, "closed": closed,
+    "shown": [sorted(page._repr_mimebundle_()) for pair in asked for page in pair]
+        + [sorted(patient._repr_mimebundle_())],
+    "said": [bet.sentence.value for bet, _ in asked] + [patient.bet.sentence.value],
+    "cure": patient.sentence.value,
+    "secrets": [str(bet._reveal.output.outputs) for bet, _ in asked],
+    "told": [str(told.output.outputs) for _, told in asked],
+    "explained": str(patient.bet._reveal.output.outputs),
+}))
+"""
+
 
 def first_on_path(folder) -> str:
     """Return a PYTHONPATH that begins with a folder and goes on as it was."""
@@ -72,6 +121,26 @@ def test_the_labs_run_on_the_widgets_of_colab(colab):
     assert [knob[1] for knob in found["recorded"]] == ["lr"] and found["painted"] > 1000
     for bundle in found["shown"]:
         assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
+
+
+def test_bets_and_patients_open_on_the_widgets_of_colab(colab, tmp_path):
+    environment = os.environ | {
+        "PYTHONPATH": first_on_path(colab / "old"), "TRAINING_AT_SCALE_HOME": str(tmp_path),
+        "IPYTHONDIR": str(tmp_path),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", BETS], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["version"] == "7.7.1" and found["closed"] == [False] * 3
+    view = ["application/vnd.jupyter.widget-view+json", "text/plain"]
+    assert found["shown"] == [view] * 7
+    assert all("SECRET" in text for text in found["secrets"])
+    assert all("The mean has turned around." in text for text in found["told"])
+    words = ("Your bet: down. The experiment: up.", "off by a factor of 2", "off by", "Well seen!")
+    assert all(word in said for word, said in zip(words, found["said"], strict=True))
+    assert "Cured: on 3 seeds" in found["cure"] and "Clip before the memory" in found["explained"]
 
 
 def chapters():

@@ -133,7 +133,8 @@ class Case:
             recipe: the patient's own, with other knobs; its steps are the patient's.
 
         Raises:
-            CourseError: for another patient: other data, other labels or other widths.
+            CourseError: for another patient: other data, other labels, other widths, or another
+                broken batch.
         """
         recipe = load_recipe(recipe)
         ours = self.recipe
@@ -141,6 +142,7 @@ class Case:
             ("data", recipe.data, ours.data),
             ("widths", recipe.model.get("sizes"), ours.model["sizes"]),
             ("label noise", recipe.label_noise, ours.label_noise),
+            ("broken batch", _broken(recipe), _broken(ours)),
         ):
             if theirs != own:
                 raise CourseError(
@@ -153,6 +155,13 @@ class Case:
             run = replace(recipe, seed=seed, model=model, steps=ours.steps)
             losses.append(run_recipe(run).evaluate("train")[0])
         return Checkup(tuple(losses), self.bar)
+
+
+def _broken(recipe: Recipe) -> list:
+    """Return what a recipe says about batches whose gradient is multiplied."""
+    return [part for part in recipe.chain if part["kind"] == "Spike"] + [
+        turn for turn in recipe.knobs if turn[1] == "spike"
+    ]
 
 
 def read_symptoms(trainer: Trainer) -> dict[str, float]:

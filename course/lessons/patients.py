@@ -1,4 +1,4 @@
-"""Four patients. Three of them have the same symptom, a loss flat near that of guessing.
+"""Seven patients. Three of them have the same symptom, a loss flat near that of guessing.
 
 Each is a real run on the digits; the tests replay all of them, with cures and with wrong cures.
 """
@@ -9,7 +9,7 @@ from functools import cache
 from ..data.loading import load_data
 from ..nn.network import MLP
 from ..optim.chain import chain
-from ..optim.first_order import Descend, HeavyBall
+from ..optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum, Spike
 from ..training.recipe import Recipe
 from ..training.trainer import Trainer
 from .cases import Case, Symptom
@@ -20,18 +20,31 @@ DIAGNOSES = (
     "the learning rate is far too low",
     "the gradient vanishes on its way down",
     "a few long gradients destroy the weights",
-    "the batches are too small",
+    "the batches are too small for the rate",
+)
+OF_MOMENTUM = (
+    "the rate is meant for an average, and this momentum adds up",
+    "the rate is meant for a sum, and this momentum averages",
+    "the memory is too short to carry the weights",
+    "the first step is too short, as v starts at 0",
+)
+OF_ORDER = (
+    "the limit of the clipping is too high",
+    "the clipping stands behind the momentum",
+    "the memory is too short",
+    "a rate as low as this cannot recover",
 )
 FLAT = Symptom("loss", 0.9, 1.1, "The loss stays near that of guessing evenly.")
 
 
 def _sick(
-    sizes: list[int], *transforms, activation: str = "relu", init: str | None = None
-) -> Recipe:
+    sizes: list[int], *transforms, activation: str = "relu", init: str | None = None,
+    batch_size: int = 32, steps: int = STEPS,
+) -> Recipe:  # fmt: skip
     data = load_data("digits", 0)
     model = MLP([data.features, *sizes, data.classes], activation, init=init)
-    trainer = Trainer(model, data, chain(*transforms))
-    return replace(trainer.recipe(), steps=STEPS, threads=1)
+    trainer = Trainer(model, data, chain(*transforms), batch_size)
+    return replace(trainer.recipe(), steps=steps, threads=1)
 
 
 @cache
@@ -95,6 +108,50 @@ def patients() -> dict[str, Case]:
             "each of them ten times. One such throw, and the units are dead. Clip the gradient by "
             "its norm, at a length that most steps do not reach. A lower rate helps as well, and "
             "slows every step.",
+        ),
+        Case(
+            name="E",
+            story="It looks at two images a step. The loss fell quickly at first; now it jumps "
+            "about and falls no further.",
+            recipe=_sick([64], Descend(0.4), batch_size=2, steps=500),
+            symptoms=(
+                Symptom("loss", 0.2, 0.8, "The loss is lower than that of guessing, and far from "
+                        "good."),
+                Symptom("jitter", 3, 1e12, "Some batches have many times the usual loss."),
+            ),
+            diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[4], bar=0.35, cure={"batch_size": 20},
+            explanation="Two images give a poor estimate of the gradient, and at this rate each "
+            "step follows it far. The weights hover in a ball of noise, whose size grows with α/B. "
+            "Take more images a step, or a lower rate.",
+        ),
+        Case(
+            name="F",
+            story="α = 1 and β = 0.9 stand in a paper. They were put into torch.optim.SGD(lr=1.0, "
+            "momentum=0.9), and it does not train.",
+            recipe=_sick([64], HeavyBall(0.9), Descend(1.0)),
+            symptoms=(
+                Symptom("loss", 0.6, 1.4, "The loss ends near that of guessing evenly."),
+                Symptom("silent", 0.7, 1.0, "Most hidden units answer 0 to every image."),
+            ),
+            diagnoses=OF_MOMENTUM, diagnosis=OF_MOMENTUM[0], bar=0.3, cure={"lr": 0.1},
+            explanation="The paper averages the gradients, PyTorch adds them up: its steps are "
+            "1/(1 - β) times as long, ten times here. Multiply the rate by 1 - β. Before you copy "
+            "a learning rate, ask which momentum it belongs to.",
+        ),
+        Case(
+            name="G",
+            story="It clips every step at 1, by norm, and has a memory of 0.9. One batch was "
+            "broken, at step 75. Until then all was well.",
+            recipe=_sick([64], Spike(75, 1024.0), Momentum(0.9), ClipByNorm(1.0), Descend(0.1),
+                         steps=120),
+            symptoms=(
+                Symptom("leap", 300, 1e12, "One gradient is hundreds of times as long as usual."),
+                Symptom("loss", 0.45, 1.3, "45 steps later the loss has not come back."),
+            ),
+            diagnoses=OF_ORDER, diagnosis=OF_ORDER[1], bar=0.7, cure={"clip_order": "before"},
+            explanation="Each step was short, as it was clipped. But the broken gradient was in "
+            "the memory whole, and the memory moved the weights for many steps. Clip before the "
+            "memory. Less memory helps as well.",
         ),
     )  # fmt: skip
     return {case.name: case for case in cases}

@@ -115,10 +115,16 @@ def test_a_chapters_bet_stays_closed_with_run_all_and_opens(page, jupyter):
     open_page(page, jupyter, "3_01_forward")
     idle(page)
     closed = outputs(page).count("It opens with the bet.")
-    assert closed == 3 and "The experiment: (" not in outputs(page)
+    assert closed == 10 and "The experiment: (" not in outputs(page)
+    assert "broadcasting" not in outputs(page) and "D0-3.1  z_l" not in outputs(page)
     button(page, "Open without").click()
-    wait(lambda: "It opens with the bet." not in outputs(page))
-    assert "The experiment: (" in outputs(page)
+    wait(lambda: outputs(page).count("It opens with the bet.") == 2)
+    assert "The experiment: (" in outputs(page) and "D0-3.1 " in outputs(page)
+    assert page.locator(f"{OUTPUTS} .jp-RenderedMarkdown strong", has_text="broadcasting").count()
+    assert "no f after the last layer" not in outputs(page), "the patient's diagnosis is a bet, too"
+    shot(page, "bet-chapter")
+    button(page, "Open without", 1).click()
+    wait(lambda: "no f after the last layer" in outputs(page))
 
 
 def test_a_patient_is_named_and_cured(page, jupyter):

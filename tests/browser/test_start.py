@@ -92,7 +92,7 @@ def test_the_learners_path(page, jupyter):
 
     # The slider, by keyboard, while it trains.
     before = value(page, "lab.trainer.knobs()['lr']")
-    handle = page.locator(".widget-slider", has_text="learning rate").locator(".noUi-handle")
+    handle = page.locator(".widget-slider", has_text="learning rate").locator(".noUi-handle").first
     handle.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")

@@ -1,21 +1,19 @@
 """A bet on a page: closed with Run all, opened by the bet, stored as a closed <details>."""
 
 import html
+import sys
 
 import ipywidgets as ipw
 import matplotlib.pyplot as plt
 import pytest
 from bs4 import BeautifulSoup
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import HTML, Markdown, display
-from traitlets.config import Config
 
 from course import CourseError
 from course.lessons import Choice, Curve, Number, predictions
 from course.lessons.predictions import Predictions
 from widgets import Bet
-from widgets.lessons.answer_forms import sketch
-from widgets.lessons.reveal import Reveal, capture, static
+from widgets.lessons.reveal import Reveal, capture, static, words_of
 
 WAYS = Choice("up <b>", "down & out")
 SECRET = "a secret <i>number</i>"
@@ -24,16 +22,6 @@ SECRET = "a secret <i>number</i>"
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv(predictions.HOME, str(tmp_path))
-
-
-@pytest.fixture
-def shell():
-    """An IPython shell: without one, what is displayed cannot be caught."""
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
-    shell.display_formatter.active_types = shell.display_formatter.format_types
-    yield shell
-    InteractiveShell.clear_instance()
 
 
 def experiment():
@@ -85,6 +73,25 @@ def test_what_follows_is_stored_closed_as_well():
     soup, outside = closed(later._repr_mimebundle_())
     assert soup.pre.text == "so up <b>\n" and "so up" not in outside
     assert soup.summary.text == "What <else>"
+
+
+def test_a_text_of_the_chapter_is_stored_closed(shell):
+    page = Bet("Which way?", lambda: "up", Choice("up", "down"), "3_05_clipping", interactive=False)
+    soup, outside = closed(page.tell("What came out")._repr_mimebundle_())
+    text = " ".join(soup.details.get_text().split())
+    assert "The mean has turned around." in text and "mean has turned" not in outside
+    assert soup.summary.text == "What came out" and soup.strong.text == "mean over batches"
+
+
+def test_a_text_of_the_chapter_waits_for_the_bet(shell):
+    page = Bet("Which way?", lambda: "up", Choice("up", "down"), "3_05_clipping", interactive=True)
+    told = page.tell("What came out")
+    assert "It opens with the bet." in everything(told.box) and "turned" not in everything(told.box)
+    page.waive()
+    (output,) = told.output.outputs
+    assert output["data"]["text/markdown"].startswith("The mean has turned around.")
+    with pytest.raises(CourseError, match="title = 'Else' is unknown. Allowed: 'What came out'"):
+        page.tell("Else")
 
 
 def test_an_experiment_that_fails_fails_its_cell():
@@ -197,43 +204,81 @@ def test_what_follows_may_fail_alone():
         page.then(3)
 
 
-@pytest.mark.parametrize("text", ["0.5", "0,5", " .5 ", "5e-1"])
-def test_a_number_may_be_written_in_many_ways(text):
-    page = bet(live=True, answer=Number(-1, 1), function=lambda: 0.5)
-    page._form.field.value = text
-    page.place()
-    assert "Exactly" in page.sentence.value
+def test_while_the_experiment_runs_nothing_can_be_pressed_and_it_is_said():
+    seen = []
 
+    def look():
+        seen.append((page._place.disabled, page._waive.disabled, page._reveal.words.value))
+        return "up <b>"
 
-def test_a_minus_may_be_typeset():
-    page = bet(live=True, answer=Number(-1, 1), function=lambda: -0.5)
-    page._form.field.value = "−0.5"
-    page.place()
-    assert "Your bet: -0.5." in page.sentence.value
-
-
-def test_a_curve_is_set_at_each_place_and_the_result_is_drawn_into_it():
-    answer = Curve((0, 100), 0.01, 1, "loss")
-    page = bet(live=True, answer=answer, function=lambda: [[0, 1.0], [100, 0.01]])
-    first, last = page._form.lists
-    assert (first.description, last.description) == ("loss at step 0", "loss at step 100")
-    levels = [height for _, height in first.options]
-    assert levels[0] == 1 and levels[-1] == 0.01 and levels[12] == first.value == 0.1
-    first.value = 1.0
-    assert "solid" not in page._form.picture.value
-    page.place()
-    assert Predictions().entries[0]["guess"] == [[0.0, 1.0], [100.0, 0.1]]
-    assert "solid" in page._form.picture.value and first.disabled
-
-
-def test_a_sketch_has_its_corners_where_the_axes_say():
-    answer = Curve((0, 100), 0.01, 1, "loss")
-    soup = BeautifulSoup(
-        sketch(answer, [(0, 1), (100, 0.01)], [[50, 0.1], [200, 1]]), "html.parser"
+    page = bet(live=True, function=look)
+    later = page.then(lambda found: seen.append(later.words.value), "So <what>")
+    waiting = "Closed. It opens with the bet."
+    assert page._reveal.words.value == f"<b>The experiment</b> {waiting}"
+    assert later.words.value == f"<b>So &lt;what&gt;</b> {waiting}"
+    page.waive()
+    assert seen == [
+        (True, True, "<b>The experiment</b> Running …"),
+        "<b>So &lt;what&gt;</b> Running …",
+    ]
+    assert page._reveal.words.value == "<b>The experiment</b> "
+    assert later.words.value == "<b>So &lt;what&gt;</b> "
+    assert page.sentence.value == (
+        "<div role='status' aria-live='polite'>No bet placed. The experiment: up &lt;b&gt;.</div>"
     )
-    guess, result = (line["points"] for line in soup.find_all("polyline"))
-    assert guess == "52.0,6.0 408.0,130.0" and result == "230.0,68.0", "the middle, on a log axis"
-    assert "0.01" in soup.text and "step 0" in soup.text and soup.svg["aria-label"]
+
+
+def test_after_a_failure_all_is_as_before():
+    page = bet(live=True, function=lambda: 1 / 0)
+    page.waive()
+    assert page._reveal.words.value.endswith("Closed. It opens with the bet.")
+    assert not page._place.disabled and not page._waive.disabled
+    assert page._acts.layout.display is None and not page._form.buttons.disabled
+
+
+def test_what_a_page_holds_has_the_classes_of_the_face():
+    page = bet(live=True)
+    later = page.then(print)
+    for box in (page.box, later.box):
+        assert {"face", "face-bet"} <= set(box._dom_classes)
+    assert "face-reveal" in later.box._dom_classes
+    view = later._repr_mimebundle_()
+    assert view["text/plain"] == "What follows [closed]"
+    assert view["application/vnd.jupyter.widget-view+json"] == {
+        "version_major": 2, "version_minor": 0, "model_id": later.box.model_id,
+    }  # fmt: skip
+    style, question, form, acts, sentence, reveal = page.box.children
+    assert ".face-bet" in style.value and "--hand" in style.value and style.layout.display == "none"
+    assert question.value == "<p>Which &lt;way&gt;?</p>" and form is page._form.box
+    assert [act.description for act in acts.children] == ["Place the bet", "Open without a bet"]
+    assert sentence is page.sentence and reveal is page._reveal.box
+
+
+def test_what_is_printed_and_drawn_is_kept_with_its_words(shell):
+    def show():
+        print("out")
+        print("err", file=sys.stderr)
+        display({"image/png": "aGVsbG8=", "text/plain": "plain"}, raw=True,
+                metadata={"image/png": {"alt": "a dog"}})  # fmt: skip
+
+    _, outputs = capture(show)
+    assert [output["output_type"] for output in outputs] == ["stream", "stream", "display_data"]
+    assert [output.get("name") for output in outputs] == ["stdout", "stderr", None]
+    soup = BeautifulSoup(static(outputs), "html.parser")
+    assert soup.img["alt"] == "a dog" and soup.img["style"] == "max-width:100%;height:auto"
+    assert [pre.text for pre in soup.find_all("pre")] == ["out\n", "err\n"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (CourseError("of ours"), "of ours"),
+        (ValueError("x"), "ValueError: x"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_an_error_is_one_sentence(error, words):
+    assert words_of(error) == words
 
 
 def test_only_core_widgets_are_used():

@@ -111,6 +111,7 @@ def test_a_result_of_another_kind_is_refused_and_stays_closed(answer, result, wo
         (lambda: Curve(range(13), 1, 2), "allowed: 2 to 12 rising numbers"),
         (lambda: Curve(3, 1, 2), "at = 3; allowed: 2 to 12 rising numbers"),
         (lambda: Curve((0, 1), 0, 2), "low = 0 is out of range"),
+        (lambda: wager(question=3), "question = 3; allowed: a text; write one"),
         (lambda: wager(question=" "), "question = ' '; allowed: a text; write one"),
         (lambda: Wager("q", "up", WAYS, "3"), "experiment = 'up'; allowed: a function"),
         (lambda: Wager("q", print, WAYS, ""), "chapter = ''; allowed: a text"),
@@ -141,6 +142,12 @@ def test_a_bet_that_the_answer_does_not_allow_opens_nothing(answer, guess, words
     with pytest.raises(CourseError, match=words):
         bet.place(guess)
     assert not bet.is_open and not path.exists()
+
+
+def test_the_places_of_a_curve_may_come_in_any_list():
+    answer = Curve([0, 1, 2.5], 0.1, 1)
+    assert answer == Curve((0.0, 1.0, 2.5), 0.1, 1) and answer.at == (0, 1, 2.5)
+    assert answer.check((0.1, 1, 0.5)) == [[0, 0.1], [1, 1], [2.5, 0.5]]
 
 
 # ---- score and calibration ----------------------------------------------------------------------

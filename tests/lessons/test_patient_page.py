@@ -8,10 +8,11 @@ from bs4 import BeautifulSoup
 
 from course import CourseError
 from course.lessons import predictions
-from course.lessons.cases import Checkup, read_symptoms
+from course.lessons.cases import READINGS, Checkup, read_symptoms
 from course.lessons.patients import patients
 from course.training.replay import run_recipe
 from widgets import Patient
+from widgets.lessons.patient import INSTRUMENTS
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_its_lab_has_repeated_the_sick_run(live):
     assert "nothing happens" in live._story() and f"{live.readings['reach']:.3g}" in live._story()
 
 
-def test_without_a_front_end_the_answers_are_stored_closed():
+def test_without_a_front_end_the_answers_are_stored_closed(shell):
     patient = Patient("A", chapter="3_03", interactive=False)
     page = patient._repr_mimebundle_()
     soup = BeautifulSoup(page["text/html"], "html.parser")
@@ -47,6 +48,65 @@ def test_without_a_front_end_the_answers_are_stored_closed():
     assert "Cured" not in soup.text and case.explanation not in soup.text + page["text/plain"]
     assert [li.text for li in soup.find_all("ul")[1].find_all("li")] == list(case.diagnoses)
     assert "Step 300." in soup.img["alt"] and len(soup.img["src"]) > 10_000
+
+
+def test_a_live_patient_is_story_lab_diagnosis_and_cure(live):
+    story, lab, bet, cure = live.box.children
+    assert story.value == live._story() and "face-case" in story._dom_classes
+    assert lab is live.lab.panel.box and bet is live.bet.box
+    words, acts, sentence = cure.children
+    assert words.value == (
+        "<p>Turn the knobs of the lab, then check: the run is repeated on three seeds from its "
+        "first step, with the knobs as they stand. The bar is a training loss of 0.5.</p>"
+    )
+    (act,) = acts.children
+    assert act.description == "Check the cure" and "face-main" in act._dom_classes
+    assert sentence is live.sentence and {"face", "face-bet"} <= set(cure._dom_classes)
+    assert [names for names, box in (("acts", acts), ("said", sentence))
+            if f"face-{names}" in box._dom_classes] == ["acts", "said"]  # fmt: skip
+    bundle = live._repr_mimebundle_()
+    assert bundle == {
+        "text/plain": f"Patient B. {live.case.story}",
+        "application/vnd.jupyter.widget-view+json": {
+            "version_major": 2, "version_minor": 0, "model_id": live.box.model_id,
+        },
+    }  # fmt: skip
+
+
+def test_the_story_has_a_line_for_each_instrument(live):
+    soup = BeautifulSoup(live._story(), "html.parser")
+    assert soup.p.text == f"Patient B. {live.case.story}" and soup.p.b.text == "Patient B."
+    assert [li.text for li in soup.find_all("li")] == [
+        f"{live.readings[name]:.3g} {words}" for name, words in READINGS.items()
+    ]
+    assert live.lab._watched == INSTRUMENTS and INSTRUMENTS[:2] == ("loss", "gradient norm")
+
+
+def test_its_lab_stops_for_the_check_and_the_page_says_so(live, monkeypatch):
+    seen = []
+
+    def look(case, recipe):
+        seen.append((live.lab.playing, html.unescape(live.sentence.value)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(live.case), "check", look)
+    live.lab.plan_end(10_000)
+    live.lab.play()
+    live.check()
+    said = "<div role='status' aria-live='polite'>{}</div>"
+    assert seen == [(False, said.format("Repeating the run …"))]
+    assert live.sentence.value == said.format("KeyboardInterrupt")
+
+
+def test_a_patient_whose_cell_shows_it_lives_as_long_as_the_cell(monkeypatch):
+    pinned = []
+    monkeypatch.setattr("widgets.lessons.patient.pin", pinned.append)
+    patient = Patient("B", chapter="3_03", interactive=True)
+    patient._repr_mimebundle_()
+    assert pinned == [patient.lab]
+    patient.lab.close()
+    Patient("B", chapter="3_03", interactive=False)._repr_mimebundle_()
+    assert len(pinned) == 1
 
 
 def checked(patient):

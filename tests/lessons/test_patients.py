@@ -4,13 +4,15 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
-from course import CourseError, load_data
+from course import MLP, CourseError, Descend, Trainer, chain, load_data
 from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
-from course.lessons.patients import DIAGNOSES, patients
-from course.training.replay import run_recipe
+from course.lessons.patients import patients
+from course.training.replay import build_recipe, run_recipe
 
-PATIENTS = patients()
+NAMES = "ABCDEFG"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -21,6 +23,12 @@ CURES = [
     ("C", {"activation": "relu"}),
     ("D", {"clip": "norm", "threshold": 0.1}),
     ("D", {"lr": 0.03}),
+    ("E", {"batch_size": 20}),
+    ("E", {"lr": 0.1}),
+    ("F", {"lr": 0.1}),
+    ("F", {"optimiser": "momentum"}),
+    ("G", {"clip_order": "before"}),
+    ("G", {"momentum": 0.5}),
 ]
 WRONG = [
     ("A", {}),
@@ -39,16 +47,35 @@ WRONG = [
     ("D", {}),
     ("D", {"activation": "sigmoid"}),
     ("D", {"lr": 0.001}),
+    ("E", {}),
+    ("E", {"lr": 0.001}),
+    ("E", {"lr": 1.0}),
+    ("E", {"momentum": 0.9}),
+    ("F", {}),
+    ("F", {"momentum": 0.99}),
+    ("F", {"lr": 3.0}),
+    ("F", {"lr": 1e-4}),
+    ("G", {}),
+    ("G", {"threshold": 0.1}),
+    ("G", {"clip": "off"}),
+    ("G", {"momentum": 0.97}),
+    ("G", {"lr": 0.01}),
 ]
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """Build the patients anew in each test."""
+    patients.cache_clear()
 
 
 def on_seed(recipe, seed):
     return replace(recipe, seed=seed, model=recipe.model | {"seed": seed})
 
 
-@pytest.mark.parametrize("name", PATIENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_its_symptoms_are_true_on_every_seed(name):
-    case = PATIENTS[name]
+    case = patients()[name]
     for seed in range(SEEDS):
         read = read_symptoms(run_recipe(on_seed(case.recipe, seed)))
         assert set(read) == set(READINGS)
@@ -58,28 +85,114 @@ def test_its_symptoms_are_true_on_every_seed(name):
 
 @pytest.mark.parametrize(("name", "cure"), CURES, ids=str)
 def test_a_cure_helps(name, cure):
-    case = PATIENTS[name]
+    case = patients()[name]
     result = case.check(case.treated(**cure))
     assert result.cured and result.words().startswith("Cured: on 3 seeds"), result
 
 
 @pytest.mark.parametrize(("name", "cure"), WRONG, ids=str)
 def test_a_wrong_cure_does_not_pass(name, cure):
-    case = PATIENTS[name]
+    case = patients()[name]
     result = case.check(case.treated(**cure))
     assert not result.cured and result.words().startswith("Not cured"), result
 
 
-@pytest.mark.parametrize("name", PATIENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_has_a_diagnosis_of_its_own_and_its_known_cure_is_tried(name):
-    case = PATIENTS[name]
+    case = patients()[name]
     assert (name, dict(case.cure)) in CURES
-    assert [c.diagnosis for c in PATIENTS.values()].count(case.diagnosis) == 1
-    assert case.diagnosis in DIAGNOSES and case.diagnosis not in case.story
+    assert [c.diagnosis for c in patients().values()].count(case.diagnosis) == 1
+    assert case.diagnosis in case.diagnoses and case.diagnosis not in case.story
+
+
+# What each is, and what is true of it: {name: (its run, bar, cure, {reading: (low, high)})}.
+PATIENTS = {
+    "A": ("64-64-10 relu, 300 steps of 32: chain(Descend(lr=3.0))", 0.3, {"lr": 0.3},
+          {"loss": (0.9, 1.1), "silent": (0.9, 1), "reach": (0, 0.01)}),
+    "B": ("64-64-10 relu, 300 steps of 32: chain(Descend(lr=0.001))", 0.5, {"lr": 0.3},
+          {"loss": (0.9, 1.1), "silent": (0, 0.2), "reach": (0.5, 2)}),
+    "C": ("64-32-32-32-32-10 sigmoid, 300 steps of 32: chain(Descend(lr=0.1))", 0.5,
+          {"activation": "tanh"}, {"loss": (0.9, 1.1), "reach": (0, 0.1)}),
+    "D": ("64-32-32-32-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
+          {"clip": "norm", "threshold": 0.1}, {"leap": (15, 1e12), "loss": (0.7, 1.3)}),
+    "E": ("64-64-10 relu, 500 steps of 2: chain(Descend(lr=0.4))", 0.35, {"batch_size": 20},
+          {"loss": (0.2, 0.8), "jitter": (3, 1e12)}),
+    "F": ("64-64-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=1.0))", 0.3,
+          {"lr": 0.1}, {"loss": (0.6, 1.4), "silent": (0.7, 1)}),
+    "G": ("64-64-10 relu, 120 steps of 32: chain(Spike(at=75, factor=1024.0), Momentum(beta=0.9), "
+          "ClipByNorm(threshold=1.0), Descend(lr=0.1))", 0.7, {"clip_order": "before"},
+          {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_the_run_that_it_is_said_to_be(name):
+    case = patients()[name]
+    recipe, model = case.recipe, case.recipe.model
+    widths = "-".join(map(str, model["sizes"]))
+    run = f"{widths} {model['activation']}, {recipe.steps} steps of {recipe.batch_size}: "
+    run += repr(build_recipe(recipe).chain)
+    symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
+    assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
+    assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
+    init = "torch" if name == "D" else None
+    assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
+    assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
+    assert case.story[-1] == case.explanation[-1] == "."
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_instruments_agree_with_autograd(activation):
+    data = load_data("digits", 3)
+    model = MLP([64, 20, 12, 10], activation, seed=3)
+    trainer = Trainer(model, data, chain(Descend(0.3)), seed=3)
+    for _ in trainer.run(41):
+        pass
+    kept = model.grad.clone()
+    read = read_symptoms(trainer)
+    assert torch.equal(model.grad, kept), "a view changes nothing"
+    module = model.to_module()
+    nn.functional.cross_entropy(module(data.x_train[:256]), data.y_train[:256]).backward()
+    layers = [part for part in module if isinstance(part, nn.Linear)]
+    first, last = (
+        torch.cat([part.weight.grad.flatten(), part.bias.grad]).norm()
+        for part in (layers[0], layers[-1])
+    )
+    with torch.no_grad():
+        z = layers[0](data.x_train)
+        loss = nn.functional.cross_entropy(module(data.x_train), data.y_train)
+    losses, norms = trainer.history.loss, trainer.history.grad_norm
+    late = sorted(losses[20:])
+    assert read == pytest.approx({
+        "loss": float(loss) / math.log(10),
+        "silent": float((z <= 0).all(0).float().mean()) if activation == "relu" else 0.0,
+        "reach": float(first / last),
+        "leap": max(norms) / sorted(norms)[20],
+        "jitter": late[-1] / late[10],
+    }, rel=1e-4)  # fmt: skip
+
+
+def test_a_run_without_symptoms_is_refused():
+    data = load_data("digits", 0)
+    fresh = Trainer(MLP([64, 10]), data, chain(Descend(0.1)))
+    with pytest.raises(CourseError, match="after 0 steps has no symptoms to read; allowed: an MLP"):
+        read_symptoms(fresh)
+    values = load_data("sine", 0)
+    sine = Trainer(MLP([1, 4, 1], loss="mse"), values, chain(Descend(0.01)))
+    sine.step()
+    with pytest.raises(CourseError, match="after 1 steps has no symptoms to read"):
+        read_symptoms(sine)
+
+
+def test_a_unit_is_silent_whatever_the_last_layer_gets():
+    trainer = run_recipe(replace(patients()["A"].recipe, steps=50))
+    trainer.model.theta.zero_()
+    read = read_symptoms(trainer)
+    assert read["silent"] == 1 and read["loss"] == pytest.approx(1) and read["reach"] == 0
 
 
 def test_three_of_them_share_the_first_symptom():
-    assert [PATIENTS[n].symptoms[0].reading for n in "ABC"] == ["loss"] * 3
+    assert [patients()[n].symptoms[0].reading for n in "ABC"] == ["loss"] * 3
 
 
 def test_a_run_that_broke_is_not_cured():
@@ -89,9 +202,19 @@ def test_a_run_that_broke_is_not_cured():
 
 
 def test_a_cure_may_be_turned_in_the_run_only_by_its_first_steps():
-    case = PATIENTS["B"]
+    case = patients()["B"]
     late = replace(case.treated(), knobs=[[290, "lr", 0.3]])
     assert not case.check(late).cured
+
+
+@pytest.mark.parametrize("change", [{"spike": None}, {"spike": {"at": 0, "factor": 0.5}}], ids=str)
+def test_the_broken_batch_belongs_to_the_patient(change):
+    case = patients()["G"]
+    recipe = case.treated(**change)
+    with pytest.raises(CourseError, match="broken batch = .* is another patient; allowed: "):
+        case.check(recipe)
+    with pytest.raises(CourseError, match="broken batch"):
+        case.check(replace(case.recipe, knobs=[[0, "spike", None]]))
 
 
 @pytest.mark.parametrize(
@@ -104,13 +227,13 @@ def test_a_cure_may_be_turned_in_the_run_only_by_its_first_steps():
     ],
 )
 def test_another_patient_is_refused(change, words):
-    case = PATIENTS["A"]
+    case = patients()["A"]
     with pytest.raises(CourseError, match=f"{words}.* is another patient; allowed: "):
         case.check(change(case.recipe))
 
 
 def test_bad_cures_and_cases_are_refused():
-    case = PATIENTS["A"]
+    case = patients()["A"]
     with pytest.raises(CourseError, match="lr"):
         case.treated(lr=-1)
     with pytest.raises(CourseError, match="nonsense"):

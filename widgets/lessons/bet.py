@@ -4,7 +4,10 @@
               chapter="3_05_clipping"); bet
 
 Live, the experiment runs when the bet is placed or waived, never with the cell. Without a front end
-it runs at once and is stored closed.
+it runs at once and is stored closed. What depends on the result waits for the bet as well:
+
+    bet.then(function, "A title")     what a function makes of the result
+    bet.tell("What came out")         a text of the chapter
 """
 
 import html
@@ -13,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as ipw
+from IPython.display import Markdown, display
 
 from course import CourseError
 from course.errors import shown
+from course.lessons.afterwards import read_text
 from course.lessons.answers import Answer
 from course.lessons.bets import Wager
 
@@ -99,6 +104,18 @@ class Bet:
         if self._wager.is_open:
             self._follow(reveal, function)
         return reveal
+
+    def tell(self, title: str) -> Reveal:
+        """Return a reveal with a text of the chapter, which the notebook must not hold.
+
+        Args:
+            title: of a text in `course/lessons/after/`.
+
+        Raises:
+            CourseError: for an unknown title.
+        """
+        text = read_text(self._wager.chapter, title)
+        return self.then(lambda found: display(Markdown(text)), title)
 
     def _follow(self, reveal: Reveal, function: Callable) -> None:
         reveal.fill(lambda: self._wager.follow(function))

@@ -8,9 +8,9 @@ the cure: the knobs of the lab. Without a front end a still of the run, all answ
 
 import base64
 import html
-import textwrap
 
 import ipywidgets as ipw
+from IPython.display import Markdown, display
 
 from course import CourseError
 from course.errors import check_choice, shown
@@ -25,6 +25,7 @@ from ..training.lab import TrainingLab
 from .bet import Bet
 from .reveal import bundle, words_of
 
+INSTRUMENTS = ("loss", "gradient norm", "activations", "layers")
 CURE = (
     "Turn the knobs of the lab, then check: the run is repeated on three seeds from its first "
     "step, with the knobs as they stand. The bar is a training loss of {bar:g}."
@@ -52,8 +53,9 @@ class Patient:
         self.case = case if isinstance(case, Case) else known[check_choice("case", case, known)]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
         self.lab = TrainingLab(
-            self.case.recipe, interactive=self.interactive, name=f"patient {self.case.name}"
-        )
+            self.case.recipe, steps=self.case.recipe.steps, instruments=INSTRUMENTS,
+            interactive=self.interactive, name=f"patient {self.case.name}",
+        )  # fmt: skip
         self.readings = self.lab.runner.ask(lambda: read_symptoms(self.lab.trainer))
         self.bet = Bet(
             f"Patient {self.case.name}: what is wrong with it?", self._explain,
@@ -83,12 +85,15 @@ class Patient:
         return f"<p>{title} {html.escape(self.case.story)}</p>\n<ul>{signs}</ul>"
 
     def _explain(self) -> str:
-        """Say what the patient has, and try the cure; return the diagnosis."""
-        for symptom in self.case.symptoms:
-            print(f"- {symptom.words} ({self.readings[symptom.reading]:.3g})")
-        print(textwrap.fill(self.case.explanation, 92))
+        """Show what the patient has, and how the cure does; return the diagnosis."""
+        signs = "".join(
+            f"* {symptom.words} ({self.readings[symptom.reading]:.3g})\n"
+            for symptom in self.case.symptoms
+        )
         knobs = ", ".join(f"{name} = {value}" for name, value in self.case.cure.items())
-        print(f"With {knobs}: {self.case.check(self.case.treated(**self.case.cure)).words()}")
+        checkup = self.case.check(self.case.treated(**self.case.cure))
+        tried = f"With {knobs}: {checkup.words()}"
+        display(Markdown(f"{signs}\n{self.case.explanation}\n\n{tried}"))
         return self.case.diagnosis
 
     def prescribed(self) -> Recipe:

@@ -141,13 +141,18 @@ def ravine_steps(lr: float, beta: float, cap: int = 2000) -> int | None:
     return None
 
 
+def ravine_limit(beta: float) -> float:
+    """Return the α from which the averaging form diverges in the ravine: 2(1 + β)/((1 - β)λ)."""
+    return 2 * (1 + beta) / ((1 - beta) * CURVATURES[-1])
+
+
 def judge_ravine(answer) -> str | None:
     """Judge (α, β), which is to need at most 100 steps on the ravine."""
     if words := unfinished(answer, 2, "Give two numbers, (α, β), as (0.01, 0.5)."):
         return words
     lr, beta = map(float, answer)
     n = ravine_steps(lr, beta)
-    limit = 2 * (1 + beta) / ((1 - beta) * CURVATURES[-1])
+    limit = ravine_limit(beta)
     if lr >= limit:
         return f"It diverges: with β = {beta:g} the steep direction allows α below {limit:.3g}."
     if n is not None and n <= 100:
