@@ -45,8 +45,9 @@ SLOW = (  # rooms, files and tests that take a second or more
 )
 
 HEAVY = (  # files that start processes or paint pages for long: their tests count as `full`
-    "tests/browser/test_descent", "tests/browser/test_face_network", "tests/browser/test_face_panels",
-    "tests/browser/test_face_strips", "tests/browser/test_training_lab_keys",
+    "tests/browser/test_descent", "tests/browser/test_face_network",
+    "tests/browser/test_face_panels", "tests/browser/test_face_strips",
+    "tests/browser/test_training_lab_keys",
     "tests/browser/test_training_lab_page", "tests/browser/test_training_lab_story",
     "tests/browser/test_training_lab_tabs", "tests/interop/test_adopt_ddp",
     "tests/publishing/test_execute", "tests/publishing/test_preloaded_kernels",

@@ -58,7 +58,7 @@ def surface(race: Race, arrays: dict) -> dict:
     arrays["levels"] = levels(knobs["surface"], knobs["condition"], knobs["rotation"])
     racers = [trail(race, racer, extent, arrays) for racer in race.shown()]
     return {
-        "kind": "surface", "title": words.title(race), "note": "blue is low; drag the start",
+        "kind": "surface", "title": words.title(race), "note": "drag the start",
         "values": "levels", "shape": [ROWS, COLUMNS], "extent": extent,
         "minima": [list(point) for point in shape.minima], "start": list(knobs["start"]),
         "first": max(0, race.step_count - TRAIL), "racers": racers,
@@ -127,7 +127,7 @@ def heights(race: Race, arrays: dict) -> dict:
             "kind": "curve", "name": name, "x": "steps", "y": f"height{i}", "hue": words.HUES[name],
             "look": LOOKS[i], "label": name, "read": True,
         })  # fmt: skip
-    noise = f": median and range of {SEEDS} seeds" if bands else ""
+    noise = f", {SEEDS} seeds" if bands else ""
     return {
         "kind": "plot", "id": "height", "title": f"height above the minimum{noise}",
         "height": TALL[not words.has_diagram(race)], "y": axis(seen), "layers": bands + layers,
