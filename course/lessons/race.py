@@ -212,12 +212,15 @@ class Race:
         """Return a racer of every seed, the first one first."""
         return [self.racers[name], *self.others.get(name, [])]
 
-    def heights(self, name: str) -> np.ndarray:
-        """Return how far above the minimum each seed was at each step: (seeds, steps + 1).
+    def heights(self, name: str, steps) -> np.ndarray:
+        """Return how far above the minimum each seed was: (seeds, n); infinite once it is lost.
 
-        Infinite from a divergence on.
+        Args:
+            name: of a racer.
+            steps: (n,) of them; −1 is the last.
         """
-        values = np.array([racer.values for racer in self.seeds(name)]) - self.surface.lowest
+        rows = [[racer.values[step] for step in steps] for racer in self.seeds(name)]
+        values = np.array(rows) - self.surface.lowest
         return np.where(np.isnan(values), np.inf, np.maximum(values, 0))
 
     def over(self) -> bool:

@@ -102,7 +102,7 @@ def test_a_divergence_is_noted_at_its_step_and_the_path_goes_on_as_nan():
     assert racer.diverged == n and racer.done and racer.last == racer.path[n - 1]
     path = some.paths()["gradient descent"]
     assert np.isfinite(path[:n]).all() and np.isnan(path[n:]).all() and len(path) == 101
-    heights = some.heights("gradient descent")
+    heights = some.heights("gradient descent", range(101))
     assert np.isinf(heights[:, n:]).all() and np.isfinite(heights[:, :n]).all()
 
 
@@ -257,7 +257,7 @@ def test_noise_turned_up_on_the_way_parts_the_seeds_from_there():
     assert paths.shape == (SEEDS, 31, 2)
     assert (paths[:, :21] == paths[0, :21]).all() and (paths[1:, 21:] != paths[0, 21:]).any()
     values = [[0.5 * (x * x + 100 * y * y) for x, y in path] for path in paths]
-    assert np.allclose(some.heights("momentum"), values)
+    assert np.allclose(some.heights("momentum", range(31)), values)
     assert ends(race(30, noise=0.1)) == ends(race(30, noise=0.1)), "the same noise each time"
 
 

@@ -108,7 +108,7 @@ def test_the_diagram_shows_point_lines_and_names():
         return [left + share * wide, top + high * (1 - beta / 0.995)]
 
     (point,), (best,) = drawn(page, "point"), drawn(page, "best")
-    assert np.allclose(place(point)[0], at(0.1, 0.67), atol=0.5)
+    assert np.allclose(point.get_position(), np.add(at(0.1, 0.67), (0, 7)), atol=0.5)
     assert np.allclose(place(best)[0], at(*panel["best"]), atol=0.5)
     (limit,) = drawn(page, "line limit")
     assert np.allclose(place(limit)[0], at(0.02, 0), atol=0.5)

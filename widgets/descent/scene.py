@@ -116,7 +116,7 @@ def heights(race: Race, arrays: dict) -> dict:
     layers, bands, seen = [], [], []
     for name in race.knobs["racers"]:
         i = NAMES.index(name)
-        found = np.clip(race.heights(name)[:, steps], LEAST, MOST)
+        found = np.clip(race.heights(name, steps), LEAST, MOST)
         arrays[f"height{i}"] = np.median(found, axis=0)
         seen.append(arrays[f"height{i}"])
         if len(found) > 1:

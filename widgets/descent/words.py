@@ -50,7 +50,7 @@ def state(race: Race, name: str) -> str:
 
 def height(race: Race, name: str) -> str:
     """Return how far above the minimum a racer is, the median of its seeds."""
-    value = float(np.median(race.heights(name)[:, -1]))
+    value = float(np.median(race.heights(name, [-1])))
     return brief(value, 1e-16) if math.isfinite(value) else "∞"
 
 

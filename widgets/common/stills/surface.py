@@ -137,7 +137,7 @@ def paint_diagram(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     sheet.text("fastest", x + side, y + 4, "ink", 12, align, True, role="fastest")
     at = on_diagram(panel, plane, *panel["point"])
     point = [float(np.clip(at[0], plane.x, plane.right)), float(at[1])]
-    sheet.marker("dot", [point[0]], [point[1]], 6, "paper", panel["hue"], 2.5, role="point")
+    sheet.text("★", point[0], point[1] + 7, panel["hue"], 20, "center", True, role="point")
     for words, alpha, beta in panel["regions"]:
         x, y = on_diagram(panel, plane, alpha, beta)
         half = text_width(words, 12) / 2 + 16
