@@ -56,7 +56,11 @@ def test_headless_it_races_and_shows_a_still_and_words():
     assert lab.race.step_count == 40 and bundle["image/png"].startswith(b"\x89PNG")
     for words in ("Ravine, step 40 from (1, 1)", "gradient descent at", "momentum at", "both osc"):
         assert words in bundle["text/plain"]
-    assert lab.summary() == metadata["image/png"]["alt"]
+    alt = metadata["image/png"]["alt"]
+    assert alt == f"{lab.drawn()} {lab.summary()}"
+    for words in ("Contours of the ravine", "y from −1.5 to 1.5", "diagram of rate α", "log axis"):
+        assert words in alt
+    assert "diagram" not in still(racers=["Adam"]).drawn()
     assert set(bundle) == {"text/plain", "image/png"}
     assert still(steps=40)._repr_mimebundle_()[0] == bundle, "the same lab gives the same bytes"
     assert "application/vnd.jupyter.widget-view+json" in live()._repr_mimebundle_()[0]

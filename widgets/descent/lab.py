@@ -152,5 +152,8 @@ class DescentLab(Lab):
     def speak(self) -> str:
         return words.speak(self.race)
 
+    def drawn(self) -> str:
+        return self.runner.ask(lambda: words.drawn(self.race))
+
     def heads(self) -> list[tuple[str, str]]:
         return words.heads(self.race)

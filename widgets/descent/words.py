@@ -54,7 +54,7 @@ def height(race: Race, name: str) -> str:
     return brief(value, 1e-16) if math.isfinite(value) else "∞"
 
 
-def brief(value: float, least: float = 1e-9) -> str:
+def brief(value: float, least: float = 1e-6) -> str:
     """Return three digits; what no picture could tell from 0 is 0."""
     return number(value) if abs(value) > least else "0"
 
@@ -71,6 +71,16 @@ def title(race: Race) -> str:
         return knobs["surface"]
     turned = f", turned by {brief(knobs['rotation'])}°" if knobs["rotation"] else ""
     return f"quadratic, condition {knobs['condition']:g}{turned}"
+
+
+def drawn(race: Race) -> str:
+    """Return what the picture shows."""
+    (left, right), (low, high) = window(race.surface)
+    momentum = OF_FORM[race.knobs["form"]]
+    diagram = f"the diagram of rate α and memory β of {momentum}; " if has_diagram(race) else ""
+    return (f"Contours of the {title(race)} (x from {brief(left)} to {brief(right)}, y from "
+            f"{brief(low)} to {brief(high)}) with the racers' trails; {diagram}and each racer's "
+            "height above the minimum by step, on a log axis.")  # fmt: skip
 
 
 def speak(race: Race) -> str:
