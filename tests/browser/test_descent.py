@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 CELL = "from widgets import DescentLab\nlab = DescentLab({}); lab"
 COLOURS = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "run3": (0x8A, 0x6D, 0x00)}
 LEFT, RIGHT, HEAD = 46, 6, 26  # around the surface's map
+AROUND = (40, 6, 42, 38)  # the diagram's: left, right, above, below
 OUTSIDE = """(face) => {
   const { left, right } = face.getBoundingClientRect();
   return [...face.querySelectorAll("*")].filter((e) => {
@@ -54,6 +55,22 @@ class DescentPage(LabPage):
         box = self.root.locator(".face-surface canvas").bounding_box()
         return box["x"] + x, box["y"] + y
 
+    def passes(self, name: str, point) -> bool:
+        """Return whether a racer's trail is painted at a point of the surface."""
+        x, y = self.on_canvas(point)
+        near = self.pixels(".face-surface canvas")[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2]
+        return bool((np.abs(near - COLOURS[HUES[name]]).sum(2) < 60).any())
+
+    def speed_at(self, alpha: float, beta: float) -> np.ndarray:
+        """Return the colour of the diagram at a rate and a memory."""
+        pixels = self.pixels(".face-diagram canvas")
+        left, right, above, below = AROUND
+        low, high = (self.data("diagram")["x"][end] for end in ("low", "high"))
+        share = np.log(alpha / low) / np.log(high / low)
+        x = left + share * (pixels.shape[1] - left - right)
+        y = above + (1 - beta / 0.995) * (pixels.shape[0] - above - below)
+        return pixels[int(y), int(x)]
+
     def stands_at(self, name: str, point) -> bool:
         """Return whether a racer's disc is painted at a point of the surface."""
         x, y = self.on_canvas(point)
@@ -70,6 +87,8 @@ def test_the_start_by_mouse_and_by_keys(page, jupyter):
     lab.at_step(12)
     for name, path in lab.ask("{n: p[-1].tolist() for n, p in lab.paths.items()}").items():
         wait(lambda: lab.stands_at(name, path))  # noqa: B023
+    for name, path in lab.ask("{n: p[1:5].tolist() for n, p in lab.paths.items()}").items():
+        assert all(lab.passes(name, point) for point in path)
     assert lab.is_true()
     shot(page, "descent")
 
@@ -120,6 +139,8 @@ def test_the_point_of_the_diagram_by_mouse_and_by_keys(page, jupyter):
     lab.at_step(7)
     alpha, beta = lab.ask("lab.race.point")
     assert (alpha, beta) == (0.09, 0.9)
+    fast, slow, lost = (lab.speed_at(*at) for at in ((0.08, 0.75), (0.001, 0.3), (1, 0.3)))
+    assert fast[2] - fast[0] > 80 > slow[2] - slow[0] >= 0 > lost[2] - lost[0] + 60
     lab.slider("α and β").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowDown")

@@ -175,7 +175,7 @@ def test_a_turn_on_the_way_is_noted_in_words_if_those_shown_feel_it():
 # ---- back and forth -----------------------------------------------------------------------------
 
 
-@EASY
+@settings(EASY, max_examples=8)
 @given(st.lists(st.integers(0, 130), min_size=1, max_size=4), st.sampled_from([0.0, 0.3]))
 def test_going_to_any_step_is_exact_and_so_is_going_on(steps, noise):
     def turned() -> Race:
@@ -240,7 +240,7 @@ def test_noise_is_added_to_the_gradient_alike_for_all_racers():
 
 
 def test_the_noise_has_the_deviation_that_was_asked_for():
-    some = race(400, lr={"gradient descent": 1e-9}, noise=2.0)
+    some = race(150, lr={"gradient descent": 1e-9}, noise=2.0)
     moves = [np.diff(racer.path, axis=0) for racer in some.seeds("gradient descent")]
     noise = np.array(moves) / -1e-9 - np.array([1.0, 100.0])
     assert np.std(noise) == pytest.approx(2.0, rel=0.05) and abs(np.mean(noise)) < 0.15

@@ -68,6 +68,29 @@ def test_the_map_is_blue_where_it_is_low():
     assert low[2] > low[0] and high[:3] == pytest.approx((1, 1, 1))
 
 
+def test_numbers_of_the_axes_stand_at_their_values():
+    lab, page = figure(lr={"momentum": 0.1}, beta=0.67)
+    left, low, wide, high = corners(page)
+    end, texts = page.bbox.height - low, drawn(page, "tick")
+    ticks = [(text.get_text().replace("−", "-"), *text.get_position()) for text in texts]
+    below = {name: x for name, x, y in ticks if left <= x <= left + wide and y > end}
+    beside = {name: y for name, x, y in ticks if x < left}
+    assert {"-1", "0", "1"} <= below.keys() and {"-1", "0", "1"} <= beside.keys()
+    for name, x in below.items():
+        assert x == pytest.approx(on_map(page, lab, [[float(name), 0]])[0, 0], abs=0.5)
+    for name, y in beside.items():
+        assert y - 4 == pytest.approx(on_map(page, lab, [[0, float(name)]])[0, 1], abs=0.5)
+    (speeds,) = drawn(page, "speeds")
+    left, low, wide, high = speeds.get_clip_box().bounds
+    ends = np.log10([lab.picture()["side"][1]["x"][end] for end in ("low", "high")])
+    across = {name: x for name, x, y in ticks if x > left and y > page.bbox.height - low}
+    assert {"0.01", "0.1", "1"} <= across.keys()
+    for name, x in across.items():
+        share = (np.log10(float(name)) - ends[0]) / (ends[1] - ends[0])
+        assert x == pytest.approx(left + share * wide, abs=0.5)
+    assert "memory β" in words_of(page, "axis") and "rate α of momentum" in words_of(page, "axis")
+
+
 def test_one_that_is_outside_is_a_ring_at_the_edge():
     lab, page = figure(surface="cliff", racers=("gradient descent", "clipped descent"))
     (ring,), (disc,) = (drawn(page, f"head {n}") for n in ("gradient descent", "clipped descent"))
