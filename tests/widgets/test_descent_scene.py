@@ -37,6 +37,15 @@ def test_every_picture_can_be_drawn(surface, noise):
     assert faults(lab(50, surface=surface, racers=NAMES, lr=1e3).picture()) == []
 
 
+@settings(EASY, max_examples=12)
+@given(st.sampled_from(sorted(SURFACES)), st.lists(st.sampled_from(NAMES), max_size=8, unique=True),
+       st.floats(0, 1e9), st.sampled_from([0, 1e-3, 1e6]))  # fmt: skip
+def test_no_rate_and_no_noise_breaks_it(surface, racers, lr, noise):
+    some = lab(12, surface=surface, racers=racers, lr=lr, noise=noise)
+    assert faults(some.picture()) == [] and words.table(some.race) != "" or not racers
+    assert some.summary() and some.still().startswith(b"\x89PNG")
+
+
 # ---- the surface --------------------------------------------------------------------------------
 
 
@@ -115,6 +124,7 @@ def test_heights_are_above_the_minimum_step_by_step():
     assert [layer["label"] for layer in plot["layers"]] == ["gradient descent", "Adam"]
     assert picture["arrays"]["steps"].tolist() == [*range(61)]
     for layer in plot["layers"]:
+        assert layer["read"] and layer["hue"] == words.HUES[layer["name"]]
         x, y = some.paths[layer["name"]].T
         above = 0.5 * x**2 + 0.25 * y**4 - 0.5 * y**2 + 0.25
         assert np.allclose(picture["arrays"][layer["y"]], np.maximum(above, 1e-12), rtol=1e-9)
@@ -196,6 +206,12 @@ def test_the_map_of_speeds_is_numpys_radius(curvatures, form, column, row):
     best = panel["best"]
     corner = behaves(best[0] * 0.97, best[1], curvatures, form)
     assert corner != "diverges" and arrays["speeds"].max() == 255
+
+
+def test_a_speed_is_a_byte_128_for_standing_still():
+    rho = np.array([0.5, 0.75, 1.0, 2.0, 4.0, np.inf])
+    bytes_ = [255, 128 + 127 * 0.5**0.6, 128, 128 - 127 * 0.4, 128 - 127 * 0.6, 128 - 127 * 0.8]
+    assert diagram.speeds(rho).tolist() == [round(byte) for byte in bytes_]
 
 
 @pytest.mark.parametrize("form", FORMS)
