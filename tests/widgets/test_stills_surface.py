@@ -145,6 +145,14 @@ def test_the_diagram_shows_point_lines_and_names():
     assert values[-1, 0] > 0 > values[-1, -1], "slow on the left, running away on the right"
 
 
+@pytest.mark.parametrize("lr, side", [(0, 0), (1e9, 1)])
+def test_a_point_outside_the_diagram_stands_at_its_edge(lr, side):
+    _, page = figure(n=2, lr={"momentum": lr}, beta=0.5)
+    left, _, wide, _ = drawn(page, "speeds")[0].get_clip_box().bounds
+    (point,) = drawn(page, "point")
+    assert point.get_position()[0] == pytest.approx(left + side * wide, abs=0.5)
+
+
 def test_words_keep_apart_and_inside():
     for options in (
         {},

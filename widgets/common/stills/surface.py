@@ -135,8 +135,8 @@ def paint_diagram(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     sheet.marker("dot", [x], [y], 3.5, "ink", role="best")
     align, side = ("right", -9) if x - plane.x > 70 else ("left", 9)
     sheet.text("fastest", x + side, y + 4, "ink", 12, align, True, role="fastest")
-    at = on_diagram(panel, plane, *panel["point"])
-    point = [float(np.clip(at[0], plane.x, plane.right)), float(at[1])]
+    (alpha, beta), axis = panel["point"], panel["x"]  # α = 0 has no place on a log axis
+    point = on_diagram(panel, plane, np.clip(alpha, axis["low"], axis["high"]), beta)
     sheet.text("★", point[0], point[1] + 7, panel["hue"], 20, "center", True, role="point")
     for words, alpha, beta in panel["regions"]:
         x, y = on_diagram(panel, plane, alpha, beta)
