@@ -29,7 +29,7 @@ back = BackpropLab(interactive=True)
 back.all()
 move(back.panel.knobs["lr"].number, 0.25)
 descent = DescentLab(interactive=True).run(20)
-move(descent.controls.knobs["lr", "momentum"][1], 0.015)
+move(descent.panel.knobs["lr momentum"].number, 0.015)
 shown = [sorted(lab._repr_mimebundle_()[0]) for lab in (training, back, descent)]
 print(json.dumps({
     "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,

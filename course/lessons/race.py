@@ -1,138 +1,65 @@
-"""The race behind `DescentLab`: the course's own transforms on a surface, without any screen."""
+"""The race behind `DescentLab`: several optimisers on one surface, without any screen.
 
-import math
-from collections.abc import Callable
+With noise on the gradient, `SEEDS` of each race: the first is shown, all give median and spread.
+"""
+
+from bisect import bisect_right
 
 import numpy as np
 import torch
 
-from ..errors import CourseError, check_choice, check_number
-from ..optim.adaptive import Adam
-from ..optim.chain import Transform, chain
-from ..optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum, Nesterov, SignDescent
-from ..optim.second_order import Newton
-from .surfaces import FORMS, SURFACES, CurvatureAt, Surface, make_surface
+from ..errors import CourseError, check_choice, check_count, check_number
+from .racers import FIELDS, NAMES, OF_FORM, Racer, rates_for
+from .surfaces import FORMS, SURFACES, Surface, make_surface
 
-SPEEDS = (2, 5, 15, 60, 240)  # steps a second
-FAR = 1e6  # a point farther out than this has diverged
-NEAR = 1e-6  # of the first distance to the minimum: arrived, as in the chapter on momentum
 LONGEST = 10_000  # steps of one race
+SEEDS = 9
 
-# Racer: (what stands before `Descend`, made from the knobs; its rate in units of the surface's).
-RACERS: dict[str, tuple[Callable[[dict], list[Transform]], float]] = {
-    "gradient descent": (lambda k: [], 1.0),
-    "momentum": (lambda k: [Momentum(k["beta"])], 5.0),
-    "heavy ball": (lambda k: [HeavyBall(k["beta"])], 0.5),
-    "Adam": (lambda k: [Adam()], math.nan),
-    "Newton": (lambda k: [Newton(k["damping"])], math.nan),
-    "clipped descent": (lambda k: [ClipByNorm(k["threshold"])], 1.0),
-    "Nesterov": (lambda k: [Nesterov(k["beta"])], 0.5),
-    "sign descent": (lambda k: [SignDescent()], math.nan),
-}
-NAMES = tuple(RACERS)
-ABSOLUTE = {"Adam": 0.1, "Newton": 1.0, "sign descent": 0.07}  # no step grows with the slope
-FIELDS = ("beta", "damping", "threshold")  # knobs that are fields of transforms, too
-OF_FORM = dict(zip(FORMS, ("momentum", "heavy ball"), strict=True))  # whose α the diagram shows
-CHOICES = {"surface": tuple(SURFACES), "form": FORMS, "speed": SPEEDS, "replay": (False, True)}
+CHOICES = {"surface": tuple(SURFACES), "form": FORMS, "replay": (False, True)}
 RANGES = {  # knob: (low, high, remedy, and whether an end is excluded)
     "beta": (0, 1, "a common choice is 0.9", {"open_high": True}),
     "damping": (0, 1e9, "a common start is 1e-3", {}),
     "threshold": (0, 1e9, "a common choice is 1", {"open_low": True}),
+    "noise": (0, 1e6, "0 switches it off", {}),
     "lr": (0, 1e9, "lower is safer", {}),
     "start": (-1000, 1000, "within the picture is best", {}),
 }
 SHAPE = ("surface", "condition", "rotation")  # knobs that make another surface
-
-
-class Racer:
-    """One optimiser on its way: `path` [(x, y), …] and `values` [J, …], from the start on."""
-
-    def __init__(self, name: str, surface: Surface, start, knobs: dict):
-        self.name, self.surface = name, surface
-        self.chain = chain(*RACERS[name][0](knobs), Descend(knobs["lr"][name]))
-        self.theta = torch.tensor(start, dtype=torch.float64)
-        self.chain.init(self.theta, curvature=lambda: CurvatureAt(surface, self.theta))
-        self.path: list[list[float]] = [self.theta.tolist()]
-        self.values = [float(surface.value(*self.theta))]
-        self.reach = NEAR * surface.distance(self.theta)
-        self.diverged: int | None = None  # the step at which it was lost
-        self.arrived: int | None = 0 if self.reach == 0 else None
-
-    def step(self) -> None:
-        """Take one step; after a divergence the path goes on as NaN."""
-        if self.diverged is None:
-            self.chain(self.surface.gradient(self.theta), self.theta)
-            point, value = self.theta.tolist(), float(self.surface.value(*self.theta))
-            if not (math.isfinite(value) and max(map(abs, point)) <= FAR):
-                self.diverged = len(self.path)
-            elif self.arrived is None and self.surface.distance(self.theta) <= self.reach:
-                self.arrived = len(self.path)
-        if self.diverged is not None:
-            point, value = [math.nan, math.nan], math.nan
-        self.path.append(point)
-        self.values.append(value)
-
-    def turn(self, knobs: dict) -> None:
-        """Set the fields of the chain to the knobs; its memory stays."""
-        self.chain.descend.lr = knobs["lr"][self.name]
-        for knob in FIELDS:
-            for transform in self.chain.transforms:
-                if hasattr(transform, knob):
-                    setattr(transform, knob, knobs[knob])
-
-    def swings(self) -> tuple[int, int]:
-        """Return how often it turned round along the flat and along the steep direction.
-
-        The directions are the Hessian's eigenvectors at the first minimum. A step that is too
-        short to be seen, below `NEAR` of the longest in its direction, turns nothing.
-        """
-        at = torch.tensor(self.surface.minima[0], dtype=torch.float64)
-        _, directions = torch.linalg.eigh(self.surface.hessian(at))
-        path = np.array(self.path if self.diverged is None else self.path[: self.diverged])
-        moves = np.diff(path @ directions.numpy(), axis=0)
-        flat, steep = (int(np.count_nonzero(np.diff(np.sign(seen(column))))) for column in moves.T)
-        return flat, steep
-
-    @property
-    def done(self) -> bool:
-        """Tell if it has arrived or diverged."""
-        return self.arrived is not None or self.diverged is not None
-
-    def at_saddle(self) -> bool:
-        """Tell if it stands on a flat spot from which some direction leads down."""
-        flat = float(self.surface.gradient(self.theta).norm()) < 1e-8
-        return flat and float(torch.linalg.eigvalsh(self.surface.hessian(self.theta))[0]) < 0
-
-
-def seen(moves: np.ndarray) -> np.ndarray:
-    """Return those of the moves (n,) along a line that are long enough to be seen."""
-    sizes = np.abs(moves)
-    return moves[sizes > NEAR * sizes.max(initial=0.0)]
+LIVE = ("lr", *FIELDS, "noise")  # knobs that turn the race on its way
+SYMBOLS = {"beta": "β", "damping": "damping", "threshold": "clip at", "noise": "noise"}
 
 
 class Race:
-    """All of `RACERS` on one surface; the knob "racers" says which are shown.
+    """All of `NAMES` on one surface; the knob "racers" says which are shown.
 
-    knobs: a plain dict; `change` is the only way to turn one. racers: {name: Racer}.
+    Attributes:
+        knobs: a plain dict; `change` is the only way to turn one.
+        racers: {name: Racer}, of the first seed.
+        others: {name: [Racer, …]}, of the other seeds; empty without noise.
+        step_count: the steps made.
+        reached: the last step that the race has had; `go_to` may have gone back from there.
     """
 
     surface: Surface
     racers: dict[str, Racer]
+    others: dict[str, list[Racer]]
 
     def __init__(self, **knobs):
         given = {knob: value for knob, value in knobs.items() if value is not None}
         self.knobs: dict = {
             "surface": "ravine", "condition": 100.0, "rotation": 0.0,
             "start": (), "lr": {}, "racers": NAMES[:2], "beta": 0.9, "threshold": 1.0,
-            "damping": 1e-3, "form": FORMS[0], "speed": 15, "replay": False,
+            "damping": 1e-3, "noise": 0.0, "form": FORMS[0], "replay": False,
         }  # fmt: skip
         self.change(**{"surface": self.knobs["surface"], **given})
+
+    # ---- knobs ----------------------------------------------------------------------------
 
     def change(self, **changes) -> None:
         """Turn knobs: check all, then keep all.
 
         The race begins again if the surface or the start moves; with all other knobs it goes on
-        from where the points are.
+        from where the points are, and what lay ahead of a past step is forgotten.
 
         Args:
             surface: brings its own start and rates.
@@ -140,6 +67,7 @@ class Race:
             lr: one number for all but Newton, or {racer: rate}.
             start: (x, y).
             point: (α, β): the rate of the racer that the diagram is about, and β.
+            noise: the standard deviation of what is added to each part of the gradient.
 
         Raises:
             CourseError: for a value that does not fit; nothing has changed.
@@ -169,8 +97,11 @@ class Race:
         self.knobs, self.surface = new, surface
         if changes.keys() & {*SHAPE, "start"}:
             self.restart()
-        for racer in self.racers.values():
-            racer.turn(new)
+        elif live(new) != self._log[self._entry()][1]:
+            self._forget_ahead()
+            entry = (self.step_count, live(new))
+            self._log[-1:] = [entry] if self._log[-1][0] == entry[0] else [self._log[-1], entry]
+            self._turn()
 
     def _surface(self, new: dict) -> Surface:
         check_choice("surface", new["surface"], CHOICES["surface"])
@@ -182,28 +113,124 @@ class Race:
                 )
         return make_surface(new["surface"], new["condition"], new["rotation"])
 
+    def _turn(self) -> None:
+        """Give the knobs to all racers; noise needs one for each seed."""
+        if self.knobs["noise"] and not self.others:
+            self.others = {
+                name: [racer.twin(self.knobs) for _ in range(SEEDS - 1)]
+                for name, racer in self.racers.items()
+            }
+        for racer in self._all():
+            racer.turn(self.knobs)
+
+    def _all(self) -> list[Racer]:
+        return [*self.racers.values(), *(racer for row in self.others.values() for racer in row)]
+
+    # ---- steps ----------------------------------------------------------------------------
+
     def restart(self) -> None:
         """Put all racers at the start, with empty memory; the knobs stay."""
-        self.step_count = 0
+        self.step_count = self.reached = 0
         self.racers = {n: Racer(n, self.surface, self.knobs["start"], self.knobs) for n in NAMES}
+        self.others = {}
+        self._log = [(0, live(self.knobs))]  # (step, settings from then on)
+        self._turn()
 
     def step(self) -> None:
         """Take one step with every racer, shown or not."""
-        for racer in self.racers.values():
-            racer.step()
+        self._forget_ahead()
+        self._advance()
+        self.reached = self.step_count
+
+    def _advance(self) -> None:
+        noise = self._noise()
+        for name, racer in self.racers.items():
+            racer.step(noise[0])
+            for k, other in enumerate(self.others.get(name, []), 1):
+                other.step(noise[k])
         self.step_count += 1
 
+    def _noise(self) -> list:
+        """Return what each seed adds to the gradient in this step: the same for all racers."""
+        if not self.knobs["noise"]:
+            return [None] * SEEDS
+        drawn = np.random.default_rng(self.step_count).standard_normal((SEEDS, 2))
+        return [*torch.from_numpy(self.knobs["noise"] * drawn)]
+
+    def go_to(self, step: int) -> None:
+        """Go to a step that the race has had, exactly; the knobs turn as they did.
+
+        Raises:
+            CourseError: for another step; nothing changes.
+        """
+        check_count("step", step, 0, self.reached, "the steps that this race has had")
+        if step < self.step_count:
+            for racer in self._all():
+                self.step_count = racer.go_back(step)
+            self._set_as_of_now()
+        while self.step_count < step:
+            self._advance()
+            self._set_as_of_now()
+
+    def _entry(self) -> int:
+        """Return the place in the log of the settings that hold now."""
+        return bisect_right(self._log, self.step_count, key=lambda entry: entry[0]) - 1
+
+    def _set_as_of_now(self) -> None:
+        settings = self._log[self._entry()][1]
+        if settings != live(self.knobs):
+            self.knobs = self.knobs | settings
+            self._turn()
+
+    def _forget_ahead(self) -> None:
+        del self._log[self._entry() + 1 :]
+        self.reached = self.step_count
+
+    # ---- what there is to see -------------------------------------------------------------
+
+    def turns(self) -> list[tuple[int, str]]:
+        """Return (step, words) for each turn of a knob on the way that those shown feel."""
+        found = []
+        for (_, before), (step, after) in zip(self._log, self._log[1:], strict=False):
+            rates = {n: after["lr"][n] for n in self.knobs["racers"]
+                     if after["lr"][n] != before["lr"][n]}  # fmt: skip
+            if len(set(rates.values())) == 1:
+                words = [f"α {[*rates.values()][0]:.3g}"]
+            else:
+                words = [f"α {rate:.3g} ({name})" for name, rate in rates.items()]
+            words += [f"{symbol} {after[knob]:.3g}" for knob, symbol in SYMBOLS.items()
+                      if after[knob] != before[knob]]  # fmt: skip
+            if words:
+                found.append((step, ", ".join(words)))
+        return found
+
     def shown(self) -> list[Racer]:
-        """Return the racers that the knob "racers" names."""
+        """Return the racers that the knob "racers" names, of the first seed."""
         return [self.racers[name] for name in self.knobs["racers"]]
 
+    def seeds(self, name: str) -> list[Racer]:
+        """Return a racer of every seed, the first one first."""
+        return [self.racers[name], *self.others.get(name, [])]
+
+    def heights(self, name: str, steps) -> np.ndarray:
+        """Return how far above the minimum each seed was: (seeds, n); infinite once it is lost.
+
+        Args:
+            name: of a racer.
+            steps: (n,) of them; −1 is the last.
+        """
+        rows = [[racer.values[step] for step in steps] for racer in self.seeds(name)]
+        values = np.array(rows) - self.surface.lowest
+        return np.where(np.isnan(values), np.inf, np.maximum(values, 0))
+
     def over(self) -> bool:
-        """Tell if all that are shown have arrived or diverged, or the race is too long."""
-        return all(racer.done for racer in self.shown()) or self.step_count >= LONGEST
+        """Return whether all that are shown have arrived or diverged, or the race is too long."""
+        racers = [racer for name in self.knobs["racers"] for racer in self.seeds(name)]
+        return all(racer.done for racer in racers) or self.step_count >= LONGEST
 
     @property
     def point(self) -> tuple[float, float]:
-        """Return (α, β) of the diagram: the rate of the racer that it is about, and β."""
+        """(α, β) of the diagram: the rate of the racer that it is about, and β."""
         return self.knobs["lr"][OF_FORM[self.knobs["form"]]], self.knobs["beta"]
 
     def paths(self) -> dict[str, np.ndarray]:
@@ -211,10 +238,9 @@ class Race:
         return {racer.name: np.array(racer.path) for racer in self.shown()}
 
 
-def rates_for(surface: Surface) -> dict[str, float]:
-    """Return a rate for each racer that shows what it does on this surface."""
-    rates = {n: ABSOLUTE.get(n, share * surface.rate) for n, (_, share) in RACERS.items()}
-    return {n: float(f"{rate:.4g}") for n, rate in rates.items()}
+def live(knobs: dict) -> dict:
+    """Return the knobs that turn a race on its way."""
+    return {knob: knobs[knob] for knob in LIVE}
 
 
 def check_knob(knob: str, value, label: str | None = None) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import widgets.training.controls  # noqa: F401  what these tests are about: see tests/lanes.py
-from widgets.common.canvas import encode
+from widgets.common.frames import encode
 
 WIDGETS = Path(__file__).parents[2] / "widgets"
 STEPS, HORIZON = 600, 1000

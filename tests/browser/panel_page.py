@@ -9,7 +9,7 @@ import torch
 import widgets.training.controls  # noqa: F401  what these tests are about: see tests/lanes.py
 from course import MLP, Network
 from course.nn.layers import Linear
-from widgets.common.canvas import encode
+from widgets.common.frames import encode
 
 JS = Path(__file__).parents[2] / "widgets" / "js"
 PAGE = """<!doctype html><meta charset="utf-8"><style>

@@ -1,122 +1,276 @@
-"""DescentLab in a real browser: it paints, the start is dragged, the keys move α and β."""
-
-import json
+"""DescentLab in JupyterLab: start and (α, β) by mouse and by keys, crosshair, two labs, themes."""
 
 import numpy as np
 import pytest
-from test_start import kernel, pixels, run_cell, shot, wait
+from axe_playwright_python.sync_playwright import Axe
+from lab_page import THEME, LabPage, rgb
+from test_start import shot, wait
+
+import widgets.descent.lab  # noqa: F401  what these tests are about: see tests/lanes.py
+from widgets.descent.words import HUES
 
 pytestmark = pytest.mark.browser
 
-CELL = """from widgets.descent.lab import DescentLab
-lab = DescentLab("ravine", racers=("gradient descent", "momentum", "Newton"), interactive=True)
-lab"""
+CELL = "from widgets import DescentLab\nlab = DescentLab({}); lab"
+COLOURS = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "run3": (0x8A, 0x6D, 0x00)}
+LEFT, RIGHT, HEAD = 46, 6, 26  # around the surface's map
+AROUND = (40, 6, 42, 38)  # the diagram's: left, right, above, below
+OUTSIDE = """(face) => {
+  const { left, right } = face.getBoundingClientRect();
+  return [...face.querySelectorAll("*")].filter((e) => {
+    const box = e.getBoundingClientRect();
+    return box.width && !e.closest(".face-live")
+      && (box.left < left - 1 || box.right > right + 1);
+  }).map((e) => `${e.tagName} ${e.className}`);
+}"""
+ABOVE = """(face) => [".face-surface", ".face-time", ".face-diagram"].map((name) => {
+  const box = face.querySelector(name)?.getBoundingClientRect();
+  return box && [box.left, box.top, box.width, box.height];
+})"""
 
 
-def data(page, name):
-    canvas = page.locator("canvas.course-canvas").first
-    return json.loads(canvas.get_attribute(f"data-{name}"))
+class DescentPage(LabPage):
+    """A page with a DescentLab."""
+
+    def data(self, kind: str) -> dict:
+        """Return the painted panel of a kind."""
+        return self.face(f"face.picture.side.find((panel) => panel.kind === '{kind}')")
+
+    def middle(self, name: str) -> tuple[float, float]:
+        """Return where a handle lies on the page."""
+        box = self.root.locator(f".face-{name}").bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def on_canvas(self, point) -> tuple[float, float]:
+        """Return where a point of the surface is painted, in pixels of its canvas."""
+        x0, x1, y0, y1 = self.data("surface")["extent"]
+        box = self.root.locator(".face-surface canvas").bounding_box()
+        wide = box["width"] - LEFT - RIGHT
+        share = wide / (x1 - x0)
+        return LEFT + (point[0] - x0) * share, HEAD + (y1 - point[1]) * share
+
+    def on_page(self, point) -> tuple[float, float]:
+        """Return where a point of the surface lies on the page."""
+        x, y = self.on_canvas(point)
+        box = self.root.locator(".face-surface canvas").bounding_box()
+        return box["x"] + x, box["y"] + y
+
+    def passes(self, name: str, point) -> bool:
+        """Return whether a racer's trail is painted at a point of the surface."""
+        x, y = self.on_canvas(point)
+        near = self.pixels(".face-surface canvas")[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2]
+        return bool((np.abs(near - COLOURS[HUES[name]]).sum(2) < 60).any())
+
+    def speed_at(self, alpha: float, beta: float) -> np.ndarray:
+        """Return the colour of the diagram at a rate and a memory."""
+        pixels = self.pixels(".face-diagram canvas")
+        left, right, above, below = AROUND
+        low, high = (self.data("diagram")["x"][end] for end in ("low", "high"))
+        share = np.log(alpha / low) / np.log(high / low)
+        x = left + share * (pixels.shape[1] - left - right)
+        y = above + (1 - beta / 0.995) * (pixels.shape[0] - above - below)
+        return pixels[int(y), int(x)]
+
+    def stands_at(self, name: str, point) -> bool:
+        """Return whether a racer's disc is painted at a point of the surface."""
+        x, y = self.on_canvas(point)
+        canvas = self.root.locator(".face-surface canvas").evaluate("(c) => c.toDataURL()")
+        near = rgb(canvas)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
+        return bool((np.abs(near - COLOURS[HUES[name]]).sum(2) < 40).all())
 
 
-def knob(page, expression):
-    return json.loads(kernel(page, f"import json; print(json.dumps({expression}))"))
-
-
-def show_lab(page, jupyter):
-    run_cell(page, jupyter, CELL)
-    page.wait_for_selector("canvas.course-canvas[data-step]", state="attached", timeout=120_000)
-    page.locator("canvas.course-canvas").scroll_into_view_if_needed()
-
-
-def middle(page, handle):
-    box = page.locator(f"button[data-knob={handle}]").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def test_the_race_the_start_and_the_diagram(page, jupyter):
-    show_lab(page, jupyter)
-    first = pixels(page)
-    page.locator("button.jupyter-button", has_text="Step").click()
-    wait(lambda: data(page, "step") == 1)
-    assert pixels(page) != first
-    page.locator("button.jupyter-button", has_text="Play").click()
-    wait(lambda: data(page, "step") > 10)
-    page.locator("button.jupyter-button", has_text="Pause").click()
-    wait(lambda: data(page, "step") == knob(page, "lab.race.step_count"))
-    drawn = {racer["name"]: racer["at"] for racer in data(page, "racers")}
-    ends = knob(page, "{name: path[-1].tolist() for name, path in lab.paths.items()}")
-    assert drawn.keys() == ends.keys() == {"gradient descent", "momentum", "Newton"}
-    assert all(np.allclose(drawn[name], ends[name]) for name in ends)
+def test_the_start_by_mouse_and_by_keys(page, jupyter):
+    options = '"quadratic", ("gradient descent", "Adam"), condition=5, steps=60'
+    lab = DescentPage(page, jupyter, "descent_start", CELL.format(options))
+    assert lab.middle("start") == pytest.approx(lab.on_page((1, 1)), abs=1.5)
+    lab.do("lab.run(12)")
+    lab.at_step(12)
+    for name, path in lab.ask("{n: p[-1].tolist() for n, p in lab.paths.items()}").items():
+        wait(lambda: lab.stands_at(name, path))  # noqa: B023
+    for name, path in lab.ask("{n: p[1:5].tolist() for n, p in lab.paths.items()}").items():
+        assert all(lab.passes(name, point) for point in path)
+    assert lab.is_true()
     shot(page, "descent")
 
-    assert page.get_by_role("slider", name="α, momentum").count() == 1
-    assert page.get_by_role("spinbutton", name="β of momentum, as a number").count() == 1
+    start, before = lab.middle("start"), lab.pixels(".face-surface canvas")
+    lab.drag(start, (start[0] - 90, start[1] + 50))
+    lab.until("lab.race.knobs['start'] != (1.0, 1.0)")
+    wait(lambda: lab.data("surface")["start"] == lab.ask("lab.race.knobs['start']"))
+    x, y = lab.ask("lab.race.knobs['start']")
+    wide = lab.root.locator(".face-surface canvas").bounding_box()["width"] - LEFT - RIGHT
+    unit = wide / (3 / 0.72)
+    assert (x, y) == pytest.approx((1 - 90 / unit, 1 - 50 / unit), abs=0.02)
+    assert lab.middle("start") == pytest.approx((start[0] - 90, start[1] + 50), abs=1.5)
+    lab.at_step(0)
+    assert (lab.pixels(".face-surface canvas") != before).any()
 
-    # The start, with the mouse: the ravine's picture spans 3 units, the start is at (1, 1).
-    before, painted = pixels(page), middle(page, "start")
-    page.mouse.move(*painted)
-    page.mouse.down()
-    page.mouse.move(painted[0] - 80, painted[1] + 40, steps=5)
-    page.mouse.up()
-    wait(lambda: knob(page, "lab.race.knobs['start']") != [1.0, 1.0])
-    wait(lambda: data(page, "start") == knob(page, "lab.race.knobs['start']"))
-    x, y = data(page, "start")
-    per_unit = 80 / (1 - x)
-    assert x < 1 and 40 / (1 - y) == pytest.approx(per_unit, rel=0.05)
-    assert np.allclose(middle(page, "start"), (painted[0] - 80, painted[1] + 40), atol=2)
-    assert data(page, "step") == 0 and pixels(page) != before
-    assert knob(page, "[path[0].tolist() for path in lab.paths.values()]") == [[x, y]] * 3
-
-    # The same by keyboard, without Jupyter's own arrow keys.
-    page.locator("button[data-knob=start]").focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+    # By keys, without the page's own arrows and letters; Shift goes farther.
+    handle = lab.slider("start")
+    handle.focus()
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "Shift+ArrowLeft", "x"):
         page.keyboard.press(key)
-    wait(lambda: knob(page, "lab.race.knobs['start']")[1] == pytest.approx(y - 0.06, abs=2e-3))
-    wait(lambda: knob(page, "lab.race.knobs['start']")[0] == pytest.approx(x + 0.03, abs=2e-3))
-    assert page.evaluate("() => document.activeElement.dataset.knob") == "start"
+    wanted = (x + 0.02 - 0.2, y - 0.04)
+    wait(lambda: lab.ask("lab.race.knobs['start']") == pytest.approx(wanted, abs=1e-6))
+    wait(lambda: lab.data("surface")["start"] == pytest.approx(wanted, abs=1e-6))
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert handle.get_attribute("role") == "slider"
+    assert float(handle.get_attribute("aria-valuenow")) == pytest.approx(wanted[0], abs=1e-6)
+    said = handle.get_attribute("aria-valuetext").replace("−", "-")
+    assert said.startswith("x ") and f"{wanted[0]:.3g}" in said and f"{wanted[1]:.3g}" in said
 
-    # The point (α, β): keys and mouse turn the knobs, and the race goes on from where it is.
-    kernel(page, "lab.run(7)")
-    alpha, beta = knob(page, "lab.race.point")
-    assert (alpha, beta) == (0.09, 0.9), "the slider's own steps turn no knob"
-    page.locator("button[data-knob=point]").focus()
+    # A racer is chosen by its button, a knob turned by its field.
+    lab.button("momentum").click()
+    lab.until("'momentum' in lab.paths")
+    lab.root.locator(".face-diagram").wait_for()
+    assert lab.button("momentum").get_attribute("aria-pressed") == "true"
+    lab.button("momentum").click()
+    wait(lambda: lab.root.locator(".face-diagram").count() == 0)
+    field = lab.root.get_by_label("rotation (°) as a number")
+    field.fill("40")
+    field.press("Enter")
+    lab.until("lab.race.knobs['rotation'] == 40")
+    wait(lambda: "turned by 40°" in lab.data("surface")["title"])
+
+
+def test_the_point_of_the_diagram_by_mouse_and_by_keys(page, jupyter):
+    lab = DescentPage(page, jupyter, "descent_point", CELL.format('"ravine"'))
+    lab.do("lab.run(7)")
+    lab.at_step(7)
+    alpha, beta = lab.ask("lab.race.point")
+    assert (alpha, beta) == (0.09, 0.9)
+    fast, slow, lost = (lab.speed_at(*at) for at in ((0.08, 0.75), (0.001, 0.3), (1, 0.3)))
+    assert fast[2] - fast[0] > 80 > slow[2] - slow[0] >= 0 > lost[2] - lost[0] + 60
+    lab.slider("α and β").focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowDown")
-    wait(lambda: knob(page, "lab.race.point")[1] == pytest.approx(beta - 0.0995, abs=1e-3))
-    lower = knob(page, "lab.race.point")[0]
+    wait(lambda: lab.ask("lab.race.point")[1] == pytest.approx(beta - 0.0995, abs=1e-3))
+    lower = lab.ask("lab.race.point")[0]
     assert lower == pytest.approx(alpha * 5000**-0.01, rel=2e-3)
-    wait(lambda: data(page, "point") == knob(page, "lab.race.point"))
-    assert knob(page, "lab.race.knobs['lr']['momentum']") == lower
-    assert data(page, "step") == 7
-    field = page.get_by_title("α, momentum, as a number").first
+    wait(lambda: lab.data("diagram")["point"] == lab.ask("lab.race.point"))
+    assert lab.ask("lab.race.knobs['lr']['momentum']") == lower and lab.step == 7
+    field = lab.root.get_by_label("α momentum as a number")
     wait(lambda: float(field.input_value()) == lower)
-    painted, before = middle(page, "point"), pixels(page)
-    page.mouse.move(*painted)
-    page.mouse.down()
-    page.mouse.move(painted[0] + 60, painted[1], steps=4)
-    page.mouse.up()
-    wait(lambda: knob(page, "lab.race.point")[0] > 0.25)
-    wait(lambda: data(page, "point") == knob(page, "lab.race.point"))
-    assert "diverges" in page.locator(".course-status").inner_text() and pixels(page) != before
+
+    point, before = lab.middle("point"), lab.pixels(".face-diagram canvas")
+    lab.drag(point, (point[0] + 130, point[1] + 20))
+    wait(lambda: lab.ask("lab.race.point")[0] > 0.3)
+    wait(lambda: lab.data("diagram")["point"] == lab.ask("lab.race.point"))
+    assert lab.middle("point") == pytest.approx((point[0] + 130, point[1] + 20), abs=1.5)
+    assert (lab.pixels(".face-diagram canvas") != before).any()
+    wait(lambda: "diverges" in lab.slider("α and β").get_attribute("aria-valuetext"))
+    wait(lambda: "diverges" in lab.root.locator(".face-said").inner_text())
+    assert lab.step == 7 and lab.face("face.picture.turns.length") == 1, "the race goes on"
     shot(page, "descent-dragged")
 
-    # A message that makes no sense is answered in words and changes nothing.
-    kernel(page, "lab.controls._dragged(None, {'knob': 'point', 'value': ['x', 2]}, [])")
-    page.get_by_text("Not changed").wait_for()
-    page.evaluate(
-        "() => window.jupyterapp.commands.execute('apputils:change-theme', "
-        "{theme: 'JupyterLab Dark'})"
-    )
-    wait(lambda: pixels(page) != before)
-    page.wait_for_timeout(500)
-    shot(page, "descent-dark")
-    assert knob(page, "lab.race.step_count") == 7
-    kernel(page, "lab.close()")
+    lab.do("lab.panel.act('turn', {'knob': 'point', 'value': ['x', 2]})")
+    wait(lambda: "Not changed" in lab.root.locator(".face-said").inner_text())
+    lab.drag(lab.middle("point"), (point[0] - 3000, point[1] - 3000))
+    wait(lambda: lab.ask("lab.race.point") == pytest.approx([4e-4, 0.995], rel=1e-3))
 
-    # Where nobody has momentum there is no diagram, and nothing to drag in it.
-    kernel(page, "lab.set('racers', ['gradient descent'])")
-    page.locator("button[data-knob=point]").wait_for(state="hidden")
-    page.locator("button[data-knob=start]").focus()
+
+def test_play_crosshair_back_and_on(page, jupyter):
+    options = '"ravine", ("momentum", "Newton"), lr=1e-3, speed=30'
+    lab = DescentPage(page, jupyter, "descent_time", CELL.format(options))
+    lab.press("Play")
+    lab.until("lab.race.step_count > 8")
+    lab.press("Pause")
+    lab.until("not lab.playing")
+    n = lab.ask("lab.race.step_count")
+    lab.at_step(n)
+    assert lab.is_true() and lab.root.locator(".face-heads dd").first.inner_text() == str(n)
+    rows = lab.root.locator(".face-standings tbody tr")
+    assert rows.count() == 2 and "Newton" in rows.nth(1).inner_text()
+    lab.press("Step")
+    lab.at_step(n + 1)
+
+    # The crosshair of the heights moves the racers on the surface.
+    past = lab.ask("lab.paths['momentum'][3].tolist()")
+    now = lab.ask("lab.paths['momentum'][-1].tolist()")
+    wait(lambda: lab.stands_at("momentum", now))
+    page.mouse.move(*lab.at("height", 3, 1))
+    wait(lambda: lab.stands_at("momentum", past))
+    page.mouse.move(*lab.middle("start"))
+    wait(lambda: lab.stands_at("momentum", now))
+
+    # A press in the past goes there; a knob turned there makes another future.
+    page.mouse.click(*lab.at("height", 4, 1))
+    lab.until("lab.race.step_count == 4")
+    lab.at_step(4)
+    assert lab.face("face.picture.end") == n + 1
+    lab.slider("crosshair").focus()
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    lab.until("lab.race.step_count == 6")
+    lab.do("lab.set('beta', 0.5)")
+    wait(lambda: lab.face("face.picture.turns") == [[6, "β 0.5"]])
+    assert lab.face("face.picture.end") == 6
+    lab.press("Reset")
+    lab.at_step(0)
+
+
+def test_two_labs_and_a_reload(page, jupyter):
+    other = 'other = DescentLab("cliff", ("gradient descent", "clipped descent"), lr=1e-3); other'
+    lab = DescentPage(page, jupyter, "descent_two", CELL.format("lr=1e-4, speed=30"), other)
+    wait(lambda: page.locator(".face-view").count() == 2)
+    second = DescentPage.beside(lab, 1)
+    lab.press("Play")
+    second.root.scroll_into_view_if_needed()
+    second.press("Play")
+    lab.until("lab.race.step_count > 5 and other.race.step_count > 5")
+    lab.until("lab.playing and other.playing")
+    wait(lambda: lab.face("face.picture?.step", 1) > 8)
+    second.press("Pause")
+    lab.root.scroll_into_view_if_needed()
+    before = lab.ask("lab.race.step_count")
+    wait(lambda: lab.step > before)
+    lab.press("Pause")
+    lab.until("not lab.playing")
+
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    lab.painted()
+    lab.root = page.locator(".face").first
+    lab.root.scroll_into_view_if_needed()
+    lab.at_step(lab.ask("lab.race.step_count"))
+    wait(lab.is_true)
+    lab.press("Step")
+    lab.at_step(lab.ask("lab.race.step_count"))
+
+
+def test_widths_themes_and_axe(page, jupyter):
+    every = "from course.lessons.racers import NAMES\n"
+    options = '"quadratic", NAMES, rotation=30, condition=20, noise=0.3'
+    lab = DescentPage(page, jupyter, "descent_widths", every + CELL.format(options))
+    lab.do("lab.run(30)")
+    lab.at_step(30)
+    lab.tab("Options")
+    try:
+        for theme in "Light", "Dark":
+            page.evaluate(THEME, f"JupyterLab {theme}")
+            for width in 1180, 900, 560:
+                page.set_viewport_size({"width": width, "height": 1300})
+                page.wait_for_timeout(400)
+                lab.root.scroll_into_view_if_needed()
+                wait(lambda: lab.root.evaluate(OUTSIDE) == [])
+                surface, time, diagram = lab.root.evaluate(ABOVE)
+                assert surface[1] + surface[3] <= time[1], "the heights lie below the surface"
+                if width > 800:
+                    assert diagram[0] > surface[0] + surface[2]
+                    ends = [box[1] + box[3] for box in (time, diagram)]
+                    assert ends[0] == pytest.approx(ends[1], abs=2)
+                else:
+                    assert diagram[1] > time[1] + time[3]
+                place = lab.on_page(lab.data("surface")["start"])
+                assert lab.middle("start") == pytest.approx(place, abs=1.5)
+                shot(page, f"descent {theme} {width}")
+            found = Axe().run(page, context=".face").response["violations"]
+            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    finally:
+        page.evaluate(THEME, "JupyterLab Light")
+    lab.do("lab.set('racers', ['gradient descent'])")
+    wait(lambda: lab.root.locator(".face-diagram").count() == 0)
+    page.set_viewport_size({"width": 1180, "height": 1000})
+    wait(lambda: (boxes := lab.root.evaluate(ABOVE))[1][0] > boxes[0][0] + boxes[0][2])
     shot(page, "descent-alone")
-    kernel(page, "lab.set('racers', ['gradient descent', 'momentum'])")
-    page.locator("button[data-knob=point]").wait_for(state="visible")

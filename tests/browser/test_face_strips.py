@@ -41,7 +41,7 @@ def test_the_browser_reads_every_type_of_array_as_python_wrote_it(browser_page):
     lab = Lab(browser_page, quantised(shown, 1, "loss", "log", -2.0, 0.5))
     read = {name: lab.face(f"[...face.picture.arrays.{name}]") for name in shown["arrays"]}
     assert read["bytes"] == [0, 128, 255]
-    assert np.array_equal(read["norm"], NORMS.astype("f4"))
+    assert np.array_equal(read["rate"], shown["arrays"]["rate"].astype("f4"))
     assert math.isnan(read["loss"][-1])
     half_a_level = 10 ** (2.5 / 65534 / 2) - 1
     assert np.allclose(read["loss"][:-1], LOSS[:-1], rtol=1.01 * half_a_level + 1e-7)

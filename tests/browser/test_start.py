@@ -1,6 +1,5 @@
 """The learner's path in a real browser: open, run, watch, move the rate, pause, reload, go on."""
 
-import hashlib
 import os
 import re
 import socket
@@ -39,12 +38,6 @@ def wait(condition, seconds=40):
             return
         time.sleep(0.1)
     assert condition()
-
-
-def pixels(page):
-    """A hash of what is on the canvas."""
-    data = page.evaluate("() => document.querySelector('canvas.course-canvas').toDataURL()")
-    return hashlib.sha256(data.encode()).hexdigest()
 
 
 def shot(page, name):

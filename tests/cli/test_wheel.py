@@ -28,7 +28,6 @@ def test_wheel_and_sdist_carry_chapters_labs_and_ledger(built):
     inside = zipfile.ZipFile(wheel).namelist()
     assert {f"course/notebooks/{name}" for name in chapters} <= set(inside)
     assert {
-        "widgets/common/canvas.css",
         "widgets/common/face.css",
         "widgets/training/face.js",
         "course/lessons/claims.toml",

@@ -66,6 +66,10 @@ class Lab:
         """Return the state in one sentence or two."""
         raise TypeError(f"{type(self).__name__} does not describe itself")
 
+    def drawn(self) -> str:
+        """Return what the picture shows and on which axes, for a reader who cannot see it."""
+        return ""
+
     def heads(self) -> list[tuple[str, str]]:
         """Return the headline numbers as (name, number) pairs."""
         return []
@@ -242,7 +246,7 @@ class Lab:
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.interactive:
             self.headless()
-        words = self.summary()
+        words = f"{self.drawn()} {self.summary()}".strip()
         bundle = {"text/plain": f"{type(self).__name__}. {words}", "image/png": self.still()}
         if self.panel:
             pin(self)

@@ -5,6 +5,7 @@ A picture is a dict of plain JSON values; "array" below is the name of an entry 
 uint8, or numbers. `x` may also be [first, distance], for points that are equally spaced.
 
     step, horizon, end    now; the right edge of the step axis; the last step this run knows
+    stride                steps that a key moves the crosshair, and with Shift: [30, 150]
     playing, words        whether it goes on by itself; the state in a sentence
     strips                plots on one step axis, the first usually the loss
     turns                 [[step, words], …]: what a hand turned
@@ -25,7 +26,7 @@ Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory
     text    {x, y, words, hue, align}
     arrows  {x, y, dx, dy, hue}
 
-Hue: which run it is ("run", "run2", "run3"), "hand" for what was drawn by hand, "limit", "ink",
+Hue: which run it is ("run", "run2", … "run8"), "hand" for what was drawn by hand, "limit", "ink",
 "dim", "pos", "neg". Lane: {knob, name, symbol, value, low, high, off, hue, plan: [[step, value],
 …], fill, score}: the plot's knob can be dragged now, and drawn in the future.
 
@@ -46,11 +47,17 @@ Panels have kind and title, and perhaps a note:
             numbers: {name: {text, level: −1 … 1, words, edit, active, changed, formula, uses}};
             running: edges in use; legend: [[sign, words], …]; step: {title, way, symbols, lines,
             next}; errors: rows of words; room: the most words that may stand below the cards
+    surface {values, shape, extent, minima: [[x, y], …], start: [x, y], first, racers: [{name, hue,
+            look, path, at: [x, y], outside, state, others?}, …]}: trails on a map of heights, from
+            step `first` on; others: where other seeds stand; the start can be dragged
+    diagram {x: Axis, y: Axis, x_label, y_label, values, shape, betas, limit, swings: [array, …],
+            regions: [[words, x, y], …], best: [x, y], point: [x, y], hue, words}
+            speeds over (α, β), 128 stands still, less runs away; the point can be dragged
     note    {words}                                      why there is nothing to see
     plot    as above
 
 The browser answers with messages {kind, view, …}: see {seq or null}, ack {seq}, calm {on}, turn
-{knob, value}, plan {knob, points}, guess {points}, go_to {step},
+{knob, value or [x, y]}, plan {knob, points}, guess {points}, go_to {step},
 edit {name, value}.
 """
 
@@ -61,7 +68,8 @@ from itertools import pairwise
 import numpy as np
 
 LOOKS = ("solid", "line", "thin", "dotted", "dashed", "stairs", "stairs-dashed")
-HUES = ("run", "run2", "run3", "hand", "limit", "ink", "dim", "pos", "neg")
+HUES = ("run", "run2", "run3", "run4", "run5", "run6", "run7", "run8", "hand", "limit", "ink",
+        "dim", "pos", "neg")  # fmt: skip
 SCALES = ("linear", "log", "share", "memory")
 LAYERS = {
     "curve": ("x", "y"), "band": ("x", "low", "high"), "shade": ("x", "share"), "level": (),
@@ -71,6 +79,7 @@ PANELS = {
     "network": ("weights", "points", "wrong"), "map": ("values", "points", "wrong", "path"),
     "tiles": ("pixels",), "bars": (), "samples": ("pixels", "probabilities"),
     "ridges": ("counts",), "layers": (), "note": (), "plot": (), "trace": (),
+    "surface": ("values",), "diagram": ("values", "betas", "limit"),
 }  # fmt: skip
 """Kinds, and the fields of each that name arrays."""
 
@@ -109,6 +118,10 @@ def _panel_faults(panel: dict, arrays: dict) -> Iterator[str]:
     first, names = PANELS[kind][:1], [panel[f] for f in PANELS[kind] if f in panel]
     yield from (f"{where}: no {field!r}" for field in first if field not in panel)
     names += [row["counts"] for row in panel["rows"]] if kind == "layers" else []
+    names += [*panel["swings"]] if kind == "diagram" else []
+    racers = panel["racers"] if kind == "surface" else []
+    names += [racer[f] for racer in racers for f in ("path", "others") if f in racer]
+    yield from (f"{where}: the hue {r['hue']!r} is unknown" for r in racers if r["hue"] not in HUES)
     yield from (f"{where}: no array {name!r}" for name in names if name not in arrays)
     if kind == "network":
         size = sum(m * (n + 1) for n, m in pairwise(panel["sizes"]))

@@ -7,9 +7,10 @@ const MOST = 640; // px: a network beside many strips is not drawn higher
 export class Sheet {
   /** A sheet for panels of one kind, and its painter.
    *
-   * `ask` repaints it, `say` reads words aloud, `send` tells the kernel.
+   * `ask` repaints it, `say` reads words aloud, `send` tells the kernel, `later` with the next frame
+   * of the screen.
    */
-  constructor(parent, kind, painter, { ask, say, send }) {
+  constructor(parent, kind, painter, { ask, say, send, later }) {
     this.kind = kind;
     this.painter = painter;
     this.state = {}; // what the panel remembers: the neuron that is pointed at
@@ -21,7 +22,7 @@ export class Sheet {
       ask();
     };
     this.dirty = true;
-    this.painter?.mount?.(this.box, this.state, send);
+    this.painter?.mount?.(this.box, this.state, send, { later, ask: this.ask });
     if (this.painter?.point) this.followPointer();
     if (this.painter?.key) this.followKeys();
   }
@@ -56,7 +57,7 @@ export class Sheet {
     this.dirty = false;
     const width = this.box.clientWidth;
     if (!this.painter || !width) return;
-    const wanted = this.painter.height(panel, width);
+    const wanted = this.painter.height(panel, width, this.box);
     const height = Math.round(
       panel.kind === "network" && beside ? clamp(beside, wanted, MOST) : wanted,
     );

@@ -1,7 +1,8 @@
 // The colours of the page's theme: as strings for lines and text, as [r, g, b] for pixels.
 
 const TOKENS = ["paper", "ink", "dim", "rule", "wash", "focus"];
-const HUES = ["run", "run2", "run3", "hand", "limit", "pos", "neg"];
+const RUNS = ["run", "run2", "run3", "run4", "run5", "run6", "run7", "run8"];
+const HUES = [...RUNS, "hand", "limit", "pos", "neg"];
 
 /** The colour behind an element: a notebook's differs from its text cells' and from a side panel's.
  *

@@ -7,7 +7,7 @@ import { clamp, fit, widthOf } from "./paint.js";
 import { whole } from "./scales.js";
 import { paintStrips, readAloud } from "./strips.js";
 
-const STRIDE = { plain: 30, shift: 150 }; // steps a key press moves the crosshair
+const STRIDE = [30, 150]; // steps a key press moves the crosshair, and with Shift
 
 export class Timeline {
   constructor(parent, { hand, outbox, ask, say }) {
@@ -91,7 +91,7 @@ export class Timeline {
       this.look = null;
       return this.ask();
     }
-    const stride = STRIDE[shift ? "shift" : "plain"];
+    const stride = (this.picture.stride ?? STRIDE)[shift ? 1 : 0];
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageUp: 5, PageDown: -5 };
     const ends = { Home: 0, End: this.known };
     if (!(key in by) && !(key in ends)) return false;

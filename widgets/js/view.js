@@ -46,7 +46,8 @@ class View {
       this.live.textContent = words;
     };
     const send = (kind, content) => this.outbox.send(kind, content);
-    this.panelTools = { say, send, ask: () => this.schedule() };
+    const later = (kind, content) => this.outbox.later(kind, content);
+    this.panelTools = { say, send, later, ask: () => this.schedule() };
     this.sheets = make("div", el, { className: "face-sheets" });
     this.time = new Timeline(this.sheets, { ...tools, say, ask: () => this.ask() });
     this.places = {
@@ -79,9 +80,12 @@ class View {
     ];
   }
 
-  /** Paint the strips with the next frame of the screen. */
+  /** Paint the strips with the next frame of the screen, and what follows their crosshair. */
   ask() {
     this.timeDirty = true;
+    for (const sheet of this.places.side.sheets) {
+      if (sheet.painter.follow?.(sheet.state, this.time.look)) sheet.dirty = true;
+    }
     this.schedule();
   }
 

@@ -13,6 +13,7 @@ from .drawing import WIDE, paint_network
 from .maps import map_height, paint_map
 from .sheet import INCH, Box, Sheet, text_width, wrapped
 from .strips import LEFT, RIGHT, height_of, paint_strips
+from .surface import diagram_height, paint_diagram, paint_surface, surface_height
 from .trace import paint_trace, trace_height
 from .words import labels_of, write_heading, write_labels
 
@@ -38,22 +39,37 @@ def figure_of(picture: dict) -> Figure:
     wide = bool(strips and side) or len(below) > 2 or is_trace
     width = FULL if wide else HALF
     left = 0.54 * (width - COLUMN_GAP) if strips and side else width
-    tall = height_of(picture, left) if strips else 0
     right = width - left - COLUMN_GAP if strips and side else width
-    beside = _column(side, MARGIN + width - right, right, tall)
+    place = Box(MARGIN, MARGIN, left, height_of(picture, left) if strips else 0)
+    surfaces = [panel for panel in side if panel["kind"] == "surface"]
+    tops: list[tuple[dict, Box]] = []
+    if surfaces:
+        tops, place = _above(surfaces[0], place, len(side) > 1, right)
+        side = [panel for panel in side if panel["kind"] != "surface"]
+    tall = place.bottom - MARGIN
+    beside = tops + _column(side, MARGIN + width - right, right, tall)
     height = max([tall, *(box.bottom - MARGIN for _, box in beside)])
     rows = _grid(below, width, height + (ROW_GAP if height else 0))
     height = max([height, *(box.bottom - MARGIN for _, box in rows)])
     lines = wrapped(picture["words"], width, 12) if picture["words"] else []
     sheet = Sheet(width + 2 * MARGIN, round(height + 2 * MARGIN + 17 * len(lines) + 10))
     if strips:
-        paint_strips(sheet, picture, Box(MARGIN, MARGIN, left, tall))
+        paint_strips(sheet, picture, place)
     for panel, box in beside + rows:
         PANELS[panel["kind"]][1](sheet, panel, picture["arrays"], box)
     for i, line in enumerate(lines):
         base = MARGIN + height + 24 + 17 * i
         sheet.text(line, MARGIN, base, size=12, role="sentence")
     return sheet.figure
+
+
+def _above(panel: dict, strips: Box, crowded: bool, right: float) -> tuple[list, Box]:
+    """Return where a surface lies, and the strips: below it, or beside it if the side is free."""
+    top = Box(strips.x, strips.y, strips.width, surface_height(panel, strips.width))
+    if crowded:
+        return [(panel, top)], strips._replace(y=top.bottom + ROW_GAP)
+    place = strips._replace(x=top.right + COLUMN_GAP, width=right)
+    return [(panel, top)], place
 
 
 def _column(side: list[dict], x: float, width: float, room: float) -> list[tuple[dict, Box]]:
@@ -74,7 +90,9 @@ def _column(side: list[dict], x: float, width: float, room: float) -> list[tuple
 
 
 def _least(panel: dict, width: float, room: float) -> float:
-    """Return how high a panel is at least: a network fills the side as far as it gains by it."""
+    """Return how high a panel is at least: a diagram fills the side, a network if it gains."""
+    if panel["kind"] == "diagram":
+        return room
     return min(max(room, 0), NETWORK[2]) if panel["kind"] == "network" and width <= WIDE else 0
 
 
@@ -126,6 +144,8 @@ PANELS: dict[str, tuple[Callable, Callable]] = {  # height by width; painter
     "ridges": (panels.ridges_height, panels.paint_ridges),
     "layers": (panels.layers_height, panels.paint_layers),
     "trace": (trace_height, paint_trace),
+    "surface": (surface_height, paint_surface),
+    "diagram": (diagram_height, paint_diagram),
     "note": (panels.note_height, panels.paint_note),
     "plot": (_plot_height, _paint_plot),
 }

@@ -16,8 +16,9 @@ FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 INCH = 72  # pixels; so that a point, in which matplotlib measures lines and letters, is a pixel
 HUES = {
     "paper": "#ffffff", "ink": "#212121", "dim": "#666666", "rule": "#e0e0e0", "wash": "#eeeeee",
-    "run": "#0072b2", "run2": "#00805c", "run3": "#8a6d00", "hand": "#b0508a", "limit": "#c24a00",
-    "pos": "#0072b2", "neg": "#e69f00",
+    "run": "#0072b2", "run2": "#00805c", "run3": "#8a6d00", "run4": "#7048b6",
+    "run5": "#b8305c", "run6": "#007a8c", "run7": "#7d4a1c", "run8": "#5c6470", "hand": "#b0508a",
+    "limit": "#c24a00", "pos": "#0072b2", "neg": "#e69f00",
 }  # fmt: skip
 
 
@@ -34,6 +35,7 @@ def _map(name: str, *stops) -> LinearSegmentedColormap:
 SIGNED = _map("signed", mixed("neg", 0.72), HUES["paper"], mixed("pos", 0.72))
 GREY = _map("grey", HUES["paper"], HUES["ink"])
 HEIGHT = _map("height", mixed("run", 0.5), HUES["paper"])  # blue is low
+SPEED = _map("speed", mixed("limit", 0.72), HUES["paper"], mixed("run", 0.72))  # blue is fast
 
 
 class Box(NamedTuple):

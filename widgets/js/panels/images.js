@@ -16,15 +16,17 @@ const COLOURS = {
   signed: divergingColour,
   grey: (theme, value) => mixed(theme.rgb.paper, theme.rgb.ink, (value + 1) / 2),
   height: (theme, value) => mixed(theme.rgb.paper, theme.rgb.run, (1 - value) / 4),
+  speed: (theme, value) =>
+    mixed(theme.rgb.paper, value < 0 ? theme.rgb.limit : theme.rgb.run, STRENGTH * Math.abs(value)),
 };
 
-/** The CSS colour for −1 … 1 of "signed", "grey" (paper to ink) or "height" (blue is low). */
+/** The CSS colour for −1 … 1 of "signed", "grey" (paper to ink), "height" (blue is low) or "speed". */
 export const cssColour = (kind, theme, value) => `rgb(${COLOURS[kind](theme, value)})`;
 
 /** The pixels for −1 … 1, kept in `state` while the theme stays. */
 export function colourTable(state, kind, theme) {
-  const { paper, ink, pos, neg, run } = theme.rgb;
-  const key = [kind, paper, ink, pos, neg, run].join();
+  const { paper, ink, pos, neg, run, limit } = theme.rgb;
+  const key = [kind, paper, ink, pos, neg, run, limit].join();
   if (state.table?.key !== key) {
     const colour = (_, i) => packed(COLOURS[kind](theme, i / LEVELS - 1));
     state.table = { key, pixels: Uint32Array.from({ length: 2 * LEVELS + 1 }, colour) };
