@@ -29,30 +29,41 @@ def png(figure, dpi: float = 100, **options) -> bytes:
 def with_palette(image: Image.Image) -> Image.Image:
     """Return an image in 64 colours if they suffice, as for lines; else in 256, as for heat maps.
 
-    A colour counts by the square root of its pixels: so two heat maps beside each other keep their
-    shades. Pixels of rare colours, at the edges of lines, take the nearest one.
+    The colours of areas come first, as they are. The others count by the square root of their
+    pixels: so two heat maps beside each other keep their shades. Pixels of rare colours, at the
+    edges of lines, take the nearest one.
     """
     red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), dtype=int), -1, 0)
     codes = red << 16 | green << 8 | blue
     seen, at, counts = np.unique(codes, return_inverse=True, return_counts=True)
     colours = np.stack([seen >> 16, seen >> 8 & 255, seen & 255], axis=1)
-    rare = min(4, counts.max()) if len(seen) > 256 else 1
-    weights = np.where(counts >= rare, np.sqrt(counts).astype(int), 0)
-    sample = Image.fromarray(np.repeat(colours, weights, axis=0)[None].astype(np.uint8))
-    for size in (64, 128, 256):
-        chosen = sample.quantize(size, Image.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
-        palette = np.array(chosen, dtype=int).reshape(-1, 3)
+    order = counts.argsort(kind="stable")  # from the rarest to the most frequent
+    is_area = counts > codes.size / 2000
+    for size in (64, 96, 128, 256):
+        areas = order[::-1][: min(int(is_area.sum()), size // 2)]
+        palette = np.concatenate([colours[areas], _chosen(colours, counts, areas, size)])
         nearest = np.concatenate([_nearest(part, palette) for part in np.array_split(colours, 8)])
-        order = counts.argsort(kind="stable")
         palette[nearest[order]] = colours[order]  # each entry exactly its most frequent colour
         off = np.abs(palette[nearest] - colours).max(axis=1)
         # of 255; the eye sees it in an area, and the hue of a thin line, not in single pixels
-        area, line = off[counts > codes.size / 2000], off[counts > 20]
-        if area.max(initial=0) <= 4 and line.max(initial=0) <= 12:
+        area, line, far = off[is_area], off[counts > 20], counts[off > 12].sum()
+        if area.max(initial=0) <= 4 and line.max(initial=0) <= 20 and far <= codes.size / 110:
             break
     small = Image.fromarray(nearest[at].reshape(codes.shape).astype(np.uint8))
     small.putpalette(palette.astype(np.uint8).tobytes())
     return small
+
+
+def _chosen(colours: np.ndarray, counts: np.ndarray, areas: np.ndarray, size: int) -> np.ndarray:
+    """Return what is left of a palette of `size` colours for those that are not areas: (n, 3)."""
+    others = counts.copy()
+    others[areas] = 0
+    if not others.any():
+        return np.empty((0, 3), dtype=int)
+    others[others < min(4, others.max())] = 0
+    sample = np.repeat(colours, np.sqrt(others).astype(int), axis=0)[None].astype(np.uint8)
+    few = Image.fromarray(sample).quantize(size - len(areas), Image.Quantize.MEDIANCUT, kmeans=1)
+    return np.array(few.getpalette() or [], dtype=int).reshape(-1, 3)
 
 
 def _nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
