@@ -199,6 +199,7 @@ def test_its_first_cell_follows_the_route(path):
     assert any("parameters" in c.metadata.get("tags", []) for c in code_cells(path))
 
 
+@pytest.mark.full
 @each_chapter
 def test_it_runs_with_other_parameters(path, tmp_path, shared_kernels):
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path)]
