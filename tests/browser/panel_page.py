@@ -9,7 +9,7 @@ import torch
 import widgets.training.controls  # noqa: F401  what these tests are about: see tests/lanes.py
 from course import MLP, Network
 from course.nn.layers import Linear
-from widgets.common.frames import encode
+from widgets.common.frames import decode, encode
 
 JS = Path(__file__).parents[2] / "widgets" / "js"
 PAGE = """<!doctype html><meta charset="utf-8"><style>
@@ -104,15 +104,24 @@ def build_network(sizes, activation, seed=0):
 
 
 def panel_of(net, sizes, activation, extent=(-1.2, 1.2, -1.2, 1.2), points=(), wrong=()):
-    """Return the panel and the arrays of a network, as the contract orders the weights."""
-    parts = [part for m in net.views(net.theta) for part in (m[:, :-1].flatten(), m[:, -1])]
+    """Return the panel and the arrays of a network, as the contract orders the weights.
+
+    The network's own weights are rounded as a frame rounds them.
+    """
+    parts = [part for m in net.views(net.theta) for part in (m[:, :-1], m[:, -1])]
+    weights = torch.cat([part.flatten() for part in parts]).numpy()
+    rounded = decode(encode({"arrays": {"weights": weights}}))["arrays"]["weights"]
+    for part, values in zip(
+        parts, np.split(rounded, np.cumsum([p.numel() for p in parts])[:-1]), strict=True
+    ):
+        part.copy_(torch.tensor(values).view(part.shape))
     panel = {
         "kind": "network", "title": "network", "sizes": sizes, "activation": activation,
         "weights": "weights", "extent": list(extent), "points": "points", "wrong": "wrong",
         "inputs": ["x₁", "x₂"], "classes": ["class 0", "class 1"],
     }  # fmt: skip
     return panel, {
-        "weights": torch.cat(parts).numpy(),
+        "weights": weights,
         "points": np.array(points, "u1").ravel(),
         "wrong": np.array(wrong, "u1"),
     }
