@@ -56,7 +56,6 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/interop/test_adopt_ddp", "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
     "tests/publishing/test_updates_failures",
-    "tests/training/test_hostile_recipes.py::test_all_values_at_all_places_of_a_recipe",
     "tests/widgets/test_backprop_lab.py::test_every_formula_gives_its_number",
     "tests/widgets/test_backprop_scene.py::test_nothing_overlaps_on_a_card",
     "tests/widgets/test_descent_scene.py::test_every_picture_can_be_drawn",
