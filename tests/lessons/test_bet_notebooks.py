@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from course.lessons.afterwards import texts
+from course.lessons.texts_after_bets import texts
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PATHS = [p for p in sorted(FOLDER.glob("**/*.ipynb")) if "Bet(" in p.read_text("utf-8")]

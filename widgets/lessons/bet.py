@@ -20,12 +20,13 @@ from IPython.display import Markdown, display
 
 from course import CourseError
 from course.errors import shown
-from course.lessons.afterwards import read_text
 from course.lessons.answers import Answer
 from course.lessons.bets import Wager
+from course.lessons.texts_after_bets import read_text
 
 from ..common.front_end import has_front_end
 from ..common.knobs import button
+from ..common.panel import spoken
 from .answer_forms import FORMS
 from .reveal import Reveal, bundle, words_of
 
@@ -45,7 +46,7 @@ class Bet:
 
     Args:
         question, experiment, answer, chapter, outcome: as `course.lessons.bets.Wager` takes them.
-        interactive: whether somebody can bet; None finds out.
+        interactive: whether a reader can bet; None finds out.
 
     Raises:
         CourseError: for bad values; and what the experiment raises, when it runs at once.
@@ -109,7 +110,7 @@ class Bet:
         """Return a reveal with a text of the chapter, which the notebook must not hold.
 
         Args:
-            title: of a text in `course/lessons/after/`.
+            title: of a text in `course/lessons/after_bets/`.
 
         Raises:
             CourseError: for an unknown title.
@@ -146,8 +147,7 @@ class Bet:
         self._place.disabled = self._waive.disabled = on
 
     def _say(self, words: str) -> None:
-        live = "<div role='status' aria-live='polite'>"
-        self.sentence.value = f"{live}{html.escape(words)}</div>"
+        self.sentence.value = spoken(words)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         words = self._wager.question

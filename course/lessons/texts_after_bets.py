@@ -3,7 +3,7 @@
     read_text("3_05_clipping", "What came out")     Markdown
 
 A notebook shows the source of its cells, so prose that tells a result stands in a file of its own,
-`after/CHAPTER.md`, each text below a line "# title". A title tells nothing.
+`after_bets/CHAPTER.md`, each text below a line "# title". A title tells nothing.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import check_choice
 
-FOLDER = Path(__file__).parent / "after"
+FOLDER = Path(__file__).parent / "after_bets"
 
 
 @cache

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from course import CourseError
-from course.lessons.afterwards import FOLDER, read_text, texts
 from course.lessons.contents import ROUTE
+from course.lessons.texts_after_bets import FOLDER, read_text, texts
 
 PATHS = sorted(FOLDER.glob("*.md"))
 
