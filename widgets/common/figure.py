@@ -27,7 +27,7 @@ def png(figure, dpi: float = 100, **options) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Return an image in 64 colours if they suffice, as for lines; else in 256, as for heat maps.
+    """Return an image in as few of 64, 96, 128 or 256 colours as suffice: lines need the fewest.
 
     The colours of areas come first, as they are. The others count by the square root of their
     pixels: so two heat maps beside each other keep their shades. Pixels of rare colours, at the

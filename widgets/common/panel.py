@@ -195,8 +195,12 @@ class Panel:
 
     def say(self, text: str) -> None:
         self._said_at = time.monotonic()
-        live = "<div role='status' aria-live='polite'>"
-        self.sentence.value = f"{live}{html.escape(text)}</div>"
+        self.sentence.value = spoken(text)
+
+
+def spoken(text: str) -> str:
+    """Return a text as HTML that a screen reader reads when it changes."""
+    return f"<div role='status' aria-live='polite'>{html.escape(text)}</div>"
 
 
 def headline(heads: list[tuple[str, str]]) -> str:

@@ -24,14 +24,14 @@ class DescentLab(Lab):
     Args:
         surface: "quadratic" (with its `condition`, and `rotation` in degrees), "ravine",
             "Rosenbrock", "saddle" or "cliff".
-        racers: who is shown, of "gradient descent", "momentum" (the documents' exponential
+        racers: those that are shown, of "gradient descent", "momentum" (the documents' exponential
             average), "heavy ball", "Adam", "Newton", "clipped descent" (by norm), "Nesterov" and
             "sign descent".
         lr: None for rates that suit the surface, a number for all but Newton, or {racer: rate}.
         beta: of momentum, heavy ball and Nesterov.
         start: (x, y); None: the surface's own.
         steps: the length of a headless race and of a replay.
-        interactive: whether it has controls; None finds out whether somebody looks.
+        interactive: whether it has controls; None: whether a reader looks.
         name: a new lab of the same name stops the old one; None: the notebook cell.
         speed: steps a second while it plays; 0: as fast as it goes.
         knobs: threshold (of clipping), damping (Newton's), noise (the standard deviation of what is

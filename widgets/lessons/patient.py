@@ -21,6 +21,7 @@ from course.training.recipe import Recipe
 
 from ..common.front_end import has_front_end, pin
 from ..common.knobs import button
+from ..common.panel import spoken
 from ..training.lab import TrainingLab
 from .bet import Bet
 from .reveal import bundle, words_of
@@ -115,8 +116,7 @@ class Patient:
             self._say(words_of(error))
 
     def _say(self, words: str) -> None:
-        live = "<div role='status' aria-live='polite'>"
-        self.sentence.value = f"{live}{html.escape(words)}</div>"
+        self.sentence.value = spoken(words)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if self.box:

@@ -3,6 +3,7 @@
 import { dot, stroke, text } from "../paint.js";
 
 export const HEAD = 26; // px from the top of a panel to its picture
+const FEW = 80; // steps of a trail that are marked one by one, at most
 
 /** The panel's title, and its note at the right. */
 export function heading(g, panel, width, theme) {
@@ -19,6 +20,14 @@ export function shortened(g, words, room) {
   let end = words.length;
   while (end > 0 && g.measureText(`${words.slice(0, end)}…`).width > room) end -= 1;
   return end ? `${words.slice(0, end).trimEnd()}…` : "";
+}
+
+/** A path over a map, with an edge of paper; its steps are marked one by one if they are few. */
+export function paintTrail(g, points, hue, theme, dash = []) {
+  stroke(g, points, theme.paper, 3.5, [], 0.8);
+  stroke(g, points, theme[hue], 1.6, dash, 0.95);
+  if (points.length > FEW) return;
+  for (const [x, y] of points) if (!Number.isNaN(y)) dot(g, x, y, 1.9, theme[hue]);
 }
 
 /** A bar of colours from −1 to 1. */

@@ -63,11 +63,7 @@ function paintSpeeds(g, panel, arrays, theme, box, state) {
   const [rows, columns] = panel.shape;
   const table = colourTable(state, "speed", theme);
   const bitmap = keptBitmap(state, arrays[panel.values], columns, rows, table, 1 / 127, 128);
-  g.save(); // row 0 is the lowest: the bitmap is drawn upside down
-  g.translate(0, 2 * box.y + box.height);
-  g.scale(1, -1);
-  drawGrid(g, bitmap, box.x, box.y, box.width, box.height);
-  g.restore();
+  drawGrid(g, bitmap, box, true);
 }
 
 function paintAxes(g, panel, { box, x, y }, theme) {

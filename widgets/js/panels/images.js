@@ -72,10 +72,19 @@ export function sameNumbers(a, b) {
   return true;
 }
 
-/** Draw a grid whose outermost values lie on the edges of the box: half a pixel is left out. */
-export function drawGrid(g, { canvas }, x, y, width, height) {
+/** Draw a grid whose outermost values lie on the edges of the box: half a pixel is left out.
+ *
+ * `up`: row 0 is at the bottom.
+ */
+export function drawGrid(g, { canvas }, { x, y, width, height }, up = false) {
+  g.save();
+  if (up) {
+    g.translate(0, 2 * y + height);
+    g.scale(1, -1);
+  }
   g.imageSmoothingEnabled = true;
   g.drawImage(canvas, 0.5, 0.5, canvas.width - 1, canvas.height - 1, x, y, width, height);
+  g.restore();
 }
 
 /** Where a grid crosses a level, by marching squares: [x1, y1, x2, y2, …] in columns and rows. */
@@ -110,4 +119,31 @@ export function drawContour(g, cuts, columns, rows, box, up = false) {
     g.lineTo(box.x + cuts[i + 2] * x, first + sign * cuts[i + 3] * y);
   }
   g.stroke();
+}
+
+/** Levels of bytes at which a map of heights has contours. */
+export const HEIGHTS = Array.from({ length: 9 }, (_, k) => (255 * (k + 0.5)) / 9);
+
+/** Paint bytes of rows × columns, row 0 at the bottom, and their contours: both are kept in `state`. */
+export function paintMap(
+  g,
+  state,
+  bytes,
+  [rows, columns],
+  { kind, levels, width, alpha },
+  box,
+  theme,
+) {
+  const before = state.bytes;
+  const table = colourTable(state, kind, theme);
+  const bitmap = keptBitmap(state, bytes, columns, rows, table, 1 / 127.5, 127.5);
+  if (state.bytes !== before) {
+    state.cuts = levels.flatMap((level) => contour(bytes, columns, rows, level));
+  }
+  drawGrid(g, bitmap, box, true);
+  g.strokeStyle = theme.ink;
+  g.lineWidth = width;
+  g.globalAlpha = alpha;
+  drawContour(g, state.cuts, columns, rows, box, true);
+  g.globalAlpha = 1;
 }

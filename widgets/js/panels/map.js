@@ -1,12 +1,11 @@
 // A map over a plane: two classes or heights, with contours, points and a path.
 
-import { clamp, dot, stroke, text } from "../paint.js";
+import { clamp, dot, text } from "../paint.js";
 import { number, ticks } from "../scales.js";
-import { colourBar, HEAD, heading, onBox, paintPoints, rounded } from "./common.js";
-import { colourTable, contour, cssColour, drawContour, drawGrid, keptBitmap } from "./images.js";
+import { colourBar, HEAD, heading, onBox, paintPoints, paintTrail, rounded } from "./common.js";
+import { cssColour, HEIGHTS, paintMap } from "./images.js";
 
 const MOST = 420; // px of a side
-const HEIGHTS = Array.from({ length: 9 }, (_, k) => (255 * (k + 0.5)) / 9);
 const COLOURS = { "two classes": "signed", height: "height" };
 const RIGHT = { align: "right" };
 
@@ -29,28 +28,15 @@ function height(panel, width) {
 
 function paint(g, panel, arrays, theme, width, _height, state) {
   const { box, axis } = layout(panel, width);
-  const [rows, columns] = panel.shape;
   const kind = COLOURS[panel.colours];
-  const values = arrays[panel.values];
-  const table = colourTable(state, kind, theme);
-  const before = state.bytes;
-  const bitmap = keptBitmap(state, values, columns, rows, table, 1 / 127.5, 127.5);
-  if (state.bytes !== before) {
-    const levels = panel.contour ? (kind === "signed" ? [127.5] : HEIGHTS) : [];
-    state.cuts = levels.flatMap((level) => contour(values, columns, rows, level));
-  }
+  const look =
+    kind === "signed"
+      ? { kind, levels: [127.5], width: 1.2, alpha: 0.75 }
+      : { kind, levels: HEIGHTS, width: 0.8, alpha: 0.25 };
+  if (!panel.contour) look.levels = [];
   heading(g, panel, width, theme);
   rounded(g, box, theme.dim, 0.8, () => {
-    g.save(); // row 0 is the lowest: the bitmap is drawn upside down
-    g.translate(0, 2 * box.y + box.height);
-    g.scale(1, -1);
-    drawGrid(g, bitmap, box.x, box.y, box.width, box.height);
-    g.restore();
-    g.strokeStyle = theme.ink;
-    g.lineWidth = kind === "signed" ? 1.2 : 0.8;
-    g.globalAlpha = kind === "signed" ? 0.75 : 0.25;
-    drawContour(g, state.cuts, columns, rows, box, true);
-    g.globalAlpha = 1;
+    paintMap(g, state, arrays[panel.values], panel.shape, look, box, theme);
     if (panel.points) paintPoints(g, arrays[panel.points], arrays[panel.wrong], box, theme);
     if (panel.path) paintPath(g, arrays[panel.path], box, theme);
   });
@@ -64,9 +50,7 @@ function paintPath(g, path, box, theme) {
     onBox(path[2 * i], path[2 * i + 1], box),
   );
   if (!points.length) return;
-  stroke(g, points, theme.paper, 3.5, [], 0.8);
-  stroke(g, points, theme.run, 1.6, [], 0.95);
-  if (points.length <= 80) for (const [x, y] of points) dot(g, x, y, 1.9, theme.run);
+  paintTrail(g, points, "run", theme);
   dot(g, ...points[0], 3.5, theme.paper, theme.run);
   dot(g, ...points.at(-1), 5, theme.run, theme.paper);
 }

@@ -35,7 +35,7 @@ function paint(g, panel, arrays, theme, width, height, state) {
   for (const node of places.nodes) {
     const on = same(node, pointed);
     const bitmap = state.tiles[node.layer][node.index];
-    rounded(g, node, on ? theme.ink : theme.dim, on ? 2 : 0.8, () => drawMap(g, bitmap, node));
+    rounded(g, node, on ? theme.ink : theme.dim, on ? 2 : 0.8, () => drawGrid(g, bitmap, node));
   }
   paintNames(g, panel, places, height, theme);
   paintLarge(g, panel, arrays, places, theme, state);
@@ -108,8 +108,6 @@ function enlarge(state, panel, weights, table) {
 
 // ---- painting ----
 
-const drawMap = (g, bitmap, box) => drawGrid(g, bitmap, box.x, box.y, box.width, box.height);
-
 /** Weights as curved lines, small ones first: solid blue adds, dashed orange takes away. */
 function paintLinks(g, panel, weights, { nodes, large }, pointed, theme) {
   const links = [];
@@ -167,7 +165,7 @@ function paintLarge(g, panel, arrays, { wide, large }, theme, state) {
   const { pointed, cuts } = state;
   const points = arrays[panel.points];
   rounded(g, large, theme.dim, 0.8, () => {
-    drawMap(g, state.large, large);
+    drawGrid(g, state.large, large);
     g.strokeStyle = theme.ink;
     g.lineWidth = 1.2;
     g.globalAlpha = 0.75;

@@ -4,15 +4,14 @@ import { pushApart } from "../labels.js";
 import { across, upwards } from "../layout.js";
 import { clamp, dot, stroke, text, widthOf } from "../paint.js";
 import { number, ticks } from "../scales.js";
-import { HEAD, heading, rounded } from "./common.js";
+import { HEAD, heading, paintTrail, rounded } from "./common.js";
 import { Grip } from "./grip.js";
-import { colourTable, contour, drawContour, drawGrid, keptBitmap } from "./images.js";
+import { HEIGHTS, paintMap } from "./images.js";
 
 const [LEFT, RIGHT] = [46, 6]; // as the strips have it
 const AXIS = 20;
-const HEIGHTS = Array.from({ length: 9 }, (_, k) => (255 * (k + 0.5)) / 9);
+const LOOK = { kind: "height", levels: HEIGHTS, width: 0.8, alpha: 0.22 };
 const DASHES = { solid: [], dashed: [7, 3], dotted: [2, 3] };
-const DOTTED = 80; // steps of a trail that are marked one by one, at most
 const STEP = 0.02; // a key press moves the start, in units of the surface
 const NAME = { weight: 500 };
 
@@ -42,38 +41,17 @@ function paint(g, panel, arrays, theme, width, _height, state) {
   state.panel = panel;
   heading(g, panel, width - RIGHT, theme);
   rounded(g, box, theme.rule, 1, () => {
-    paintGround(g, panel, arrays, theme, box, state);
+    paintMap(g, state, arrays[panel.values], panel.shape, LOOK, box, theme);
     for (const [k, point] of panel.minima.entries()) {
       paintMinimum(g, place.at(point), k ? "" : "minimum", theme);
     }
-    for (const racer of panel.racers) paintTrail(g, racer, arrays, place, theme);
+    for (const racer of panel.racers) paintRacer(g, racer, arrays, place, theme);
   });
   paintAxes(g, panel, place, theme);
   const heads = panel.racers.map((racer) => headOf(racer, panel, arrays, place, state.look));
   for (const head of heads) paintHead(g, head, theme);
   paintNames(g, heads, place, theme);
   placeStart(panel, place, theme, state);
-}
-
-function paintGround(g, panel, arrays, theme, box, state) {
-  const [rows, columns] = panel.shape;
-  const values = arrays[panel.values];
-  const table = colourTable(state, "height", theme);
-  const before = state.bytes;
-  const bitmap = keptBitmap(state, values, columns, rows, table, 1 / 127.5, 127.5);
-  if (state.bytes !== before) {
-    state.cuts = HEIGHTS.flatMap((level) => contour(values, columns, rows, level));
-  }
-  g.save(); // row 0 is the lowest: the bitmap is drawn upside down
-  g.translate(0, 2 * box.y + box.height);
-  g.scale(1, -1);
-  drawGrid(g, bitmap, box.x, box.y, box.width, box.height);
-  g.restore();
-  g.strokeStyle = theme.ink;
-  g.lineWidth = 0.8;
-  g.globalAlpha = 0.22;
-  drawContour(g, state.cuts, columns, rows, box, true);
-  g.globalAlpha = 1;
 }
 
 function paintMinimum(g, [x, y], words, theme) {
@@ -90,13 +68,8 @@ function paintMinimum(g, [x, y], words, theme) {
 const pointsOf = (values, { at }) =>
   Array.from({ length: values.length / 2 }, (_, i) => at([values[2 * i], values[2 * i + 1]]));
 
-function paintTrail(g, { hue, look, path, others }, arrays, place, theme) {
-  const points = pointsOf(arrays[path], place);
-  stroke(g, points, theme.paper, 3.5, [], 0.8);
-  stroke(g, points, theme[hue], 1.6, DASHES[look], 0.95);
-  if (points.length <= DOTTED) {
-    for (const [x, y] of points) if (!Number.isNaN(y)) dot(g, x, y, 1.9, theme[hue]);
-  }
+function paintRacer(g, { hue, look, path, others }, arrays, place, theme) {
+  paintTrail(g, pointsOf(arrays[path], place), hue, theme, DASHES[look]);
   if (!others) return;
   for (const [x, y] of pointsOf(arrays[others], place)) dot(g, x, y, 3, theme[hue], theme.paper);
 }
