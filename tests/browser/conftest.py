@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from notebook_server import ask
 
 ROOT = Path(__file__).parents[2]
 THEMES = "@jupyterlab/apputils-extension:themes"
@@ -96,11 +97,3 @@ def page(jupyter, browser_page):
     for one in json.loads(ask(jupyter, "api/kernels")):
         ask(jupyter, f"api/kernels/{one['id']}", "DELETE")
     ask(jupyter, f"lab/api/settings/{THEMES}", "PUT", b'{"raw": "{}"}')
-
-
-def ask(jupyter, place, method="GET", body=None) -> bytes:
-    """Return what the server answers."""
-    kind = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{jupyter}/{place}?token=test", body, kind, method=method)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return answer.read()

@@ -4,7 +4,7 @@ import json
 import time
 
 import numpy as np
-from lab_page import put_notebook
+from notebook_server import put_notebook
 from test_start import kernel, wait
 
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"

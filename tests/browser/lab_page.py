@@ -3,11 +3,9 @@
 import base64
 import io
 import json
-import time
-import urllib.request
 
-import nbformat
 import numpy as np
+from notebook_server import RUN_ALL, open_notebook, put_notebook
 from PIL import Image
 from test_start import kernel, wait
 
@@ -15,30 +13,9 @@ import widgets.training.controls  # noqa: F401  what these tests are about: see 
 
 CELL = "from widgets import TrainingLab\nlab = TrainingLab({}); lab"
 MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200"
-READY = """() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel
-    ?.status === 'idle'"""
-RUN_ALL = """async () => {
-  const { shell, commands } = window.jupyterapp, panel = shell.currentWidget;
-  panel.content.notebookConfig = { ...panel.content.notebookConfig, windowingMode: "none" };
-  shell.collapseLeft?.("left");
-  await commands.execute("notebook:run-all-cells");
-}"""
 THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A),
         "run in the dark": (0x56, 0xB4, 0xE9)}  # fmt: skip
-
-
-def put_notebook(jupyter, name, *cells):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    notebook.metadata["kernelspec"] = {
-        "name": "python3", "display_name": "Python 3", "language": "python",
-    }  # fmt: skip
-    body = json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode()
-    request = urllib.request.Request(
-        f"{jupyter}/api/contents/{name}?token=test", body, method="PUT",
-        headers={"Content-Type": "application/json"},
-    )  # fmt: skip
-    urllib.request.urlopen(request, timeout=20).close()
 
 
 def rgb(url: str) -> np.ndarray:
@@ -61,14 +38,9 @@ class LabPage:
     def __init__(self, page, jupyter, name: str, *cells: str, app: str = ""):
         self.page = page
         put_notebook(jupyter, f"{name}.ipynb", *cells)
-        workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
-        place = f"{app}/{name}.ipynb" if app else f"lab/workspaces/{workspace}/tree/{name}.ipynb"
-        page.goto(f"{jupyter}/{place}?token=test")
-        page.wait_for_function(READY, timeout=90_000)
+        open_notebook(page, jupyter, name, app)
         page.evaluate(RUN_ALL)
-        self.painted()
-        self.root = page.locator(".face").first
-        self.root.scroll_into_view_if_needed()
+        self.find()
 
     @classmethod
     def beside(cls, lab: "LabPage", index: int) -> "LabPage":
@@ -76,6 +48,19 @@ class LabPage:
         other = cls.__new__(cls)
         other.page, other.root = lab.page, lab.page.locator(".face").nth(index)
         return other
+
+    def find(self) -> None:
+        """Wait for the first lab, and take it."""
+        self.painted()
+        self.root = self.page.locator(".face").first
+        self.root.scroll_into_view_if_needed()
+
+    def reload(self) -> None:
+        """Save the notebook, and load the page anew."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.wait_for_timeout(1000)
+        self.page.reload()
+        self.find()
 
     def painted(self) -> None:
         """Wait for the first paint."""

@@ -2,7 +2,8 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab_page import READY, RUN_ALL, THEME, put_notebook
+from lab_page import THEME
+from notebook_server import RUN_ALL, open_notebook, put_notebook
 from test_start import kernel, shot, wait
 
 pytestmark = pytest.mark.browser
@@ -38,8 +39,7 @@ DONE = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].e
 def open_page(page, jupyter, name, *cells):
     if cells:
         put_notebook(jupyter, f"{name}.ipynb", *cells)
-    page.goto(f"{jupyter}/lab/workspaces/bets-{name}/tree/{name}.ipynb?token=test")
-    page.wait_for_function(READY, timeout=90_000)
+    open_notebook(page, jupyter, name)
     page.evaluate(RUN_ALL)
     page.locator(".face-bet").first.wait_for()
 

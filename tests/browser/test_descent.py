@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab_page import THEME, LabPage, rgb
+from lab_page import THEME, LabPage
 from test_start import shot, wait
 
 import widgets.descent.lab  # noqa: F401  what these tests are about: see tests/lanes.py
@@ -74,8 +74,7 @@ class DescentPage(LabPage):
     def stands_at(self, name: str, point) -> bool:
         """Return whether a racer's disc is painted at a point of the surface."""
         x, y = self.on_canvas(point)
-        canvas = self.root.locator(".face-surface canvas").evaluate("(c) => c.toDataURL()")
-        near = rgb(canvas)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
+        near = self.pixels(".face-surface canvas")[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
         return bool((np.abs(near - COLOURS[HUES[name]]).sum(2) < 40).all())
 
 
@@ -227,12 +226,7 @@ def test_two_labs_and_a_reload(page, jupyter):
     lab.press("Pause")
     lab.until("not lab.playing")
 
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(1000)
-    page.reload()
-    lab.painted()
-    lab.root = page.locator(".face").first
-    lab.root.scroll_into_view_if_needed()
+    lab.reload()
     lab.at_step(lab.ask("lab.race.step_count"))
     wait(lab.is_true)
     lab.press("Step")
@@ -246,29 +240,26 @@ def test_widths_themes_and_axe(page, jupyter):
     lab.do("lab.run(30)")
     lab.at_step(30)
     lab.tab("Options")
-    try:
-        for theme in "Light", "Dark":
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            for width in 1180, 900, 560:
-                page.set_viewport_size({"width": width, "height": 1300})
-                page.wait_for_timeout(400)
-                lab.root.scroll_into_view_if_needed()
-                wait(lambda: lab.root.evaluate(OUTSIDE) == [])
-                surface, time, diagram = lab.root.evaluate(ABOVE)
-                assert surface[1] + surface[3] <= time[1], "the heights lie below the surface"
-                if width > 800:
-                    assert diagram[0] > surface[0] + surface[2]
-                    ends = [box[1] + box[3] for box in (time, diagram)]
-                    assert ends[0] == pytest.approx(ends[1], abs=2)
-                else:
-                    assert diagram[1] > time[1] + time[3]
-                place = lab.on_page(lab.data("surface")["start"])
-                assert lab.middle("start") == pytest.approx(place, abs=1.5)
-                shot(page, f"descent {theme} {width}")
-            found = Axe().run(page, context=".face").response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
-    finally:
-        page.evaluate(THEME, "JupyterLab Light")
+    for theme in "Light", "Dark":
+        page.evaluate(THEME, f"JupyterLab {theme}")
+        for width in 1180, 900, 560:
+            page.set_viewport_size({"width": width, "height": 1300})
+            page.wait_for_timeout(400)
+            lab.root.scroll_into_view_if_needed()
+            wait(lambda: lab.root.evaluate(OUTSIDE) == [])
+            surface, time, diagram = lab.root.evaluate(ABOVE)
+            assert surface[1] + surface[3] <= time[1], "the heights lie below the surface"
+            if width > 800:
+                assert diagram[0] > surface[0] + surface[2]
+                ends = [box[1] + box[3] for box in (time, diagram)]
+                assert ends[0] == pytest.approx(ends[1], abs=2)
+            else:
+                assert diagram[1] > time[1] + time[3]
+            place = lab.on_page(lab.data("surface")["start"])
+            assert lab.middle("start") == pytest.approx(place, abs=1.5)
+            shot(page, f"descent {theme} {width}")
+        found = Axe().run(page, context=".face").response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
     lab.do("lab.set('racers', ['gradient descent'])")
     wait(lambda: lab.root.locator(".face-diagram").count() == 0)
     page.set_viewport_size({"width": 1180, "height": 1000})

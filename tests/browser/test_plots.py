@@ -1,14 +1,13 @@
 """`plot` and `explore` where a reader meets them: JupyterLab, an untrusted notebook, a page."""
 
 import json
-import time
-import urllib.request
 
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab_page import READY, RUN_ALL, THEME, put_notebook
+from lab_page import THEME
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from notebook_server import RUN_ALL, open_notebook, put, put_notebook
 from test_pages import open_offline
 from test_start import kernel, wait
 
@@ -157,15 +156,9 @@ def test_without_scripts_the_still_its_caption_and_the_knobs_place_stay(chromium
 # ---- JupyterLab ---------------------------------------------------------------------------------
 
 
-def open_lab(page, jupyter, name):
-    workspace = f"{name}-{time.monotonic_ns()}"  # else JupyterLab opens old tabs too
-    page.goto(f"{jupyter}/lab/workspaces/{workspace}/tree/{name}.ipynb?token=test")
-    page.wait_for_function(READY, timeout=90_000)
-
-
 def test_in_jupyterlab_each_figure_shows_once_and_the_slider_computes(page, jupyter):
     put_notebook(jupyter, "plots.ipynb", PLOT, EXPLORE)
-    open_lab(page, jupyter, "plots")
+    open_notebook(page, jupyter, "plots")
     page.evaluate(RUN_ALL)
     page.wait_for_function(
         "document.querySelector('.plot-sheets canvas')?.width > 300"
@@ -196,13 +189,8 @@ def faults(page):
 
 
 def test_a_notebook_that_is_not_trusted_shows_the_still(page, jupyter):
-    body = json.dumps({"type": "notebook", "format": "json", "content": outputs()}).encode()
-    request = urllib.request.Request(
-        f"{jupyter}/api/contents/untrusted.ipynb?token=test", body, method="PUT",
-        headers={"Content-Type": "application/json"},
-    )  # fmt: skip
-    urllib.request.urlopen(request, timeout=20).close()
-    open_lab(page, jupyter, "untrusted")
+    put(jupyter, "untrusted.ipynb", outputs())
+    open_notebook(page, jupyter, "untrusted")
     for alt in ("Loss against step: both lines fall.", "w at 0.5."):
         image = page.get_by_alt_text(alt)
         image.scroll_into_view_if_needed()

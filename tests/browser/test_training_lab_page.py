@@ -117,12 +117,7 @@ def test_two_views_two_labs_and_a_reload(page, jupyter):
     lab.until("min(lab.trainer.step_count, other.trainer.step_count) > 150")
     lab.do("lab.pause(); other.pause()")
 
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(1000)
-    page.reload()
-    lab.painted()
-    lab.root = page.locator(".face").first
-    lab.root.scroll_into_view_if_needed()
+    lab.reload()
     lab.at_step(lab.ask("lab.trainer.step_count"))
     assert lab.is_true()
     lab.press("One step")
