@@ -51,7 +51,11 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
     "tests/browser/test_face_strips", "tests/browser/test_plots",
-    "tests/browser/test_training_lab_keys", "tests/browser/test_training_lab_page",
+    "tests/browser/test_start.py::test_course_lab_opens_wide",
+    "tests/browser/test_training_lab.py::test_lanes_are_turned",
+    "tests/browser/test_training_lab.py::test_the_clip_line",
+    "tests/browser/test_training_lab_keys", "tests/browser/test_training_lab_notebook7",
+    "tests/browser/test_training_lab_page",
     "tests/browser/test_training_lab_story", "tests/browser/test_training_lab_tabs",
     "tests/interop/test_adopt_ddp", "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
@@ -59,6 +63,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/widgets/test_backprop_lab.py::test_every_formula_gives_its_number",
     "tests/widgets/test_backprop_scene.py::test_nothing_overlaps_on_a_card",
     "tests/widgets/test_descent_scene.py::test_every_picture_can_be_drawn",
+    "tests/widgets/test_descent_scene.py::test_no_rate_and_no_noise",
     "tests/widgets/test_runner_exit",
 )  # fmt: skip
 

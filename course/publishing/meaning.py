@@ -21,8 +21,10 @@ import math
 import re
 from dataclasses import dataclass
 
+import numpy as np
 from nbformat import NotebookNode
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 
 RTOL = 1e-3
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
@@ -173,14 +175,11 @@ def _decoded(png: str) -> Image.Image | None:
 
 def _strangers(a: Image.Image, b: Image.Image, radius: int) -> int:
     """Return how many pixels of `a` have a colour that `b` does not have near their place."""
-    darkest = lightest = b
-    for _ in range(radius):  # many small steps are faster than one large step
-        darkest = darkest.filter(ImageFilter.MinFilter(3))
-        lightest = lightest.filter(ImageFilter.MaxFilter(3))
-    excess = ImageChops.lighter(ImageChops.subtract(a, lightest), ImageChops.subtract(darkest, a))
-    red, green, blue = excess.split()
-    worst = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    return sum(worst.histogram()[SHADE + 1 :])
+    there, other = np.asarray(a, np.int16), np.asarray(b, np.int16)
+    near = (2 * radius + 1, 2 * radius + 1, 1)  # a square of pixels, each colour by itself
+    above = there - maximum_filter(other, near, mode="nearest")
+    below = minimum_filter(other, near, mode="nearest") - there
+    return int((np.maximum(above, below).max(2) > SHADE).sum())
 
 
 # ---- outputs ------------------------------------------------------------------------------
