@@ -50,6 +50,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/browser/test_backprop", "tests/browser/test_bets_page",
     "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
+    "tests/browser/test_notebook7",
     "tests/browser/test_face_strips", "tests/browser/test_plots",
     "tests/browser/test_start.py::test_course_lab_opens_wide",
     "tests/browser/test_training_lab.py::test_lanes_are_turned",

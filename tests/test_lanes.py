@@ -131,6 +131,9 @@ def test_what_counts_as_slow_is_there():
     tests = "".join(f"{file}\n{file.read_text()}" for file in ROOT.glob("tests/*/*.py"))
     tests += (ROOT / "tests/test_notebooks.py").read_text()
     assert [name for name in lanes.SLOW if name not in tests] == []
+    for name in lanes.HEAVY:
+        file, _, test = name.partition("::")
+        assert any(f"def {test}" in path.read_text() for path in ROOT.glob(f"{file}*")), name
 
 
 def calls_a_process():

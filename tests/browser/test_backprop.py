@@ -14,6 +14,8 @@ pytestmark = pytest.mark.browser
 CELL = "from widgets import BackpropLab\nlab = BackpropLab({}); lab"
 SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".face-number")].map(
   (field) => [field.dataset.name, field.value]))"""
+NAMED = """() => Object.fromEntries([...document.querySelectorAll(".face-number")].map(
+  (field) => [field.dataset.name, field.ariaLabel.replace(", not computed yet", "")]))"""
 BOXES = """() => [...document.querySelectorAll(
     ".face-keys > *, .face-knob, .face-number, .face-trace canvas, .face-said, .face-tabs")].map(
   (e) => { const { x, y, width, height } = e.getBoundingClientRect();
@@ -89,6 +91,10 @@ def test_forward_backward_edit_and_update(page, jupyter):
     assert lab.root.locator(".face-errors:visible tr").count() == 2
     lab.button("hidden").click()
     wait(lambda: "docw1[1,1]" not in lab.shown())
+
+    # Each field has the name of its number.
+    named = page.evaluate(NAMED)
+    assert named == lab.ask("{n: c['words'] for n, c in lab.picture()['side'][0]['numbers'].items()}")
 
     # The formula of the number under the pointer, and what it uses.
     lab.number("z1[2]").hover()

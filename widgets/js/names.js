@@ -12,11 +12,12 @@ function labelOf(element) {
   return element.querySelector(".widget-label")?.textContent.replace("\u200b", "").trim();
 }
 
+// What stands in the picture has its name from there.
 function nameAll(root) {
   for (const element of root.querySelectorAll('[title="null"]')) element.removeAttribute("title");
   for (const control of root.querySelectorAll(LABELLED)) {
     const widget = control.closest(".jupyter-widgets");
-    if (widget) set(control, "aria-label", labelOf(widget));
+    if (widget && !control.closest(".face-view")) set(control, "aria-label", labelOf(widget));
   }
   for (const handle of root.querySelectorAll(".face-knob .noUi-handle")) {
     // its own value is the exponent
