@@ -36,6 +36,15 @@ DONE = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].e
   (c) => c.type !== "code" || !c.sharedModel.source.trim() || c.executionCount)"""
 
 
+OUTSIDE = """() => [...document.querySelectorAll(".face-bet")].flatMap((bet) => {
+  const right = bet.closest(".jp-OutputArea-output").getBoundingClientRect().right;
+  return [...bet.querySelectorAll("*")].filter((part) => {
+    const box = part.getBoundingClientRect();
+    return box.width > 1 && box.right > right + 1;
+  }).map((part) => `${part.tagName} ${part.className}`);
+})"""
+
+
 def open_page(page, jupyter, name, *cells):
     if cells:
         put_notebook(jupyter, f"{name}.ipynb", *cells)
@@ -97,15 +106,22 @@ def test_a_number_and_a_curve_are_bet_with_the_keys_and_may_be_waived(page, jupy
 
 
 @pytest.mark.parametrize("light", [True, False], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(page, jupyter, light):
+def test_axe_finds_nothing_serious_and_nothing_sticks_out(page, jupyter, light):
     open_page(page, jupyter, f"bet_axe_{light}", CHOICE, NUMBER, CURVE)
     idle(page)
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.evaluate(THEME, "JupyterLab Light" if light else "JupyterLab Dark")
     page.wait_for_timeout(1000)
     for opened in (False, True):
         found = Axe().run(page, context=".face-bet").response["violations"]
         serious = [v for v in found if v["impact"] in ("serious", "critical")]
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in serious] == [], opened
+        for width in (1040, 760, 560):
+            page.set_viewport_size({"width": width, "height": 1000})
+            page.wait_for_timeout(300)
+            assert page.evaluate(OUTSIDE) == [], (opened, width)
+            shot(page, f"bets-{width}-{light}-{opened}")
+        page.set_viewport_size({"width": 1300, "height": 1100})
         for at in range(0 if opened else 3):
             button(page, "Open without", at).click()
         wait(lambda: outputs(page).count("SECRET") == 3)
