@@ -93,8 +93,8 @@ def test_forward_backward_edit_and_update(page, jupyter):
     wait(lambda: "docw1[1,1]" not in lab.shown())
 
     # Each field has the name of its number.
-    named = page.evaluate(NAMED)
-    assert named == lab.ask("{n: c['words'] for n, c in lab.picture()['side'][0]['numbers'].items()}")
+    words = "{n: c['words'] for n, c in lab.picture()['side'][0]['numbers'].items()}"
+    assert page.evaluate(NAMED) == lab.ask(words)
 
     # The formula of the number under the pointer, and what it uses.
     lab.number("z1[2]").hover()

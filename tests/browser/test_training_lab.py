@@ -51,6 +51,13 @@ def test_the_transport(page, jupyter):
     wait(lambda: page.locator(".face-play[title=Play]").count() == 1)
     shot(page, "transport")
 
+    # Pause, pressed when the run has just ended by itself, is not Play.
+    page.evaluate("document.querySelector('.face-play').lastChild.textContent = 'Pause'")
+    page.locator(".face-play").click()
+    kernel(page, "import time; time.sleep(0.5)")
+    assert value(page, "lab.playing") is False and value(page, STEP) == 600
+    page.evaluate("document.querySelector('.face-play').lastChild.textContent = 'Play'")
+
     number = page.locator(".face-knob input[type=number]").first
     number.fill("2")
     number.press("Enter")

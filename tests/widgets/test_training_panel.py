@@ -60,6 +60,17 @@ def test_the_transport_plays_steps_goes_back_and_resets():
     assert not lab.playing and lab.panel.play.icon == "play"
 
 
+def test_the_play_button_does_what_it_said_when_it_was_pressed():
+    lab = live(speed=1, steps=30)
+    lab.panel.act("play", {"on": False})  # said Pause, and the run has ended meanwhile
+    assert not lab.playing
+    for _ in range(2):
+        lab.panel.act("play", {"on": True})
+        assert lab.playing and lab.panel.play.icon == "pause"
+    lab.panel.act("play", {"on": False})
+    assert not lab.playing and lab.panel.play.icon == "play"
+
+
 @pytest.mark.parametrize("data", ["digits", "moons", "sine"])
 def test_numbers_and_sentence_follow_the_run(data):
     lab = live(data).run(40)

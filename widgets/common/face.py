@@ -23,7 +23,8 @@ class Face(anywidget.AnyWidget):
     """Shows the picture that `show` was given last, and repaints it after a reload.
 
     Args:
-        act: called as act(kind, content) for 'turn', 'plan', 'guess' and 'go_to' (see `picture`).
+        act: called as act(kind, content) for 'play', 'turn', 'plan', 'guess' and 'go_to' (see
+            `picture`).
 
     Attributes:
         seq: the number of the last frame.

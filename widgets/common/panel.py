@@ -103,6 +103,8 @@ class Panel:
         if kind == "see":
             if content.get("seq") is not None:  # else it looks away
                 self.call("refresh")()
+        elif kind == "play":
+            self.call("play" if content.get("on") else "pause")()
         elif kind == "turn":
             self.call("set")(str(content.get("knob")), content.get("value"))
         elif kind == "go_to":

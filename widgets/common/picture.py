@@ -56,8 +56,8 @@ Panels have kind and title, and perhaps a note:
     note    {words}                                      why there is nothing to see
     plot    as above
 
-The browser answers with messages {kind, view, …}: see {seq or null}, ack {seq}, calm {on}, turn
-{knob, value or [x, y]}, plan {knob, points}, guess {points}, go_to {step},
+The browser answers with messages {kind, view, …}: see {seq or null}, ack {seq}, calm {on},
+play {on}, turn {knob, value or [x, y]}, plan {knob, points}, guess {points}, go_to {step},
 edit {name, value}.
 """
 

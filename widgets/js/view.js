@@ -10,6 +10,7 @@ import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
 import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { watchPlay } from "./transport.js";
 
 const KINDS = { ...PANELS, plot: plotPanel };
 const NARROW = 700; // px: below, everything in one column
@@ -100,7 +101,8 @@ class View {
   resized() {
     if (!this.lab) {
       this.lab = this.root.closest(".face") ?? this.root; // now el is in the page
-      this.stops.push(keepKeys(this.lab), nameKnobs(this.lab));
+      const play = (wish) => this.outbox.send("play", wish);
+      this.stops.push(keepKeys(this.lab), nameKnobs(this.lab), watchPlay(this.lab, play));
     }
     const width = this.root.clientWidth;
     this.root.classList.toggle("face-narrow", width < NARROW);
