@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from test_backprop_batch import batches, few
 
 from widgets.backprop.cards import ROW, VALUE, batch, sample
+from widgets.common.stills.maps import HEAD
+from widgets.common.stills.trace import places
 
 PAD = 5
 FORWARD = {"w", "b", "z", "a", "yhat", "y", "x"}
@@ -107,3 +109,19 @@ def test_a_batch_has_a_row_forward_and_one_backward_for_each_layer(graph, docume
     kinds = {"doc"} if document else set()
     assert {kind_of(name) for name in found} >= {"x", "w", "b", "z", "dw", "delta", "loss"} | kinds
     assert {n for n in graph.values if kind_of(n) in {"x", "w", "b", "y"} and ":" in n} <= found
+
+
+@few
+@given(batches(), st.booleans(), st.sampled_from((320, 760, 1200)))
+def test_cards_lie_apart_below_the_heading_whatever_the_width(graph, together, width):
+    panel = batch(graph, False) if together else sample(graph.traces[0], False)
+    laid = places(panel, width)
+    boxes = [
+        (x, y, x + card["width"], y + card["height"])
+        for (x, y), card in zip(laid.corners, panel["cards"], strict=True)
+    ]
+    for number, (left, top, right, low) in enumerate(boxes):
+        assert left >= 0 and HEAD <= top and low <= laid.height
+        for x0, y0, x1, y1 in boxes[:number]:
+            assert right <= x0 or x1 <= left or low <= y0 or y1 <= top
+    assert laid.flows or all(right <= width for _, _, right, _ in boxes)

@@ -274,3 +274,14 @@ def test_a_reader_in_another_thread_never_sees_half_the_numbers(monkeypatch):
     monkeypatch.setattr(trace, "_document", spy)
     trace.compute()
     assert seen == [names] * trace.depth
+
+
+def test_a_weight_belongs_to_all_samples_and_an_input_to_its_own():
+    lab = BackpropLab(interactive=False)
+    others = lab.batch.traces[1:]
+    inputs = [trace.values["x[1]"] for trace in others]
+    for name, value in (("w1[1,1]", 0.5), ("b2[1]", 0.25), ("x[1]", 0.75)):
+        lab.set(name, value)
+        assert lab.numbers()[name] == value
+    assert [(t.values["w1[1,1]"], t.values["b2[1]"]) for t in others] == [(0.5, 0.25)] * 2
+    assert [t.values["x[1]"] for t in others] == inputs

@@ -287,6 +287,10 @@ def test_short_numbers_are_near_and_short(value, typed):
     assert math.isclose(python(show(value)), value, rel_tol=5.1e-4, abs_tol=1e-300)
 
 
+def test_thousandths_keep_their_point():
+    assert short(0.001) == "0.0010" and short(0.00099) == "1e−3" and short(100.0) == "100"
+
+
 def test_numbers_near_one_keep_their_distance_from_it():
     assert show(0.9999877) == "0.9999877" and show(0.5) == "0.5" and show(1) == "1"
     assert show(0.93414) == "0.9341" and show(-1.5e-7) == "−1.5e−7" and show(-0.0) == "0"
