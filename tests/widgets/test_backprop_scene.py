@@ -208,6 +208,8 @@ def test_what_the_browser_sends_is_checked_and_shown():
 def test_the_knobs_turn_the_lab_and_follow_it():
     lab = BackpropLab(interactive=True)
     knobs = lab.panel.knobs
+    assert (knobs["lr"].slider.min, knobs["lr"].slider.max) == (-3, 2)  # a thousandth to a hundred
+    assert knobs["view"].row.value == 1 and knobs["reading"].row.value == "hidden"
     knobs["lr"].number.value = 0.2
     assert lab.batch.lr == 0.2 and abs(knobs["lr"].slider.value - 0.2) < 0.02
     knobs["lr"].number.value = -2

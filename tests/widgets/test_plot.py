@@ -171,6 +171,14 @@ def test_marks_levels_events_and_notes_stand_where_they_were_put():
     assert values[band["low"]].tolist() == [2, 1, 1] and values[band["high"]].tolist() == [8, 9, 5]
 
 
+def test_points_alone_have_their_name_at_the_last_one_that_is_a_number():
+    dots = ([0.0, 1, 2], [3.0, 5, np.nan])
+    figure = plot({"a": RUNS}, **WORDS, marks={"seen": dots})
+    lines, values = layers(figure, "curve")
+    (name,) = [line for line in lines if line["name"] == "seen"]
+    assert (values[name["x"]].tolist(), values[name["y"]].tolist()) == ([1], [5])
+
+
 def test_a_single_curve_needs_no_name():
     lines, _ = layers(plot([3.0, 2, 1], **WORDS), "curve")
     assert lines[0]["label"] == "" and lines[0]["read"]

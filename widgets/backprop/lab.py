@@ -224,7 +224,7 @@ class BackpropLab(Lab):
 
     def _put(self, name: str, value) -> None:
         known, before = self._known(), dict(self.graph.values)
-        if self.view == BATCH or name == "lr" or name[:1] in "wb":
+        if self.view == BATCH or name == "lr":
             self.batch.set(name, value)
         else:
             self.graph.set(name, value)
