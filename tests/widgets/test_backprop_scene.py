@@ -220,6 +220,10 @@ def test_the_knobs_turn_the_lab_and_follow_it():
     assert knobs["reading"].row.value == "hidden"
     knobs["view"].row.value = "batch"
     assert lab.view == "batch" and "x[1]:3" in panel(lab)["numbers"]
+    lab.set("x[1]:2", 0.4)
+    assert "x₁ of sample 2 is now 0.4." in lab.panel.sentence.value
+    lab.set("w1[1,1]", 0.3)
+    assert "w₁₁⁽¹⁾ is now 0.3." in lab.panel.sentence.value
     lab.look(2)
     assert knobs["view"].row.value == 2 and panel(lab)["note"] == "sample 2 of 3"
     knobs["change"].field.value = "w1[1,2] = −0.75"
