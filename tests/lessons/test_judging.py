@@ -216,6 +216,8 @@ def test_related_numbers_are_known(a, b):
 def test_drawn_sizes_differ(seed, count):
     sizes = Draw(seed).sizes(count)
     assert len(set(sizes)) == count and 2 <= min(sizes) and max(sizes) <= 9
+    equal = Draw(seed, square=True).sizes(count)
+    assert len(equal) == count and len(set(equal)) == 1 and 2 <= equal[0] <= 9
     with pytest.raises(CourseError, match="allowed: up to 8 different sizes"):
         Draw(seed).sizes(9)
 
@@ -229,4 +231,5 @@ def test_a_second_draw_differs_and_its_words_say_so():
 
     assert on_probes(judge) == judging.ANOTHER + "Else."
     assert all(a != b for a, b in zip(*seen, strict=True))
+    assert [len(set(sizes)) for _, sizes, _ in seen] == [1, 3]
     assert on_probes(lambda draw: "At once.") == "At once." and on_probes(lambda draw: None) is None
