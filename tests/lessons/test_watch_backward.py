@@ -118,10 +118,8 @@ def test_the_referee_is_worst_at_both_ends_and_far_better_in_float64(seed, datas
         at = int(middle.argmin())
         assert 0 < at < len(hs) - 1
         assert middle[0] > 100 * middle[at] and middle[-1] > 100 * middle[at]
-        best[name] = hs[at], middle[at]
-    assert (
-        best["float64"][1] < 1e-3 * best["float32"][1] and best["float64"][0] < best["float32"][0]
-    )
+        best_h[name], least[name] = hs[at], middle[at]
+    assert least["float64"] < 1e-3 * least["float32"] and best_h["float64"] < best_h["float32"]
     small = names["referee_error"](torch.float64, 1e-3, seed)
     large = names["referee_error"](torch.float64, 1e-2, seed)
     assert 50 < large / small < 200, "with a large h the error grows with its square"
