@@ -1,4 +1,4 @@
-"""What 3_02_backward tells a learner to watch: its labs and its figure do show it, for any seed."""
+"""What 3_02_backward says and tells a learner to watch: it is so, with any seed and data set."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from course.lessons.texts_after_bets import read_text
 from widgets import BackpropLab
 
 PATH = Path(__file__).parents[2] / "notebooks" / "3_02_backward.ipynb"
 CELLS = {cell.id: cell.source for cell in nbformat.read(PATH, as_version=4).cells}
 each_seed = pytest.mark.parametrize("seed", [0, 1, 2, 3, 2**31])
+each_run = pytest.mark.parametrize(
+    ("seed", "dataset"), [(s, d) for s in (0, 1) for d in ("digits", "moons", "spirals")]
+)
 
 
 def lab_of(seed, **options):
@@ -99,18 +103,17 @@ def test_in_the_batch_a_gradient_is_the_mean_over_the_samples(seed):
 # ---- the second referee's h -------------------------------------------------------------------
 
 
-def names_of_the_chapter(seed, dataset):
-    """What its cells define, run to the figure of h."""
+def names_of_the_chapter(seed, dataset, *cells):
+    """What these cells define, after the chapter's data and problem."""
     names = {"seed": seed, "device": "cpu", "steps": 20, "dataset": dataset}
-    for cell in ("cell-3", "cell-8", "cell-51", "cell-52", "cell-53a"):
+    for cell in ("cell-3", "cell-8", *cells):
         exec(CELLS[cell], names)
     return names
 
 
-@pytest.mark.parametrize("dataset", ["digits", "moons", "spirals"])
-@pytest.mark.parametrize("seed", [0, 1])
+@each_run
 def test_the_referee_is_worst_at_both_ends_and_far_better_in_float64(seed, dataset):
-    names = names_of_the_chapter(seed, dataset)
+    names = names_of_the_chapter(seed, dataset, "cell-51", "cell-52", "cell-53")
     hs = names["hs"]
     best_h, least = {}, {}
     for name, errors in names["swept"].items():
@@ -125,10 +128,9 @@ def test_the_referee_is_worst_at_both_ends_and_far_better_in_float64(seed, datas
     assert 50 < large / small < 200, "with a large h the error grows with its square"
 
 
-@pytest.mark.parametrize("dataset", ["digits", "moons", "spirals"])
-@pytest.mark.parametrize("seed", [0, 1])
+@each_run
 def test_the_left_picture_is_a_line_in_the_middle_and_a_staircase_at_a_small_h(seed, dataset):
-    names = names_of_the_chapter(seed, dataset)
+    names = names_of_the_chapter(seed, dataset, "cell-51", "cell-52", "cell-53")
 
     def off(h, dtype):
         """How far the loss near θ is from a straight line, seen in units of the slope."""
@@ -138,3 +140,46 @@ def test_the_left_picture_is_a_line_in_the_middle_and_a_staircase_at_a_small_h(s
 
     assert off(1e-2, "float64") < 0.05 and off(1e-4, "float64") < 0.01
     assert off(1e-8, "float32") > 0.3 and off(1.0, "float64") > 0.05
+
+
+# ---- what the chapter says of its results -----------------------------------------------------
+
+
+@each_run
+def test_what_came_out_is_so(seed, dataset, capsys):
+    """Exact with ReLU, off with tanh, and with sigmoid most of the gradient is lost."""
+    text = read_text("3_02_backward", "What came out")
+    assert "With ReLU the wrong formula is exactly right" in text
+    assert "three quarters and more are gone" in text
+    names = names_of_the_chapter(seed, dataset, "cell-10", "cell-11", "cell-13")
+    twice = {f: errors[:, :-1] for f, errors in names["experiment"]().items()}
+    assert twice["relu"].max() < 1e-12
+    assert 0.01 < np.median(twice["tanh"]) < 0.5
+    assert twice["sigmoid"].min() > 0.74
+    for f in twice:
+        missing = [names["document"](names["problem"](f, s), False) for s in names["seeds"]]
+        assert np.array(missing)[:, :-1].min() > 0.01
+
+
+@each_run
+def test_both_referees_agree_with_the_four_lines(seed, dataset, capsys):
+    names_of_the_chapter(seed, dataset, "cell-10", "cell-13", "cell-21", "cell-22", "cell-33")
+    said = capsys.readouterr().out
+    assert said.count("True") == 3 + 2 * 4 and "False" not in said
+
+
+@each_run
+def test_a_formula_without_b_is_right_at_the_start_alone(seed, dataset, capsys):
+    names_of_the_chapter(seed, dataset, "cell-57")
+    start, moved = [float(n) for n in re.findall(r"error ([\d.]+)", capsys.readouterr().out)]
+    assert start == 0 and moved > 0.01
+
+
+@each_run
+def test_a_wrong_gradient_can_let_the_loss_fall_and_a_wrong_sign_cannot(seed, dataset, capsys):
+    names = names_of_the_chapter(seed, dataset, "cell-41", "cell-42", "cell-43", "which-fell")
+    fell, rose = capsys.readouterr().out.splitlines()
+    assert {"twice", "bias"} <= set(re.findall(r"\w+", fell)), "each less than 90° off"
+    assert "sign" in rose and "sign" not in fell
+    for mistake in ("twice", "bias"):
+        assert max(names["angle"](s, mistake) for s in names["seeds"]) < 90

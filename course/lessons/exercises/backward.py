@@ -187,9 +187,9 @@ check_gradients = Exercise(
     [
         "Start from a point that hides nothing: theta = theta.double() + noise, so that no bias is "
         "0. Then compare gradient(theta) with differences of the loss.",
-        "Along a random direction v the slope is gradient(theta) @ v, and the referee's number is "
-        "(loss(theta + h * v) - loss(theta - h * v)) / (2 * h), with h = 1e-5.",
-        "theta and v need dtype=torch.float64, and v = torch.randn(len(theta), dtype=…). Two "
+        "Along a random direction r the slope is gradient(theta) @ r, and the referee's number is "
+        "(loss(theta + h * r) - loss(theta - h * r)) / (2 * h), with h = 1e-5.",
+        "theta and r need dtype=torch.float64, and r = torch.randn(len(theta), dtype=…). Two "
         "numbers are left. How far apart may they be? Their size ranges over twelve powers of ten.",
     ],
 )
