@@ -1,7 +1,9 @@
 """An answer is called with care: limited, on one thread, its inputs watched; draws hide nothing."""
 
 import itertools
+import pkgutil
 import time
+from importlib import import_module
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from course import CourseError, Exercise
-from course.lessons import judging
+from course.lessons import exercises, judging
 from course.lessons.judging import Attempt, Draw, copied, is_same, on_probes, related
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
@@ -47,6 +49,21 @@ def test_an_answer_that_does_not_end_is_told_so(answer, short, capsys):
     assert not exercise(judge_seven).check(answer)
     said = capsys.readouterr().out
     assert "Exercise: not yet. your answer was still running after 0.05 s" in said
+
+
+EXERCISES = [
+    made
+    for module in pkgutil.iter_modules(exercises.__path__)
+    for made in vars(import_module(f"{exercises.__name__}.{module.name}")).values()
+    if isinstance(made, Exercise)
+]
+
+
+@pytest.mark.parametrize("asked", EXERCISES, ids=lambda e: f"{e.judge.__module__}-{e.name}")
+def test_no_exercise_of_the_course_waits_for_ever(asked, short, capsys):
+    assert not asked.check(lambda *inputs: for_ever())
+    said = capsys.readouterr().out
+    assert "still running after 0.05 s" in said or "Give" in said
 
 
 def test_all_calls_share_the_time(short, capsys):

@@ -67,14 +67,6 @@ def on_a_diet(da, z, W, below):
     return (da * slope) @ below.t(), (da * slope).sum(1), W.t() @ (da * slope)
 
 
-def never_ends(*inputs):
-    while True:
-        try:
-            inputs[0](inputs[2])
-        except Exception:
-            pass
-
-
 def column(da, z, W, below):
     """db as a column is welcome; the rest is wrong."""
     delta = da * (1 - z.tanh() ** 2)
