@@ -195,6 +195,6 @@ def test_with_memory_the_dashed_line_jumps_and_the_same_rate_trains(lab):
 def test_when_beta_rises_heavy_ball_breaks_away_and_the_average_does_not(names, capsys):
     names["seeds"] = range(names["seed"], names["seed"] + 5)
     run(names, "cell-54", "cell-61")
-    rows = [line.split(": ")[1].split() for line in capsys.readouterr().out.splitlines()]
+    rows = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:]]
     ball, average = (np.array(row, dtype=float) for row in rows)
     assert len(ball) == 5 and not (ball < 1).any() and (average < 0.4).all()
