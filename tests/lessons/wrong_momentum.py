@@ -108,6 +108,7 @@ WRONG = [
     (momentum.ravine, (0.1, 0.67), "Lower β"),  # the fastest spot of the other ravine
     (momentum.ravine, (0.3, 0.8), "Lower β"),
     (momentum.ravine, (0.04, 0.5), "creeps"),
+    (momentum.ravine, (0.2, 0.443), "Lower α"),  # rounded down, past the corner
     (momentum.ravine, (-1, 0.5), "range"),
     (momentum.ravine, (0.2, 1.0), "raised"),
     (momentum.ravine, (float("nan"), 0.5), "raised"),
