@@ -222,6 +222,15 @@ def test_the_page_of_two_plots_draws_both():
     assert [panel["title"] for panel in stop["panels"]] == ["u", "v"]
 
 
+def test_marks_reach_the_script():
+    found = content(plot({"a": [1.0, 2, 4]}, **WORDS, marks={"a": [1.0, 3, 4], "seen": [2.0, 2]}))
+    (stop,) = found["stops"]
+    dots = [layer for layer in stop["panels"][0]["layers"] if layer["kind"] == "points"]
+    seen = [[float(v) for v in found["arrays"][stop["arrays"][layer["y"]]].split()]
+            for layer in dots]  # fmt: skip
+    assert [1.0, 3, 4] in seen and [2.0, 2] in seen
+
+
 def test_words_in_any_script_may_stand_in_a_figure():
     figure = plot({"学习率": [1.0, 2]}, **WORDS | {"x": "步"})
     assert "学习率" in figure._repr_mimebundle_()["text/html"]  # and no warning
