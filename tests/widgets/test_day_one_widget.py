@@ -23,7 +23,7 @@ def test_each_sentence_is_the_label_of_its_list():
     assert list(page.lists) == list(SENTENCES)
     for claim in day_one_claims():
         choice = page.lists[claim.id]
-        assert choice.description == sentence(claim) and choice.value is None
+        assert choice.description == sentence(claim) and choice.value == "" and choice.label == OPEN
         assert claim.says.rstrip(".")[1:].replace("*", "") in choice.description
         assert f"(D{claim.document}, section {claim.section})" in choice.description
         assert [words for words, _ in choice.options] == [OPEN, *VERDICTS]
@@ -41,10 +41,10 @@ def test_a_choice_is_noted_at_once_and_can_be_changed(path):
     assert "2 of 10 sentences judged" in page.words.value and "role='status'" in page.words.value
     again = DayOne(interactive=True)
     assert {c: again.lists[c].value for c in ("D0-1", "D2-1", "D2-2a")} == {
-        "D0-1": "no idea", "D2-1": "wrong", "D2-2a": None,
+        "D0-1": "no idea", "D2-1": "wrong", "D2-2a": "",
     }  # fmt: skip
     assert "2 of 10" in again.words.value
-    again.lists["D2-1"].value = None
+    again.lists["D2-1"].value = ""
     assert day_one_verdicts() == {"D0-1": "no idea"} and "1 of 10" in again.words.value
 
 

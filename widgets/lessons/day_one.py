@@ -57,9 +57,9 @@ class DayOne:
 
     def _list(self, claim: Claim, verdict: str | None) -> ipw.Dropdown:
         """Return the list of a claim; its label is the sentence, for a screen reader too."""
-        options = [(OPEN, None), *((word, word) for word in VERDICTS)]
-        choice = ipw.Dropdown(options=options, value=verdict, description=sentence(claim))
-        choice.observe(lambda change: self.judge(claim.id, change["new"]), "value")
+        options = [(OPEN, ""), *((word, word) for word in VERDICTS)]
+        choice = ipw.Dropdown(options=options, value=verdict or "", description=sentence(claim))
+        choice.observe(lambda change: self.judge(claim.id, change["new"] or None), "value")
         return choice
 
     def judge(self, claim: str, verdict: str | None) -> None:
@@ -72,7 +72,7 @@ class DayOne:
             self._count()
 
     def _count(self) -> None:
-        judged = sum(choice.value is not None for choice in self.lists.values())
+        judged = sum(choice.value != "" for choice in self.lists.values())
         self._say(f"{judged} of {len(self.lists)} sentences judged. You can change each verdict.")
 
     def _say(self, words: str) -> None:
