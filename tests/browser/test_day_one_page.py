@@ -14,6 +14,7 @@ from course.lessons import day_one_verdicts
 from widgets import DayOne
 day = DayOne()
 day"""
+COMMAND_MODE = "() => { window.jupyterapp.shell.currentWidget.content.mode = 'command'; }"
 NOTED = "print(day_one_verdicts())"
 
 
@@ -28,11 +29,18 @@ def test_keys_judge_each_sentence_and_a_change_is_noted(page, jupyter):
     open_page(page, jupyter, "day_one_keys")
     lists = page.locator(".face-verdicts select")
     assert lists.count() == 10 and kernel(page, NOTED) == "{}"
+    page.evaluate(COMMAND_MODE)
     page.get_by_label("Ordinary networks are hard to run").focus()
     page.keyboard.press("w")
     wait(lambda: kernel(page, NOTED) == "{'D2-1': 'wrong'}")
     page.keyboard.press("ArrowUp")
     wait(lambda: kernel(page, NOTED) == "{'D2-1': 'imprecise'}")
+    page.wait_for_timeout(1500)  # the list takes letters in quick succession as one word
+    page.keyboard.press("h")  # JupyterLab's help, in command mode
+    wait(lambda: kernel(page, NOTED) == "{'D2-1': 'holds'}")
+    page.keyboard.press("ArrowDown")
+    wait(lambda: kernel(page, NOTED) == "{'D2-1': 'imprecise'}")
+    assert not page.locator(".jp-Dialog").count()
     page.keyboard.press("Tab")
     page.keyboard.press("n")
     wait(lambda: "'no idea'" in kernel(page, NOTED))

@@ -10,6 +10,7 @@ from course.lessons import day_one_verdicts, predictions
 from course.lessons.day_one import SENTENCES, VERDICTS, day_one_claims
 from widgets import DayOne
 from widgets.lessons.day_one import OPEN, sentence
+from widgets.lessons.keys import Keys
 
 
 @pytest.fixture(autouse=True)
@@ -72,13 +73,14 @@ def test_the_stored_page_has_the_sentences_and_no_verdict_of_the_ledger():
     assert soup.b.text == "10 sentences to judge: holds, imprecise, wrong, no idea?"
 
 
-def test_live_it_is_core_widgets_alone():
+def test_live_it_is_core_widgets_and_what_keeps_the_keys():
     page = DayOne(interactive=True)
     assert set(page._repr_mimebundle_()) == {
         "text/plain", "application/vnd.jupyter.widget-view+json",
     }  # fmt: skip
     assert {"face", "face-bet"} <= set(page.box._dom_classes)
-    parts = [page.box, *page.box.children, *page.lists.values()]
+    *parts, keys = [page.box, *page.lists.values(), *page.box.children]
+    assert isinstance(keys, Keys)
     assert {type(part).__module__.split(".")[0] for part in parts} == {"ipywidgets"}
     assert isinstance(page.box.children[1], ipw.VBox)
     assert "face-verdicts" in page.box.children[1]._dom_classes

@@ -23,6 +23,7 @@ from course.lessons.ledger import Claim
 from ..common.front_end import has_front_end
 from ..common.panel import spoken
 from .bet import style
+from .keys import Keys
 from .reveal import bundle
 
 OPEN = "your verdict …"
@@ -52,7 +53,8 @@ class DayOne:
             self.lists[claim.id] = self._list(claim, given.get(claim.id))
         self.words = ipw.HTML().add_class("face-said")
         rows = ipw.VBox(list(self.lists.values())).add_class("face-verdicts")
-        self.box = ipw.VBox([style(), rows, self.words]).add_class("face").add_class("face-bet")
+        parts = [style(), rows, self.words, Keys()]
+        self.box = ipw.VBox(parts).add_class("face").add_class("face-bet")
         self._count()
 
     def _list(self, claim: Claim, verdict: str | None) -> ipw.Dropdown:
