@@ -30,7 +30,7 @@ def test_keys_judge_each_sentence_and_a_change_is_noted(page, jupyter):
     lists = page.locator(".face-verdicts select")
     assert lists.count() == 10 and kernel(page, NOTED) == "{}"
     page.evaluate(COMMAND_MODE)
-    page.get_by_label("Ordinary networks are hard to run").focus()
+    page.get_by_label("Ordinary networks").focus()
     page.keyboard.press("w")
     wait(lambda: kernel(page, NOTED) == "{'D2-1': 'wrong'}")
     page.keyboard.press("ArrowUp")
