@@ -166,3 +166,14 @@ def test_the_six_steps_bring_the_loss_down():
 def test_four_bytes_for_each_weight_of_gpt3_are_700_gigabytes():
     assert "moves 175·10⁹ weights" in sentences() and "alone is 700 GB" in sentences()
     assert 4 * 175e9 == 700e9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_referees_agree_that_the_gradient_is_right(seed, capsys):
+    names = chapter(seed)
+    exec(CODE["cell-6"], names)
+    exec(CODE["cell-16"], names)
+    errors = [
+        float(word) for word in capsys.readouterr().out.replace(",", "").split() if "e-" in word
+    ]
+    assert len(errors) == 2 and errors[0] < 1e-12 and errors[1] < 1e-6
