@@ -43,12 +43,13 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_a_writer_that_dies_blocks_nobody_and_one_that_hangs_only_for_a_while",
     "test_going_to_any_step_is_exact_and_so_is_going_on",
     "test_each_part_takes_what_is_possible_and_refuses_everything_else",
+    "test_watch_",  # labs driven as the chapters say
     "test_writers_at_once_lose_none",
 )
 
 HEAVY = (  # start processes or paint pages for long: these tests count as `full`
     "tests/browser/test_backprop", "tests/browser/test_bets_page",
-    "tests/browser/test_descent",
+    "tests/browser/test_day_one_page", "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
     "tests/browser/test_notebook7",
     "tests/browser/test_face_strips", "tests/browser/test_plots",

@@ -285,7 +285,7 @@ def test_a_recipe_as_a_parameter_is_replayed(tmp_path, shared_kernels):
     lab.run(20)
     (tmp_path / "run.json").write_text(lab.recipe().json())
     arguments = ["regenerate", "00_start_here", "--output-dir", str(tmp_path / "out")]
-    arguments += ["-p", "recipe", str(tmp_path / "run.json"), "-p", "steps", "50"]
+    arguments += ["-p", "recipe", str(tmp_path / "run.json")]
     assert cli.main(arguments) == 0
     (shown,) = [
         output.data["text/plain"]

@@ -1,13 +1,14 @@
-"""Labs, in which a network trains and every knob is live; figures; bets and patients."""
+"""Labs, in which a network trains and every knob is live; figures; bets, verdicts and patients."""
 
 from .backprop.lab import BackpropLab
 from .common.figure import show
 from .descent.lab import DescentLab
 from .lessons.bet import Bet
+from .lessons.day_one import DayOne
 from .lessons.patient import Patient
 from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "Bet", "DescentLab", "Patient", "Slider", "TrainingLab", "explore",
-           "plot", "show"]  # fmt: skip
+__all__ = ["BackpropLab", "Bet", "DayOne", "DescentLab", "Patient", "Slider", "TrainingLab",
+           "explore", "plot", "show"]  # fmt: skip

@@ -2,7 +2,9 @@
 
 from .answers import Choice, Curve, Number
 from .cases import Case, Symptom
+from .day_one import day_one_verdicts
 from .ledger import settle
 from .parameters import check_parameters
 
-__all__ = ["Case", "Choice", "Curve", "Number", "Symptom", "check_parameters", "settle"]
+__all__ = ["Case", "Choice", "Curve", "Number", "Symptom", "check_parameters",
+           "day_one_verdicts", "settle"]  # fmt: skip

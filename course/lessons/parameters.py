@@ -18,9 +18,12 @@ DATASETS = "digits", "moons", "spirals"
 
 
 def check_parameters(
-    seed: int, device: str, steps: int, dataset: str, recipe: str = "", datasets=DATASETS
-) -> None:
+    seed: int, device: str, steps: int = 300, dataset: str = "moons", recipe: str = "",
+    datasets=DATASETS,
+) -> None:  # fmt: skip
     """Raise `CourseError` for the first value that this chapter does not take.
+
+    A chapter leaves out what it does not have.
 
     Args:
         seed: in `SEEDS`.

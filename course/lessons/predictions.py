@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,30 +42,36 @@ class Damaged(ValueError):
 
 
 class Predictions:
-    """A learner's predictions, in a file. `entries`: those of the file that can be understood.
+    """A learner's predictions, in a file.
 
     Args:
         path: of the file; None: the usual one.
+
+    Attributes:
+        saved: all that the file holds.
+        entries: its predictions, as far as they can be understood.
     """
 
     def __init__(self, path: str | Path | None = None):
         self.path = Path(path) if path is not None else _home() / "progress.json"
-        self.entries: list[dict] = []
+        self.saved: dict = {}
         try:
-            self.entries = _understood(self._read())
+            self.saved = self._read()
         except Damaged:
             try:
                 with self._locked():
-                    self.entries = _understood(self._read_or_set_aside())
+                    self.saved = self._read_or_set_aside()
             except CourseError as error:
                 warnings.warn(str(error), stacklevel=2)
         except OSError as error:
             warnings.warn(f"{str(self.path)!r} cannot be read ({error})", stacklevel=2)
 
+    @property
+    def entries(self) -> list[dict]:
+        return _understood(self.saved)
+
     def predict(self, chapter: str, question: str, guess, result) -> dict:
         """Note a guess and what came out; return the entry, `miss` among it.
-
-        The file is replaced whole.
 
         Args:
             chapter: the chapter's number, as "3_04".
@@ -82,6 +88,19 @@ class Predictions:
             "result": as_json(result), "miss": miss(guess, result),
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
+        self.change(lambda saved: saved["predictions"].append(entry))
+        return entry
+
+    def change(self, act: Callable[[dict], object]) -> None:
+        """Change what the file holds; it is replaced whole.
+
+        Args:
+            act: changes the dict that it is given: the file as it is now.
+
+        Raises:
+            CourseError: for a file that cannot be written, or one that a newer release has
+                written; it stays as it is.
+        """
         with self._locked():
             saved = self._read_or_set_aside()
             if saved.get("schema", SCHEMA) != SCHEMA:
@@ -89,10 +108,9 @@ class Predictions:
                     f"{str(self.path)!r} has schema {shown(saved['schema'])}, this release writes "
                     f"{SCHEMA}; update the course, or set ${HOME} to another folder"
                 )
-            saved["predictions"].append(entry)
+            act(saved)
             write_bytes(json.dumps(saved).encode(), self.path)
-        self.entries = _understood(saved)
-        return entry
+        self.saved = saved
 
     def calibration(self) -> dict[str, float]:
         """Count the guesses; add the share of intervals and choices that held, the median factor.

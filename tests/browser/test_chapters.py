@@ -18,7 +18,7 @@ FOUND = """() => {
   return {
     errors: cells.flatMap((c) => c.outputs.toJSON()).filter((o) => o.output_type === "error"),
     open: cells.filter((c) => !c.executionCount).length,
-    labs: document.querySelectorAll(".face:not(.face-bet)").length,
+    labs: document.querySelectorAll(".face:not(.face-bet, .plot-figure)").length,
     painted: [...document.querySelectorAll(".face-view")].filter((e) => e.face?.paints).length,
     raw: [...document.querySelectorAll(".jp-RenderedMarkdown")]
       .filter((e) => e.innerText.includes("$$")).length,
@@ -38,7 +38,7 @@ def test_a_chapter_runs_and_its_labs_are_alive(page, jupyter, chapter):
     found = page.evaluate(FOUND)
     assert found["errors"] == [] and found["raw"] == 0
     for i in range(found["labs"]):
-        page.locator(".face:not(.face-bet)").nth(i).scroll_into_view_if_needed()
+        page.locator(".face:not(.face-bet, .plot-figure)").nth(i).scroll_into_view_if_needed()
         page.wait_for_timeout(500)
         shot(page, f"{chapter}-lab{i}")
     wait(lambda: page.evaluate(FOUND)["painted"] >= found["labs"] >= 1)

@@ -15,8 +15,7 @@ from course.lessons.contents import ROUTE
 from course.lessons.parameters import DATASETS, SEEDS, STEPS, check_parameters
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-PATHS = [FOLDER / f"{c.file}.ipynb" for c in ROUTE] + [FOLDER / "solutions/00_start_here.ipynb"]
-each_chapter = pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+PATHS = [FOLDER / f"{c.file}.ipynb" for c in ROUTE]
 FINE = {"seed": 3, "device": "cpu", "steps": 100, "dataset": "moons"}
 
 
@@ -26,20 +25,33 @@ def parameters_cell(path: Path) -> tuple[int, str]:
     return found, cells[found].source
 
 
+def own(path: Path) -> dict:
+    """The parameters of a chapter, as they stand in its cell."""
+    names: dict = {}
+    exec(parameters_cell(path)[1], names)
+    return {name: value for name, value in names.items() if name != "__builtins__"}
+
+
+def each(*names: str):
+    """Each of these parameters in each chapter that has it."""
+    pairs = [(path, name) for path in PATHS for name in names if name in own(path)]
+    ids = [f"{name}-{path.stem}" for path, name in pairs]
+    return pytest.mark.parametrize(("path", "name"), pairs, ids=ids)
+
+
 def check_in(path: Path, **changed) -> None:
     """Run a chapter's parameters cell, put in the changed ones, run its checking line."""
-    at, source = parameters_cell(path)
+    at, _ = parameters_cell(path)
     following = nbformat.read(path, as_version=4).cells[at + 1].source
     lines = [line for line in following.splitlines() if "check_parameters" in line]
-    assert following.splitlines()[:2] == lines, "first of all, so that nothing is computed before"
-    names: dict = {}
-    exec(source, names)
-    known = set(names) - {"__builtins__"}
-    assert set(changed) <= known
-    names |= changed
-    exec("\n".join(lines), names)
+    first = [line for line in following.splitlines() if not line.startswith("#")][:2]
+    assert first == lines, "first of all, so that nothing is computed before"
+    known = own(path)
+    assert set(changed) <= set(known)
+    exec("\n".join(lines), known | changed)
     called = re.fullmatch(r"check_parameters\((.*)\)", lines[1])
-    assert called and called[1].split(", ") == [n for n in names if n in known], "all, in order"
+    given_names = [word.split("=")[0] for word in called[1].split(", ")]
+    assert given_names[: len(known)] == list(known), "all, in order"
 
 
 def stated(path: Path, name: str) -> tuple[int, int]:
@@ -54,8 +66,7 @@ def stated_datasets(path: Path) -> list[str]:
     return re.findall(r'"(\w+)"', line)
 
 
-@each_chapter
-@pytest.mark.parametrize("name", ["seed", "steps"])
+@each("seed", "steps")
 def test_the_stated_range_is_the_one_that_is_checked(path, name):
     low, high = stated(path, name)
     check_in(path)
@@ -66,8 +77,8 @@ def test_the_stated_range_is_the_one_that_is_checked(path, name):
             check_in(path, **{name: value})
 
 
-@each_chapter
-def test_the_stated_data_sets_are_those_that_are_taken(path):
+@each("dataset")
+def test_the_stated_data_sets_are_those_that_are_taken(path, name):
     names = stated_datasets(path)
     assert names
     for name in names:
@@ -80,8 +91,7 @@ def test_the_stated_data_sets_are_those_that_are_taken(path):
 BAD = ["abc", "", 2.5, 100.0, float("nan"), float("inf"), None, [], {}, True, -1, 10**400, 10**5000]
 
 
-@each_chapter
-@pytest.mark.parametrize("name", ["seed", "device", "steps", "dataset"])
+@each("seed", "device", "steps", "dataset")
 def test_what_is_no_such_value_is_refused_in_one_sentence(path, name):
     for value in [*BAD, "100", b"cpu", ["cpu"], "x" * 10_000]:
         with pytest.raises(CourseError, match=rf"^{name} = .* does not fit; allowed: .*; ") as told:
@@ -138,11 +148,11 @@ def test_a_recipe_is_read_before_anything_runs(tmp_path):
     ],
 )
 def test_the_command_says_what_does_not_fit(name, value, said, tmp_path, shared_kernels, capsys):
-    arguments = ["regenerate", "00_start_here", "--output-dir", str(tmp_path), "-p", name, value]
+    chapter = "00_start_here" if name == "recipe" else "3_01_forward"
+    arguments = ["regenerate", chapter, "--output-dir", str(tmp_path), "-p", name, value]
     assert cli.main(arguments) == 1
-    where = "00_start_here.ipynb: cell 3 (`from course.lessons import"
     told = capsys.readouterr().out
-    assert f"\n{where}" in told and f"): CourseError: {said}" in told
+    assert f"\n{chapter}.ipynb: cell 3 (`" in told and f"): CourseError: {said}" in told
 
 
 def ends():
@@ -150,22 +160,21 @@ def ends():
 
     Any two of the three are tried in all their pairs, not each pair with both seeds.
     """
-    for path in PATHS[:-1]:
-        choices = itertools.product(
-            enumerate(stated(path, "steps")), enumerate(stated_datasets(path))
-        )
-        for (i, steps), (j, dataset) in choices:
-            seed = (i + j) % 2
-            yield pytest.param(
-                path, steps, dataset, seed, id=f"{path.stem}-{steps}-{dataset}-{seed}"
-            )
+    for path in PATHS:
+        has = own(path)
+        steps = [{"steps": end} for end in stated(path, "steps")] if "steps" in has else [{}, {}]
+        sets = [{"dataset": name} for name in stated_datasets(path)] if "dataset" in has else [{}]
+        for (i, end), (j, dataset) in itertools.product(enumerate(steps), enumerate(sets)):
+            values = end | dataset | {"seed": (i + j) % 2}
+            words = "-".join(map(str, values.values()))
+            yield pytest.param(path, values, id=f"{path.stem}-{words}")
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("path", "steps", "dataset", "seed"), list(ends()))
-def test_it_runs_to_the_ends_of_its_range(path, steps, dataset, seed, tmp_path, shared_kernels):
+@pytest.mark.parametrize(("path", "values"), list(ends()))
+def test_it_runs_to_the_ends_of_its_range(path, values, tmp_path, shared_kernels):
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--timeout", "1200"]
-    for name, value in (("steps", steps), ("dataset", dataset), ("seed", seed)):
+    for name, value in values.items():
         arguments += ["-p", name, str(value)]
     assert cli.main(arguments) == 0
     for cell in nbformat.read(tmp_path / path.name, as_version=4).cells:
