@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course.lessons.exercises.gradient_descent import bowl, lowest, stop_rule
-from widgets import DescentLab, Slider
+from widgets import DescentLab, Patient, Slider
 
 PATH = Path(__file__).parents[2] / "notebooks" / "3_03_gradient_descent.ipynb"
 CELLS = {cell.id: cell for cell in nbformat.read(PATH, as_version=4).cells}
@@ -83,6 +83,18 @@ def test_beside_the_line_it_loses_time_near_the_saddle_and_finds_a_minimum(up, s
     again = first + np.flatnonzero(change[first:] > 1.2 * change[first])
     assert again[0] - first >= 1 and heights[-1] < 1e-3, "then the height falls again"
     assert lab.paths[NAME][-1] == pytest.approx([0, side], abs=0.01)
+
+
+# ---- the patient ----
+
+
+def test_the_patients_rate_was_far_beyond_the_edge_when_it_began():
+    assert "Press *Reset*" in CELLS["gd-patient-words"].source
+    lab = Patient("A", chapter=PATH.stem, interactive=False).lab
+    last = int(re.search(r"(\d+)% of the edge", lab.summary())[1])
+    lab.reset()
+    first = int(re.search(r"(\d+)% of the edge", lab.summary())[1])
+    assert lab.trainer.step_count == 0 and first > 400 > 100 > last
 
 
 # ---- sentences of the text ----
