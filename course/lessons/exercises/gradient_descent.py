@@ -1,262 +1,295 @@
 """Judges for chapter 3_03_gradient_descent."""
 
 import math
-from itertools import pairwise
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from ...data.loading import load_data
-from ...nn.network import MLP
-from ...optim.chain import chain
-from ...optim.first_order import Descend
-from ...training.trainer import Trainer
-from ..checking import Exercise, unfinished
+from ..checking import Exercise, near, unfinished
 
+# ---- 1. one rate for two curvatures ------------------------------------------------------
 
-def near(a, b) -> bool:
-    return torch.allclose(torch.as_tensor(a), torch.as_tensor(b), rtol=1e-6, atol=1e-9)
-
-
-# ---- 1. one epoch -------------------------------------------------------------------------
-
-N, BATCH, RATE = 10, 4, 0.1  # two whole batches and a tail of two rows
-
-
-class Diary:
-    """Gradients of ½‖w - x_i‖² that note what was asked for: `calls` [(w, rows), …]."""
-
-    def __init__(self):
-        self.x = torch.randn(N, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
-        self.calls: list[tuple[torch.Tensor, list[int]]] = []
-
-    def __call__(self, w, rows):
-        rows = torch.as_tensor(rows).reshape(-1)
-        self.calls.append((w.clone(), rows.tolist()))
-        return w - self.x[rows]
-
-    @property
-    def order(self) -> list[int]:
-        return [row for _, rows in self.calls for row in rows]
-
-
-def judge_epoch(epoch) -> str | None:
-    """Judge epoch(w, n, gradients, lr, batch_size, generator) → w after one pass over n rows."""
-    if not callable(epoch):
-        return "Hand over the function itself, without calling it: epoch."
-    start = torch.ones(3, dtype=torch.float64)
-    orders = []
-    for seed in (0, 0, 1):
-        diary, w = Diary(), start.clone()
-        end = epoch(w, N, diary, RATE, BATCH, torch.Generator().manual_seed(seed))
-        if end is None or end is ...:
-            return "The function returns nothing yet: end it with `return w`."
-        if not diary.calls:
-            return "No gradient was asked for: call gradients(w, rows) once for each batch."
-        if not torch.equal(w, start):
-            return "The w that was handed over has changed: write w = w - …, not w -= …"
-        orders.append(diary.order)
-    return judge_rows(diary.calls, orders) or judge_steps(diary, end)
-
-
-def judge_rows(calls, orders) -> str | None:
-    """Judge the rows: each once, in batches of BATCH, in an order that follows the generator."""
-    order, sizes = orders[-1], [len(rows) for _, rows in calls]
-    seen = set(order)
-    if order == list(range(len(order))):
-        return "The rows come in the order of the file. Shuffle: torch.randperm(n, generator=…)."
-    if len(order) != len(seen):
-        return (
-            f"{len(order) - len(seen)} rows came twice or more: cut one permutation into pieces "
-            "(drawing anew for each batch may draw a row again)."
-        )
-    if len(seen) < N:
-        return (
-            f"{N - len(seen)} of {N} rows were never looked at: with batches of {BATCH} the last "
-            "one is smaller. Use it too."
-        )
-    if max(sizes) != BATCH:
-        return f"A batch had {max(sizes)} rows, batch_size is {BATCH}: take that many at a time."
-    if orders[0] != orders[1]:
-        return "The same generator gave two orders: pass it on, torch.randperm(n, generator=…)."
-    if orders[0] == orders[2]:
-        return "Every epoch would have the same order: draw from the generator you were handed."
-    return None
-
-
-def judge_steps(diary: Diary, end) -> str | None:
-    """Judge each move against -α times the mean gradient of its own rows."""
-    path = [w for w, _ in diary.calls] + [end]
-    if all(torch.equal(path[0], w) for w in path[:-1]):
-        return (
-            "Every gradient was taken at the old w: step after each batch, then go on from there."
-        )
-    for (before, after), (_, rows) in zip(pairwise(path), diary.calls, strict=True):
-        move, total = after - before, (before - diary.x[rows]).sum(0)
-        mean, size = total / len(rows), len(rows)
-        if near(move, -RATE * mean):
-            continue
-        if near(move, RATE * mean):
-            return "w climbs: the step is *minus* α times the gradient."
-        if near(move, -RATE * total):
-            return "That is the sum over the batch: take the mean, else B times as long a step."
-        if near(move, -mean):
-            return "The learning rate is missing: multiply the mean gradient by lr."
-        if near(move, -RATE * total / BATCH):
-            return (
-                f"The last batch has {size} rows and was divided by batch_size = {BATCH}: its mean "
-                f"is over its own {size}."
-            )
-        if near(move, -RATE * total / N):
-            return f"Divided by all {N} rows: the mean is over the rows of this batch."
-        return "A step differs from -lr times the mean of its rows' gradients."
-    return None
-
-
-epoch = Exercise(
-    "Exercise 1",
-    judge_epoch,
-    [
-        "Three things in this order: draw a permutation of the n rows, cut it into pieces of "
-        "batch_size, make one step for each piece.",
-        "order = torch.randperm(n, generator=generator); order.split(batch_size) gives the pieces, "
-        "the last one as small as it must be.",
-        "for rows in order.split(batch_size): w = w - lr * gradients(w, rows).mean(0); and after "
-        "the loop: return w.",
-    ],
-)
-
-
-# ---- 2. the edge --------------------------------------------------------------------------
-
-BOWL = ((5.0, 4.0), (4.0, 5.0))  # curvatures 9 and 1
-EDGES = {
-    2 / 5: "2/5 looks along w₁ only. The steepest direction of this bowl lies between the axes.",
-    1 / 9: "1/9 lands on the bottom of the steepest direction in one step. The edge is farther.",
-    2.0: "2 is what the *flattest* direction would bear. The steepest one sets the limit.",
-    1 / 5: "1/5 is another special rate (the fastest). At the edge |1 - αλ| = 1 for the largest λ.",
-    9 / 2: "Upside down: the edge is 2/λ_max, not λ_max/2.",
-    9.0: "9 is λ_max itself. The edge is 2/λ_max.",
+FLAT, STEEP = 1.0, 100.0
+EDGE, BEST = 2 / STEEP, 2 / (FLAT + STEEP)
+LEFT = (STEEP - FLAT) / (STEEP + FLAT)
+NO_EDGE = {
+    1 / STEEP: "at 1/100 the steep direction is done in one step. The edge is farther.",
+    2 / FLAT: "2 is the edge of the *flat* direction. The steep one sets the limit.",
+    1 / FLAT: "1 lands on the bottom of the *flat* direction. The steep one sets the limit.",
+    BEST: "that is another special rate. At the edge 1 - 100α is -1.",
+    STEEP / 2: "upside down: the edge is 2/λ_max, not λ_max/2.",
+    2 * STEEP: "multiplied: the edge is 2/λ_max, not 2λ_max.",
 }
-FASTEST = {
-    1 / 9: "At 1/9 the steep direction is done in one step and the flat one creeps: 1 - 1/9.",
-    2 / 9: "At the edge the steep direction flips for ever. Fastest is where both shrink alike.",
-    1.0: "At 1 the flat direction is done in one step and the steep one diverges.",
+NOT_BEST = {
+    1 / STEEP: "at 1/100 the steep direction is done, and the flat one keeps 99 % a step.",
+    EDGE: "at the edge the steep direction jumps from side to side for ever.",
+    1 / FLAT: "at α = 1 the flat direction is done, and the steep one diverges.",
+    1 / (FLAT + STEEP): "half of it: the two factors meet where 1 - α = -(1 - 100α).",
+    2 / (STEEP - FLAT): "check the sign: 1 - α = -(1 - 100α) gives 101α = 2.",
+    (FLAT + STEEP) / 2: "upside down: from 101α = 2 follows α = 2/101.",
 }
-
-
-def judge_edge(answer) -> str | None:
-    """Judge (the edge, the fastest rate) of gradient descent on ½ wᵀ H w, H = BOWL."""
-    form = "Give two numbers, (edge, fastest), as (0.5, 0.1)."
-    if words := unfinished(answer, 2, form, "parts"):
-        return words
-    edge, fastest = map(float, answer)
-    low, high = torch.linalg.eigvalsh(torch.tensor(BOWL, dtype=torch.float64)).tolist()
-    right = 2 / high, 2 / (low + high)
-    if math.isclose(edge, right[1], rel_tol=1e-3) and math.isclose(fastest, right[0], rel_tol=1e-3):
-        return "The two are swapped: the edge is the larger one."
-    if not math.isclose(edge, right[0], rel_tol=1e-3):
-        return explain(edge, EDGES, "The edge is not that: which λ has |1 - αλ| = 1 first?")
-    if not math.isclose(fastest, right[1], rel_tol=1e-3):
-        return "The edge is right. " + explain(
-            fastest, FASTEST, "Fastest: the larger of |1 - α·λ_min| and |1 - α·λ_max| is smallest."
-        )
-    return None
+NOT_LEFT = {
+    BEST: "that is what a step takes away. What is left is 1 minus that.",
+    LEFT**2: "that is the share of the *loss*, a square. Give the share of the distance.",
+    1 - 1 / STEEP: "that belongs to α = 1/100. Put your best rate into 1 - α.",
+    -LEFT: "give its size: without the sign.",
+    1 / LEFT: "more than 1 would be growth: turn it over.",
+    (STEEP - FLAT) / STEEP: "that belongs to α = 1/100. Put your best rate into 1 - α.",
+}
 
 
 def explain(value: float, known: dict[float, str], otherwise: str) -> str:
-    return next((t for v, t in known.items() if math.isclose(value, v, rel_tol=1e-3)), otherwise)
+    return next((words for number, words in known.items() if near(value, number)), otherwise)
 
 
-edge = Exercise(
-    "Exercise 2",
-    judge_edge,
+def judge_best_rate(answer) -> str | None:
+    """Judge (edge, best rate, share of the distance left a step) for curvatures 1 and 100."""
+    form = "Give three numbers, (edge, best rate, share left), as (0.5, 0.1, 0.9)."
+    if words := unfinished(answer, 3, form):
+        return words
+    edge, best, left = map(float, answer)
+    if near(edge, BEST) and near(best, EDGE):
+        return "The first two are swapped: the edge is the larger one."
+    if not near(edge, EDGE):
+        words = "which of the two directions has |1 - αλ| = 1 first, and where?"
+        return f"The edge: {explain(edge, NO_EDGE, words)}"
+    if not near(best, BEST):
+        words = "the larger of |1 - α| and |1 - 100α| must be as small as it can be."
+        return f"The edge is right. The best rate: {explain(best, NOT_BEST, words)}"
+    if not near(left, LEFT):
+        words = "put the best rate into 1 - α, the factor of the flat direction."
+        return f"Both rates are right. What is left: {explain(left, NOT_LEFT, words)}"
+    return None
+
+
+best_rate = Exercise(
+    "Exercise 1",
+    judge_best_rate,
     [
-        "Both answers come from the two curvatures of the bowl: the eigenvalues of its matrix of "
-        "second derivatives H (torch.linalg.eigvalsh, or try the directions (1, 1) and (1, -1)).",
-        "H(1, 1) = (9, 9) and H(1, -1) = (1, -1): the curvatures are 9 and 1. A step multiplies "
-        "each direction by 1 - αλ.",
-        "Edge: 1 - 9α = -1. Fastest: the two factors are equal in size, 1 - α = -(1 - 9α).",
+        "A step multiplies the flat direction by 1 - α and the steep one by 1 - 100α. For which α "
+        "does one of the two reach -1 first?",
+        "The best rate makes the larger of |1 - α| and |1 - 100α| as small as possible: draw both "
+        "against α, as in the figure above. Where do they cross?",
+        "They cross where 1 - α = -(1 - 100α). Solve this for α, then put it into 1 - α.",
     ],
 )
 
+# ---- 2. patience --------------------------------------------------------------------------
 
-# ---- 3. two budgets -----------------------------------------------------------------------
+Rule = Callable[[list[float], int], tuple[int, int]]
 
 
-def samples_to(batch_size, lr, seed, dataset="digits", target=0.95, cap=120_000, device="cpu"):
-    """Return the samples that 64 ReLU units need to get a share of the training rows right.
-
-    Looked at every 100 samples, or after every step if a batch is larger; a sample that comes
-    again in the next pass counts again. None: not within `cap` samples.
+def stop_rule(
+    losses: list[float], patience: int, last: bool = False, total: bool = False,
+    ties: bool = False, late: int = 0,
+) -> tuple[int, int]:  # fmt: skip
+    """Return (the look at which patience ends, the look with the lowest loss until then).
 
     Args:
-        batch_size: rows a step, at most all.
-        lr: the rate.
-        seed: of data, start and order.
-        dataset: its name.
-        target: the share, in (0, 1].
-        cap: samples at most.
-        device: where to train.
+        losses: of the validation rows, one a look, from look 0 on.
+        patience: so many looks in a row without a new lowest loss end the run.
+        last: compare with the look before instead of the lowest one.
+        total: count all such looks, not those in a row.
+        ties: an equal loss counts as a new lowest one.
+        late: wait for so many looks more.
     """
-    data = load_data(dataset, seed)
-    model = MLP([data.features, 64, data.classes], seed=seed, device=device)
-    size = min(batch_size, len(data.y_train))
-    trainer = Trainer(model, data, chain(Descend(lr)), batch_size=size, seed=seed)
-    for step in trainer.run(int(cap) // size):
-        if step % max(1, 100 // size) == 0 and trainer.evaluate("train")[1] >= target:
-            return step * size
-    return None
+    best, worse = 0, 0
+    for look in range(1, len(losses)):
+        than = losses[look - 1] if last else losses[best]
+        lower = losses[look] < than or (ties and losses[look] == than)
+        worse = worse + 1 if not lower else worse if total else 0
+        if losses[look] < losses[best] or (ties and losses[look] == losses[best]):
+            best = look
+        if worse >= patience + late:
+            return look, best
+    return len(losses) - 1, best
 
 
-SEEDS = (10, 11, 12)
-ROWS = 1438  # training rows of the digits
-BUDGETS = {"samples": 2500, "steps": 60}
+def lowest(losses: list[float]) -> int:
+    return min(range(len(losses)), key=losses.__getitem__)
 
 
-def judge_budgets(answer) -> str | None:
-    """Judge ((B, α) for few samples, (B, α) for few steps): median of three fresh seeds."""
-    form = "Give two pairs, ((B, α) for few samples, (B, α) for few steps)."
-    if words := unfinished(answer, 2, form, "parts"):
-        return words
-    for part, (unit, budget) in zip(answer, BUDGETS.items(), strict=True):
-        form = f"For few {unit}, give a pair (batch size, learning rate), as (32, 0.1)."
-        if words := unfinished(part, 2, form):
+MISTAKES: list[tuple[Rule, str]] = [
+    (lambda x, p: (len(x) - 1, lowest(x)), "The run goes on to its end: return at the "
+     "look where patience is over."),
+    (lambda x, p: stop_rule(x, p)[::-1], "The two are swapped: first the stop, then the best."),
+    (lambda x, p: (stop_rule(x, p)[0], lowest(x)),
+     "The second number looks ahead: after the stop nobody knows the later losses."),
+    (lambda x, p: (stop_rule(x, p)[0],) * 2,
+     "The weights at the stop are not the best ones: keep the look with the lowest loss so far."),
+    (lambda x, p: stop_rule(x, 1), "It stops at the first look that is not lower: wait for "
+     "`patience` of them in a row."),
+    (lambda x, p: stop_rule(x, p, late=1), "It stops one look too late: the look that makes it "
+     "`patience` in a row is the last."),
+    (lambda x, p: stop_rule(x, p, late=-1), "It stops one look too early: count `patience` looks "
+     "after the best one."),
+    (lambda x, p: stop_rule(x, p, last=True), "It compares with the look before: compare with the "
+     "lowest loss so far."),
+    (lambda x, p: stop_rule(x, p, total=True), "It counts all looks without a new lowest loss: a "
+     "new lowest one must set the count back to 0."),
+    (lambda x, p: stop_rule(x, p, ties=True), "An equal loss is not a lower one: it does not set "
+     "the count back."),
+    (lambda x, p: (lowest(x), lowest(x)), "That is the lowest loss of the whole list. The rule has "
+     "to stop without knowing what comes."),
+    (lambda x, p: (stop_rule(x, p)[0] + 1, stop_rule(x, p)[1] + 1), "Looks are counted from 0, as "
+     "the places of a list are."),
+]  # fmt: skip
+
+
+def probe(seed: int, count: int, patience: int) -> list[float]:
+    """Return validation losses (count,) on which every mistake gives a pair of its own.
+
+    Args:
+        seed: of the draw.
+        count: of the looks.
+        patience: of the rule.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    while True:
+        steps = torch.randint(1, 9, (count,), generator=draw)  # few values: some are equal
+        losses = (steps / 7 + 3 / (1 + torch.arange(count))).double().round(decimals=1).tolist()
+        right = stop_rule(losses, patience)
+        found = {rule(losses, patience) for rule, _ in MISTAKES}
+        if right not in found and len(found) == len(MISTAKES):
+            return losses
+
+
+def judge_patience(rule) -> str | None:
+    """Judge rule(losses, patience) → (the look at which it stops, the best look until then)."""
+    if not callable(rule):
+        return "Hand over the function itself, without calling it: stop."
+    short = [[5.0, 4.0, 3.0, 3.5], [2.0, 3.0], [1.5]]  # patience is never over
+    trials = [(probe(3, 17, 3), 3), (probe(5, 26, 4), 4), *((losses, 3) for losses in short)]
+    for losses, patience in trials:
+        given = [*losses]
+        found = rule(given, patience)
+        if given != losses:
+            return "The list that was handed over has changed: only read it."
+        if found is None or found is ...:
+            return (
+                "It returns nothing when patience is never over: return the last look then."
+                if losses in short
+                else "The function returns nothing yet: end it with `return look, best`."
+            )
+        if words := wrong_looks(rule, found, losses, patience):
             return words
-        wrong = judge_budget(unit, budget, int(part[0]), float(part[1]))
-        if wrong:
-            return f"Few {unit}, B = {part[0]}, α = {part[1]}: {wrong}"
     return None
 
 
-def judge_budget(unit: str, budget: int, B: int, lr: float) -> str | None:
-    if not 1 <= B <= ROWS:
-        return (
-            f"the batch size is a whole number from 1 to {ROWS}, the training rows of the digits."
-        )
-    cap = budget if unit == "samples" else budget * B
-    if unit == "samples" and B > 500:
-        return f"{budget} samples are {budget // B} such steps. Take smaller batches."
-    if unit == "steps" and B < 32:
-        return "so small a batch is too noisy for a rate that arrives in 60 steps. Take more rows."
-    got = sorted(samples_to(B, lr, seed, cap=cap) or math.inf for seed in SEEDS)
-    if got[1] <= cap:
+def wrong_looks(rule: Rule, found, losses: list[float], patience: int) -> str | None:
+    """Say what is wrong with the two numbers that a rule returned; None if they are right."""
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        return "Return two numbers: return look, best."
+    right = stop_rule(losses, patience)
+    if all(float(a) == b for a, b in zip(found, right, strict=True)):
         return None
-    if any(samples_to(B, factor * lr, SEEDS[0], cap=cap) for factor in (3, 10)):
-        return "it moves too little at each step. Raise α."
-    if any(samples_to(B, lr / factor, SEEDS[0], cap=cap) for factor in (3, 10)):
-        return "it hovers, or flies apart: α is too large for so noisy a gradient. Lower α."
-    return f"not within {budget} {unit}. Look at the picture: which batch sizes are under it?"
+    if any(float(a) != int(a) for a in found):
+        return "Return the *numbers* of the looks, not their losses."
+    for mistake, words in MISTAKES:
+        if tuple(map(int, found)) == mistake(losses, patience) != right:
+            return words
+    return (
+        f"For losses {losses} and patience {patience} the run stops at look {right[0]}; the lowest "
+        f"loss until then is at look {right[1]}. Yours: {tuple(map(int, found))}."
+    )
 
 
-budgets = Exercise(
-    "Exercise 3",
-    judge_budgets,
+patience = Exercise(
+    "Exercise 2",
+    judge_patience,
     [
-        "Look at the two panels with samples and steps against batch size: few samples is one end "
-        "of the axis, few steps the other.",
-        "Few samples: batches of 1 to 8 rows. Few steps: 128 rows or more. The larger the batch, "
-        "the larger the rate that it bears, up to an edge near 1.",
-        "The table of tuned rates above the picture holds a right pair for each: take its rows "
-        "for B = 8 and B = 128.",
+        "Keep two numbers while you walk through the losses: the best look so far, and how many "
+        "looks in a row were not lower than its loss.",
+        "At each look: if the loss is lower than losses[best], it becomes the best and the count "
+        "goes back to 0. Otherwise the count goes up by 1.",
+        "for look in range(1, len(losses)): … if count == patience: return look, best. And after "
+        "the loop? No look is left: which two numbers then?",
+    ],
+)
+
+# ---- 3. the edge of any bowl --------------------------------------------------------------
+
+
+def bowl(seed: int, size: int) -> Tensor:
+    """Return a random symmetric matrix with positive eigenvalues: (size, size), float64."""
+    draw = torch.Generator().manual_seed(seed)
+    turned = torch.linalg.qr(torch.randn(size, size, dtype=torch.float64, generator=draw))[0]
+    curvatures = 0.3 + 20 * torch.rand(size, dtype=torch.float64, generator=draw)
+    half = turned * curvatures.sqrt()
+    return half @ half.T
+
+
+def special_rates(H: Tensor) -> list[tuple[tuple[float, float], str]]:
+    """Return [((edge, fastest), what to say), …]: the right pair, and those of common mistakes."""
+    low, high = torch.linalg.eigvalsh(H)[[0, -1]].tolist()
+    small, large = H.diagonal().min().item(), H.diagonal().max().item()
+    trace, norm = H.trace().item(), H.norm().item()
+    return [
+        ((2 / high, 2 / (low + high)), ""),
+        ((2 / (low + high), 2 / high), "The two are swapped: the edge is the larger one."),
+        ((2 / large, 2 / (small + large)), "These are the curvatures along the axes, the diagonal "
+         "of H. The steepest direction lies between the axes: take the eigenvalues."),
+        ((2 / low, 2 / (low + high)), "2/λ_min is the edge of the flattest direction. The steepest "
+         "one sets the limit."),
+        ((2 / high, 1 / high), "The edge is right. At 1/λ_max the steepest direction is done in "
+         "one step and the flattest one creeps: fastest is where both shrink alike."),
+        ((2 / high, 2 / high), "The edge is right. At the edge the steepest direction jumps for "
+         "ever: fastest is where both shrink alike."),
+        ((1 / high, 2 / (low + high)), "At 1/λ_max the steepest direction is done in one step. The "
+         "edge is farther."),
+        ((high / 2, (low + high) / 2), "Upside down: the edge is 2/λ_max, not λ_max/2."),
+        ((2 / high, 1 / (low + high)), "The edge is right. The fastest is half of what it should "
+         "be: 1 - αλ_min = -(1 - αλ_max)."),
+        ((2 / high, 2 / trace), "The edge is right. For the fastest only the smallest and the "
+         "largest curvature count, not the sum of all."),
+        ((2 / trace, 2 / trace), "The trace is the sum of all curvatures. Only the largest sets "
+         "the edge."),
+        ((2 / norm, 2 / norm), "The norm of H mixes all curvatures. Only the largest sets the "
+         "edge."),
+    ]  # fmt: skip
+
+
+def judge_edge(function) -> str | None:
+    """Judge function(H) → (edge, fastest rate) of gradient descent on ½ wᵀ H w."""
+    if not callable(function):
+        return "Hand over the function itself, without calling it: edge."
+    for H in (bowl(1, 3), bowl(2, 7), 30 * bowl(3, 2)):
+        given = H.clone()
+        found = function(given)
+        if not torch.equal(given, H):
+            return "The H that was handed over has changed: only read it."
+        if found is None or found is ...:
+            return "The function returns nothing yet: end it with `return edge, fastest`."
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            return "Return two numbers: return edge, fastest."
+        if any(isinstance(part, complex) or torch.is_complex(torch.as_tensor(part))
+               for part in found):  # fmt: skip
+            return "These are complex numbers: for a symmetric matrix take torch.linalg.eigvalsh."
+        pair = float(found[0]), float(found[1])
+        if words := wrong_rates(pair, special_rates(H)):
+            return words
+    return None
+
+
+def wrong_rates(pair: tuple[float, float], known) -> str | None:
+    """Say what is wrong with (edge, fastest); None if both are right."""
+    for rates, words in known:
+        if all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(pair, rates, strict=True)):
+            return words or None
+    if math.isclose(pair[0], known[0][0][0], rel_tol=1e-4):
+        return "The edge is right. Fastest: the larger of |1 - αλ_min| and |1 - αλ_max| is least."
+    return "The edge is not that: for which λ does |1 - αλ| reach 1 first?"
+
+
+edge = Exercise(
+    "Exercise 3",
+    judge_edge,
+    [
+        "Both answers come from two curvatures of the bowl: the smallest and the largest "
+        "eigenvalue of H. torch.linalg.eigvalsh(H) gives all of them, from low to high.",
+        "A step multiplies each direction by 1 - αλ. Edge: the first direction that reaches -1. "
+        "Fastest: the two outer directions shrink alike.",
+        "Edge: 1 - α·λ_max = -1. Fastest: 1 - α·λ_min = -(1 - α·λ_max). Solve both for α.",
     ],
 )
