@@ -84,9 +84,7 @@ def examine(says: dict) -> list[Case]:
     return [
         first,
         *(found[where] for where in (*says["calm"], *says["faster"])),
-        Case(
-            "it is torch's clip_grad_value_", apart < 1e-12, f"largest difference {apart:.2g}", True
-        ),
+        Case("it is clip_grad_value_", apart < 1e-12, f"largest difference {apart:.2g}", True),
         Case("the direction stays", turned < 1e-3, f"turned by up to {turned:.0f}°", aside=True),
     ]
 

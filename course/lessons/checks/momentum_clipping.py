@@ -52,7 +52,8 @@ def arrival(path: Tensor, near: float) -> float:
 
 def turns(path: Tensor) -> int:
     """Return how often the first 100 steps of a path change its sign."""
-    return int((path[1:101] * path[:100] < 0).sum())
+    path = path[:101]
+    return int((path[1:] * path[:-1] < 0).sum())
 
 
 def plain(v: Tensor, g: Tensor, beta: float, eps: float) -> Tensor:

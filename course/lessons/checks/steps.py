@@ -26,7 +26,8 @@ class Loop:
     def __init__(self, name: str, seed: int):
         self.data: Dataset = load_data(name, seed)
         self.module = fresh(self.data, seed)
-        self.params = list(self.module.parameters())
+        self.named = dict(self.module.named_parameters())
+        self.params = list(self.named.values())
         self.first = [p.detach().clone() for p in self.params]
         for p in self.params:
             p.data.zero_()  # until they are initialised
@@ -43,7 +44,10 @@ class Loop:
     def forward(self) -> None:
         """Compute the outputs of the next batch."""
         self.rows = rows_of(self.data, self.batch)
-        self.outputs = self.module(self.data.x_train[self.rows])
+        # with a copy of the weights: the backward pass needs them as they were here
+        self.used = {name: p.detach().clone().requires_grad_() for name, p in self.named.items()}
+        x = self.data.x_train[self.rows]
+        self.outputs = torch.func.functional_call(self.module, self.used, (x,))
         self.batch += 1
 
     def loss(self) -> None:
@@ -55,7 +59,7 @@ class Loop:
     def backward(self) -> None:
         """Compute the gradient of the loss, if there is one that was not used yet."""
         if self.value is not None:
-            self.gradient = list(torch.autograd.grad(self.value, self.params))
+            self.gradient = list(torch.autograd.grad(self.value, list(self.used.values())))
             self.value = None
 
     def update(self) -> None:
