@@ -88,15 +88,10 @@ SAYS = by_value.document
 
 
 def test_the_numbers_of_the_document_are_those_of_numpy():
-    g = torch.randn(100, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
-    clipped = np.clip(g, -0.5, 0.5)
-    lengths = np.linalg.norm(g, axis=1) * np.linalg.norm(clipped, axis=1)
-    turned = np.degrees(np.arccos((g * clipped).sum(1) / lengths)).max()
     cases = by_name(by_value.cases(SAYS))
     said = {name: numbers(case.number) for name, case in cases.items()}
-    assert said["it is clip_grad_value_"] == [0]
+    assert said["it is PyTorch's clip_grad_value_"] == [0]
     assert said["no entry above ε = 0.5"] == [0.5]
-    assert said["the direction stays"] == [pytest.approx(turned, abs=0.51)]
     plain = max(steps_of(start, 0.0034, math.inf) for start in range(8, 13))
     same = max(steps_of(start, 0.0034, 4.0) for start in range(8, 13))
     assert said["faster at the same rate: x⁴"] == [plain, same]
@@ -126,11 +121,11 @@ def test_the_changes_of_sign_are_those_of_plain_python():
 @pytest.mark.parametrize(
     "clip, found",
     [
-        (by_norm_clip, "✓✓✗✗✓|✗✓"),  # of one number, by norm is by value
-        (lambda g, eps: g.clamp(max=eps), "✗✓✗✗✓|✗✗"),
-        (lambda g, eps: g.clamp(-1.04 * eps, 1.04 * eps), "✗✓✗✗✓|✗✗"),
-        (lambda g, eps: g / 3, "✗✓✓✗✗|✗✓"),
-        (lambda g, eps: eps * g.sign(), "✓✓✗✓✗|✗✗"),
+        (by_norm_clip, "✓✓✗✗✓|✗"),  # of one number, by norm is by value
+        (lambda g, eps: g.clamp(max=eps), "✗✓✗✗✓|✗"),
+        (lambda g, eps: g.clamp(-1.04 * eps, 1.04 * eps), "✗✓✗✗✓|✗"),
+        (lambda g, eps: g / 3, "✗✓✓✗✗|✗"),
+        (lambda g, eps: eps * g.sign(), "✓✓✗✓✗|✗"),
     ],
 )
 def test_another_clipping_gets_other_marks(clip, found):
@@ -148,7 +143,7 @@ def test_another_clipping_gets_other_marks(clip, found):
 )
 def test_only_the_conditions_that_are_named_are_tried(part, where, mark):
     says = {"clip": by_value_clip, "calm": (), "faster": ()} | {part: (where,)}
-    assert marks(examine(says)) == f"✓{mark}|✓✗"
+    assert marks(examine(says)) == f"✓{mark}|✓"
 
 
 # ---- D4-3.5b ----------------------------------------------------------------------------------
@@ -162,10 +157,10 @@ def test_a_rule_that_lowers_the_loss_is_found_by_its_last_loss():
 
 
 def test_clipping_with_descent_is_the_recursion():
-    with_descent, by_itself, other = algorithm.cases(algorithm.document)
+    with_descent, by_itself = algorithm.cases(algorithm.document)
     w = np.array([2.0, -1.0, 2.0])
     for _ in range(100):
         w = w - 0.1 * np.clip(w, -0.5, 0.5)
     assert numbers(with_descent.number) == [4.5, pytest.approx(w @ w / 2, abs=0.006)]
     assert numbers(by_itself.number) == [4.5, 4.5]
-    assert marks([with_descent, by_itself, other]) == "✓✗|✓"
+    assert marks([with_descent, by_itself]) == "✓✗"

@@ -67,7 +67,7 @@ def examine(says: dict) -> list[Case]:
     found = {}
     slow, fast = best(lambda _: [], 0.0, 1), best(rule, 0.9, 19)
     found["best"] = Case("faster, each at its best rate", fast < slow / 2,
-                         f"{slow:.0f} → {fast:.0f} steps")  # fmt: skip
+                         f"descent {slow:.0f} steps, with memory {fast:.0f}")  # fmt: skip
     gain = needed(ride([], 0.01)) / needed(ride(rule(0.9), 0.01))
     found["same"] = Case("faster at the same rate, 0.01", gain > 2, f"{gain:.2f} times as fast")
     # in the flat direction each at a rate that suits it: at 0.3 descent diverges
@@ -76,12 +76,12 @@ def examine(says: dict) -> list[Case]:
         calm = (ours < plain / 2 or plain == ours == 0) and np.isfinite(
             needed(ride(rule(0.9), own))
         )
-        rates = f"α = {lr}" if own == lr else f"α = {lr} → {own}"
-        words = f"{plain} → {ours} changes of sign in 100 steps, {rates}"
+        rates = f"α = {lr}" if own == lr else f"α = {lr} and {own}"
+        words = f"descent {plain} changes of sign, with memory {ours}, in 100 steps; {rates}"
         found[name] = Case(f"calmer in the {name} direction", bool(calm), words)
     same = equals_torch(rule)
     words = "equal to rounding" if same else "another path"
-    aside = Case("it is torch.optim.SGD at the rate α(1 - β)", same, words, aside=True)
+    aside = Case("it is PyTorch's SGD at the rate α(1 - β)", same, words, aside=True)
     return [*(found[where] for where in (*says["faster"], *says["calmer"])), aside]
 
 

@@ -54,12 +54,13 @@ class Loop:
         """Compute the loss of the outputs, if there are any that were not used yet."""
         if self.outputs is not None:
             self.value = F.cross_entropy(self.outputs, self.data.y_train[self.rows])
+            self.at = list(self.used.values())
             self.outputs = None
 
     def backward(self) -> None:
         """Compute the gradient of the loss, if there is one that was not used yet."""
         if self.value is not None:
-            self.gradient = list(torch.autograd.grad(self.value, list(self.used.values())))
+            self.gradient = list(torch.autograd.grad(self.value, self.at))
             self.value = None
 
     def update(self) -> None:

@@ -121,10 +121,10 @@ def softmax_run(batch_size: int, noisy: bool = False, penalty: float = 0.0) -> H
         penalty: times ‖W‖², which keeps the minimum at finite weights.
     """
     data, generator = load_data("digits"), torch.Generator().manual_seed(0)
-    x, y = data.x_train[:200], data.y_train[:200].clone()
+    x, y = data.x_train[:200].double(), data.y_train[:200].clone()
     if noisy:
         y[::2] = torch.randint(10, (100,), generator=generator)
-    Y, W = F.one_hot(y, 10).float(), torch.zeros(10, 64)
+    Y, W = F.one_hot(y, 10).double(), torch.zeros(10, 64, dtype=torch.float64)
     losses, moved = [], []
     for _ in range(300):
         rows = torch.randperm(200, generator=generator)[:batch_size]
