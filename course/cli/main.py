@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 def ledger(args: argparse.Namespace) -> int:
     """Search the documents for what the ledger calls missing; return the exit code."""
-    from ..lessons.searches import search_again  # deferred: the lessons take seconds to import
+    from ..lessons.search_again import search_again  # deferred: the lessons take seconds to import
 
     lines, same = search_again(args.documents)
     print(*lines, sep="\n")

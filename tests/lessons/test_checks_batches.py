@@ -141,10 +141,10 @@ def test_who_moves_all_weights(counts, said, mark, monkeypatch):
 
 def test_another_sum_or_another_memory_changes_the_asides(monkeypatch):
     monkeypatch.setattr(batches, "summed_up", lambda: 2 * step_of(500))
-    assert marks(batch.cases(batch.document)) == "✓✗|✓✓✓✓"
+    assert marks(batch.cases(batch.document)) == "✓✗|✓✓✓✓✓"
     monkeypatch.undo()
     monkeypatch.setattr(batches, "memory", lambda rows: 100)
-    assert marks(batch.cases(batch.document)) == "✓✗|✓✗✗✗"
+    assert marks(batch.cases(batch.document)) == "✓✗|✓✗✗✗✓"
     assert marks(single.cases(single.document)) == "✗✗|✓✓✗✓"
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from course import CourseError
 from course.cli.main import main
 from course.lessons import ledger
-from course.lessons.searches import Search, is_missing, search_again
+from course.lessons import search_again as again
+from course.lessons.search_again import search_again
+from course.lessons.searches import Search, is_missing
 
 TEXTS = [f"# document {n}\n\n## 3.3 formulas\nwhere {n} is\n\n# 4 end = $\n" for n in range(5)]
 PART = r"(?ms)^## 3\.3 .*?(?=^# 4)"
@@ -28,8 +30,8 @@ def folder(tmp_path, monkeypatch):
     """Five documents, and a ledger that knows them."""
     digests = {n: hashlib.sha256(text.encode()).hexdigest() for n, text in enumerate(TEXTS)}
     known = (claim(0, Search("equals signs", "=", 0, PART)), claim(3, Search("dollars", r"\$", 1)))
-    monkeypatch.setattr(ledger, "documents", lambda: digests)
-    monkeypatch.setattr(ledger, "claims", lambda: known)
+    monkeypatch.setattr(again, "documents", lambda: digests)
+    monkeypatch.setattr(again, "claims", lambda: known)
     for n, text in enumerate(TEXTS):
         (tmp_path / f"{n:03}_abc.txt").write_text(text, "utf-8")
     return tmp_path

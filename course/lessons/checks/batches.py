@@ -138,15 +138,19 @@ def examine_batch(says: dict[str, str]) -> list[Case]:
                       words if same else "the gradient is another", aside=True))  # fmt: skip
     variant = "another" if not same else "the same"
     words = f"{variant} step as gradient descent on the loss of all rows"
-    return [*cases, Case("it is a variant", says["its step"] == variant, words, aside=True)]
+    cases.append(Case("it is a variant", says["its step"] == variant, words, aside=True))
+    counted = "not all" if compare(step_of(ROWS), step_of(ROWS - 1)) else "all"
+    words = "the last row counts, too" if counted == "all" else "the step is equal without the last"
+    name = "an iteration goes through the whole data set"
+    return [*cases, Case(name, says["rows"] == counted, words, aside=True)]
 
 
 batch = Check(
     examine_batch,
     document={"fewer steps": "all", "fewer samples": "all", "moves all weights": "all",
-              "memory": "all", "its step": "another"},
+              "memory": "all", "its step": "another", "rows": "all"},
     planted={"fewer steps": "one", "fewer samples": "all", "moves all weights": "all",
-             "memory": "both", "its step": "another"},
+             "memory": "both", "its step": "another", "rows": "all"},
 )  # fmt: skip
 
 
