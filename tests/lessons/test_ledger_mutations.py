@@ -142,7 +142,8 @@ def test_each_claim_that_states_something_is_changed():
 
 ASIDES = [
     ("D4-3.2", "moves all weights", "one", 0), ("D4-3.2", "memory", "both", 1),
-    ("D4-3.2", "its step", "the same", 3), ("D4-3.2", "rows", "not all", 4), ("D4-3.3", "slower", "all", 1),
+    ("D4-3.2", "its step", "the same", 3), ("D4-3.2", "rows", "not all", 4),
+    ("D4-3.3", "slower", "all", 1),
     ("D4-3.3", "order", torch.arange, 0), ("D3-3.1", "loss", "mse", 0),
     ("D4-3.6", "the clipping factor", "ε", 0),
 ]  # fmt: skip
