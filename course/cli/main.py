@@ -1,19 +1,16 @@
-"""The `course` command: learn, regenerate the notebooks, replay a run, check the installation."""
+"""The `course` command: learn, regenerate notebooks, replay a run, check ledger and machine."""
 
 import argparse
 import os
 import shlex
-import stat
 import sys
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import CourseError, shown
-from ..files import replacing
+from ..errors import CourseError
 from ..version import __version__
 from .doctor import report
 from .folders import CLONED, OWN, PACKAGED, START, notebooks_folder
+from .history_file import check_writable, write_history
 
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
 DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
@@ -122,40 +119,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_writable(path: str) -> None:
-    """Raise `CourseError` for a file that cannot be written: before a long run, not after it."""
-    try:
-        if not path or (os.path.exists(path) and not os.path.isfile(path)):
-            raise OSError("it is a folder or a device")
-        with suppress(FileNotFoundError):
-            if not os.stat(path).st_mode & stat.S_IWUSR:
-                raise PermissionError("it is write-protected")
-        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
-            pass
-    except (OSError, ValueError) as error:
-        raise CourseError(f"--history {shown(path)} cannot be written ({error}); choose a file in "
-                          "a folder that exists and is yours") from error  # fmt: skip
+def ledger(args: argparse.Namespace) -> int:
+    """Search the documents for what the ledger calls missing; return the exit code."""
+    from ..lessons.search_again import search_again  # deferred: the lessons take seconds to import
 
-
-def write_history(rows: list[list[float]], path: str) -> None:
-    """Write a CSV file with one line a step, whole or not at all.
-
-    Args:
-        rows: of each step the loss and the norms of the gradient, of what the clip left, and of
-            what entered it
-        path: the file
-
-    Raises:
-        CourseError: the file cannot be written; an earlier one stays.
-    """
-    lines = (",".join(map(repr, (step, *row))) for step, row in enumerate(rows, 1))
-    try:
-        with replacing(path) as file:
-            file.write(b"step,loss,grad_norm,clipped_norm,unclipped_norm\n")
-            file.writelines(f"{line}\n".encode() for line in lines)
-    except OSError as error:
-        raise CourseError(f"--history {shown(path)} was not written ({error}); the run itself "
-                          "went well: free some space and run it again") from error  # fmt: skip
+    lines, same = search_again(args.documents)
+    print(*lines, sep="\n")
+    return 0 if same else 1
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -268,6 +238,19 @@ def parser() -> argparse.ArgumentParser:
         help="run it even if it takes more than an hour or half of this machine's memory",
     )  # fmt: skip
     p.set_defaults(run=run)
+
+    p = commands.add_parser(
+        "ledger",
+        help="search the documents for what the ledger calls missing",
+        description="""Search the five documents again for what the ledger calls missing, and say
+        what differs from what it has stored: the counts, and the SHA-256 of each document.""",
+        epilog="Exit code: 0 if all is as stored, 1 if something differs, 2 for a bad folder.",
+    )
+    p.add_argument(
+        "--documents", type=Path, required=True, metavar="FOLDER",
+        help="holds the documents as text files whose names begin with 000_ to 004_",
+    )  # fmt: skip
+    p.set_defaults(run=ledger)
 
     p = commands.add_parser(
         "doctor",

@@ -1,9 +1,11 @@
 """Verdicts: whether a statement of a document is true, computed from cases.
 
-A check examines a *statement* (a formula as a function, a number) in several cases. If it holds
-in all, the claim **holds**; in some, it is **imprecise**; in none, **wrong**. A document that
-announces a formula and gives none is **missing** it. Each check also knows a planted falsehood:
-another statement, for which its verdict must turn out differently.
+A check examines a *statement* (a formula as a function, a number, what a sentence promises) in
+several cases. Each case is *core*, what the sentence is there to say, or an *aside*. The core cases
+alone decide: if the statement holds in all of them, the claim **holds**; in some, it is
+**imprecise**; in none, **wrong**. Asides are shown. A document that announces a formula and gives
+none is **missing** it. Each check also knows a planted falsehood: another statement, for which its
+verdict must turn out differently.
 """
 
 from collections.abc import Callable
@@ -15,11 +17,16 @@ VERDICTS = ("holds", "imprecise", "wrong", "missing")
 
 @dataclass(frozen=True)
 class Case:
-    """One trial of a statement. holds: if it is true there. number: what was measured, in words."""
+    """One trial of a statement.
+
+    name: the trial. holds: if the statement is true there. number: what was measured, in words.
+    aside: shown, but without a say in the verdict.
+    """
 
     name: str
     holds: bool
     number: str
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,11 @@ class Check:
 
 
 def verdict(cases: list[Case]) -> str:
-    """Return holds, imprecise or wrong: true in all, some or none; missing: there are no cases."""
-    if not cases:
+    """Return holds, imprecise or wrong: true in all, some or none of the core cases.
+
+    missing: there are no core cases.
+    """
+    core = [case.holds for case in cases if not case.aside]
+    if not core:
         return "missing"
-    held = sum(case.holds for case in cases)
-    return "holds" if held == len(cases) else "imprecise" if held else "wrong"
+    return "holds" if all(core) else "imprecise" if any(core) else "wrong"

@@ -5,6 +5,7 @@ browsers draw themselves, and nothing is fetched.
 """
 
 import base64
+import html
 import mimetypes
 import os
 import re
@@ -21,6 +22,8 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from ..errors import CourseError
 from ..files import write_bytes
 from .report import Result
+
+FORMULA = re.compile(r"\$([^$\n]+)\$")
 
 # Browsers ignore every mathvariant except "normal": bold letters need a style of their own.
 TEMPLATE = """{%- extends 'index.html.j2' -%}
@@ -88,6 +91,22 @@ class Exporter(HTMLExporter):
         return MarkdownWithMath(renderer=renderer).render(source)
 
 
+def typeset_details(soup: BeautifulSoup, name: str) -> None:
+    """Turn the formulas that HTML outputs hold in a <details> into MathML, in place.
+
+    Raises:
+        CourseError: a formula cannot become MathML; `name` says in which notebook.
+    """
+    for text in soup.find_all(string=FORMULA):
+        if text.find_parent("details") and not text.find_parent(["pre", "code"]):
+            try:
+                parts = [html.escape(part, False) if i % 2 == 0 else mathml(part)
+                         for i, part in enumerate(FORMULA.split(text))]  # fmt: skip
+            except CourseError as error:
+                raise CourseError(f"{name}: {error}") from None
+            text.replace_with(BeautifulSoup("".join(parts), "html.parser"))
+
+
 def page(notebook: nbformat.NotebookNode, source: Path, target: Path) -> str:
     """Return a notebook as HTML.
 
@@ -114,6 +133,7 @@ def page(notebook: nbformat.NotebookNode, source: Path, target: Path) -> str:
     except CourseError as error:
         raise CourseError(f"{source.name}: {error}") from None
     soup = BeautifulSoup(text, "html.parser")
+    typeset_details(soup, source.name)
     for image in soup.select('img:not([src^="data:"])'):
         file = source.parent / str(image.get("src"))
         if file.is_file():

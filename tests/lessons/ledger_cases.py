@@ -7,9 +7,12 @@ NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|inf"
 
 
 def marks(cases) -> str:
-    """One mark a case, as `settle` prints it: ✓ holds, ✗ does not."""
+    """One mark a case, as `settle` shows it: ✓ holds, ✗ fails; asides after a stroke."""
+    cases = list(cases)
     assert all(type(case.holds) is bool for case in cases)
-    return "".join("✗✓"[case.holds] for case in cases)
+    core = "".join("✗✓"[case.holds] for case in cases if not case.aside)
+    asides = "".join("✗✓"[case.holds] for case in cases if case.aside)
+    return f"{core}|{asides}" if asides else core
 
 
 def by_name(cases) -> dict:

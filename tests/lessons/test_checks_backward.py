@@ -12,12 +12,14 @@ from torch.nn import functional as F
 
 from course.lessons.checks.backward import (
     ACTIVATIONS,
+    algorithm,
     as_printed,
     case,
     cross_entropy,
     examine,
     examine_three,
     formulas,
+    gradients_of,
     mended,
     missing_formulas,
     start,
@@ -111,7 +113,7 @@ def test_an_error_is_relative_and_the_order_of_the_text_hands_it_on():
     assert errors["∂L/∂W, its line alone"] == 3 * [0]
     assert errors["∂L/∂b, its line alone"] == errors["∂L/∂b, a batch of 8"] == 3 * [2]
     assert errors["∂L/∂b, after the first line"] == 3 * [2.5]
-    assert marks(found.values()) == "✗✓✗✗✗✗"
+    assert marks(found.values()) == "✗✓✗✗✗|✗"
 
 
 def test_a_formula_for_one_activation_is_not_the_formula():
@@ -129,6 +131,41 @@ def test_the_printed_lines_are_the_documents():
     assert torch.equal(said["a"], known.dz * known.slope)
     assert torch.equal(said["W"], torch.outer(known.da[:, 0], known.a[:, 0]))
     assert torch.equal(said["b"], known.da)
+
+
+# ---- D0-3.2b ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what, counts", [("neuron", (12, 12)), ("sample", (0, 5))])
+def test_what_a_backward_pass_gives(what, counts):
+    assert gradients_of(what) == counts
+
+
+def test_a_backward_pass_gives_every_hidden_weight():
+    assert gradients_of("weight") == (6 * 5 + 6 * 7, 6 * 5 + 6 * 7)
+
+
+def test_a_wrong_backward_pass_gives_less(monkeypatch):
+    right = MLP.loss_and_grad
+
+    def halved(self, *args):
+        loss = right(self, *args)
+        self.views(self.grad)[1][:] /= 2
+        return loss
+
+    monkeypatch.setattr(MLP, "loss_and_grad", halved)
+    assert gradients_of("neuron") == (6, 12)
+    found, of = gradients_of("weight")
+    assert found == 6 * 5 and of == 6 * 5 + 6 * 7
+
+
+@pytest.mark.parametrize(
+    "core, found", [(("backward", "update"), "✓✓"), (("update",), "✓✗"), ((), "✗✗")]
+)
+def test_what_is_needed_and_what_is_enough(core, found):
+    cases = algorithm.cases({"core": core, "gradient of": "weight"})
+    assert marks(cases) == found + "✓"
+    assert list(by_name(cases))[2] == "it gives the gradient of each weight"
 
 
 # ---- D3-3.3 ---------------------------------------------------------------------------------

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_cases import by_name, marks, numbers
 
-from course.lessons.checks.clipping import bounce, by_value, examine, needed
+from course.lessons.checks.clipping import (
+    algorithm,
+    by_value,
+    examine,
+    lowers,
+    needed,
+    ride,
+    turns,
+)
+from course.optim.chain import chain
+from course.optim.first_order import Descend
 
 
 def none(g, eps):
@@ -54,84 +64,103 @@ def test_a_descent_that_flies_away_never_arrives():
     assert needed(none, 0.35, 4.0) == math.inf
 
 
-@pytest.mark.parametrize("limit", [1.0, math.inf])
-def test_the_bounce_is_the_recursion_from_10_3(limit):
-    w, path = 10.3, []
-    for _ in range(100):
-        w -= 2.5 * max(-limit, min(limit, w))
+@pytest.mark.parametrize(
+    "slope, power, start, lr, eps",
+    [(lambda w: w, 1, 10.3, 2.5, 1.0), (lambda w: w, 1, 3.0, 0.5, math.inf),
+     (lambda w: 4 * w**3, 3, 10.0, 0.0049, 4.0)],
+)  # fmt: skip
+def test_a_ride_is_the_recursion(slope, power, start, lr, eps):
+    w, path = start, [start]
+    for _ in range(30):
+        g = (4 if power == 3 else 1) * w**power
+        w -= lr * max(-eps, min(eps, g))
         path.append(w)
-    clip = by_value_clip if limit == 1 else none
-    assert bounce(clip).tolist() == pytest.approx(path, rel=1e-9)
+    found = ride(by_value_clip, slope, start, lr, eps)
+    assert found.tolist() == pytest.approx(path, rel=1e-9)
+
+
+def test_changes_of_sign():
+    assert turns(torch.tensor([1.0, -1, -2, 3, 0, -1])) == 2
+    assert turns(torch.tensor([3.0, 2, 1])) == 0
+
+
+SAYS = by_value.document
 
 
 def test_the_numbers_of_the_document_are_those_of_numpy():
-    g = torch.randn(100, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
-    clipped = np.clip(g, -0.5, 0.5)
-    lengths = np.linalg.norm(g, axis=1) * np.linalg.norm(clipped, axis=1)
-    turned = np.degrees(np.arccos((g * clipped).sum(1) / lengths)).max()
-    cases = by_name(by_value.cases(by_value.document))
+    cases = by_name(by_value.cases(SAYS))
     said = {name: numbers(case.number) for name, case in cases.items()}
-    assert said["equals clip_grad_value_"] == [0]
-    assert said["entries of at most ε = 0.5"] == [0.5]
-    assert said["bounded, and in the old direction"] == [100, pytest.approx(turned, abs=0.51)]
+    assert said["it is PyTorch's clip_grad_value_"] == [0]
+    assert said["no entry above ε = 0.5"] == [0.5]
     plain = max(steps_of(start, 0.0034, math.inf) for start in range(8, 13))
     same = max(steps_of(start, 0.0034, 4.0) for start in range(8, 13))
-    assert said["x⁴, faster at the same rate"] == [plain, same]
+    assert said["faster at the same rate: x⁴"] == [plain, same]
     larger = max(steps_of(start, 0.35, 4.0) for start in range(8, 13))
-    assert said["x⁴, faster at a larger rate"] == [plain, larger]
-    last = [float(w) for w in bounce(by_value_clip)[-2:]]
-    assert said["calm at a rate above 2/λ"] == pytest.approx([2.5, *last], abs=0.006)
+    assert said["faster at a larger rate: x⁴"] == [plain, larger]
 
 
-@pytest.mark.parametrize("end, mark", [(0.095, "✓"), (-0.095, "✓"), (0.105, "✗"), (-0.105, "✗")])
-def test_calm_is_within_a_tenth_of_the_bottom(end, mark):
-    cases = by_name(examine(lambda g, eps: (g - end) / 2.5))
-    assert marks([cases["calm at a rate above 2/λ"]]) == mark
+def flips(start: float, slope, lr: float, eps: float) -> int:
+    """Changes of sign in 30 steps, in plain Python."""
+    w, count = start, 0
+    for _ in range(30):
+        before, w = w, w - lr * max(-eps, min(eps, slope(w)))
+        count += w * before < 0
+    return count
 
 
-def test_calm_is_every_one_of_the_last_steps():
-    def to_and_fro(g, eps):
-        return (g - (1.0 if float(g[0].abs()) < 0.5 else 0.05)) / 2.5
-
-    cases = by_name(examine(to_and_fro))
-    assert marks([cases["calm at a rate above 2/λ"]]) == "✗"
-
-
-def test_a_longest_entry_of_just_the_limit_is_within_it():
-    def by_largest(g, eps):
-        return eps * (g / g.abs().max()) if g.abs().max() > eps else g
-
-    assert marks(examine(by_largest))[:3] == "✗✓✓"
-
-
-def test_a_statement_is_tried_on_these_gradients():
-    calls = []
-
-    def spy(g, eps):
-        calls.append((g.tolist(), eps))
-        return by_value_clip(g, eps)
-
-    examine(spy)
-    noise = torch.Generator().manual_seed(0)
-    random = torch.randn(100, 5, dtype=torch.float64, generator=noise).tolist()
-    assert calls[:100] == [(g, 0.5) for g in random]
-    assert [eps for _, eps in calls[100:200]] == 100 * [1.0] and calls[100][0] == [10.3]
-    starts = [([4.0 * x**3], 4.0) for x in (8, 9, 10, 11, 12)]
-    assert calls[200:205] == starts
-    steps = sum(max(steps_of(x, lr, 4.0) for x in range(8, 13)) for lr in (0.0034, 0.35))
-    assert len(calls) == 200 + 5 * steps
+def test_the_changes_of_sign_are_those_of_plain_python():
+    cases = by_name(by_value.cases(SAYS))
+    for name, start, slope, lr, eps in [
+        ("no oscillation: x⁴ from 10, α = 0.0049", 10.0, lambda w: 4 * w**3, 0.0049, 4.0),
+        ("no oscillation: ½w² from 10.3, α = 2.5", 10.3, lambda w: w, 2.5, 1.0),
+    ]:
+        expected = [flips(start, slope, lr, math.inf), flips(start, slope, lr, eps), 30]
+        assert numbers(cases[name].number) == expected
 
 
 @pytest.mark.parametrize(
     "clip, found",
     [
-        (by_norm_clip, "✗✓✓✗✗✓"),  # of one number, by norm is by value
-        (lambda g, eps: g.clamp(max=eps), "✗✗✗✗✗✓"),
-        (lambda g, eps: g.clamp(-1.04 * eps, 1.04 * eps), "✗✗✗✗✗✓"),
-        (lambda g, eps: g / 3, "✗✗✗✓✗✗"),
-        (lambda g, eps: eps * g / 9, "✗✓✓✓✗✗"),
-        (lambda g, eps: g.clamp(-eps, eps) * 0.1, "✗✓✗✓✗✓"),
+        (by_norm_clip, "✓✓✗✗✓|✗"),  # of one number, by norm is by value
+        (lambda g, eps: g.clamp(max=eps), "✗✓✗✗✓|✗"),
+        (lambda g, eps: g.clamp(-1.04 * eps, 1.04 * eps), "✗✓✗✗✓|✗"),
+        (lambda g, eps: g / 3, "✗✓✓✗✗|✗"),
+        (lambda g, eps: eps * g.sign(), "✓✓✗✓✗|✗"),
     ],
 )
 def test_another_clipping_gets_other_marks(clip, found):
-    assert marks(examine(clip)) == found
+    assert marks(examine(SAYS | {"clip": clip})) == found
+
+
+@pytest.mark.parametrize(
+    "part, where, mark",
+    [
+        ("calm", "far", "✓"),
+        ("calm", "near", "✗"),
+        ("faster", "same", "✗"),
+        ("faster", "larger", "✓"),
+    ],
+)
+def test_only_the_conditions_that_are_named_are_tried(part, where, mark):
+    says = {"clip": by_value_clip, "calm": (), "faster": ()} | {part: (where,)}
+    assert marks(examine(says)) == f"✓{mark}|✓"
+
+
+# ---- D4-3.5b ----------------------------------------------------------------------------------
+
+
+def test_a_rule_that_lowers_the_loss_is_found_by_its_last_loss():
+    case = lowers(chain(Descend(0.1)))
+    last = 4.5 * 0.9**200
+    assert case.holds and numbers(case.number) == [4.5, pytest.approx(last, abs=0.006)]
+    assert not lowers(chain(Descend(0.01))).holds and not lowers(chain(Descend(0.0))).holds
+
+
+def test_clipping_with_descent_is_the_recursion():
+    with_descent, by_itself = algorithm.cases(algorithm.document)
+    w = np.array([2.0, -1.0, 2.0])
+    for _ in range(100):
+        w = w - 0.1 * np.clip(w, -0.5, 0.5)
+    assert numbers(with_descent.number) == [4.5, pytest.approx(w @ w / 2, abs=0.006)]
+    assert numbers(by_itself.number) == [4.5, 4.5]
+    assert marks([with_descent, by_itself]) == "✓✗"

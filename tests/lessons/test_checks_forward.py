@@ -9,8 +9,10 @@ from course.lessons.checks.forward import (
     as_printed,
     build,
     examine,
+    examine_node,
     formula,
     made_precise,
+    node,
     outcome,
 )
 
@@ -90,7 +92,7 @@ def rows_only(times, Ws, bs, x, f):
 
 @pytest.mark.parametrize(
     "statement, found",
-    [(without_bias, "✗✗✗✗"), (transposed, "✗✗✗✗"), (linear_end, "✗✗✗✗"), (rows_only, "✓✗✓✓")],
+    [(without_bias, "✗✗✗|✗"), (transposed, "✗✗✗|✗"), (linear_end, "✗✗✗|✗"), (rows_only, "✓✗✓|✓")],
 )
 def test_another_statement_gets_other_marks(statement, found):
     assert marks(examine(statement)) == found
@@ -119,3 +121,34 @@ def test_a_layer_without_its_bias_is_an_error(statement):
     Ws, bs, _ = build()
     with pytest.raises(ValueError):
         statement(torch.matmul, Ws, bs[:-1], torch.ones(64), torch.relu)
+
+
+# ---- D1-1d: what a node computes --------------------------------------------------------------
+
+
+def test_the_nodes_are_numpys_with_and_without_the_bias():
+    g = torch.Generator().manual_seed(0)
+    x, W, b = (torch.randn(*shape, generator=g).numpy() for shape in ((8,), (5, 8), (5,)))
+    functions = {"ReLU": relu, "Tanh": np.tanh, "Sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+    cases = by_name(node.cases(node.document))
+    assert [name for name, case in cases.items() if not case.aside] == list(functions)
+    assert all(numbers(cases[name].number) == [0] for name in functions)
+    off = np.abs(functions["Sigmoid"](W @ x) - functions["Sigmoid"](W @ x + b)).max()
+    assert numbers(cases["without the bias"].number) == [pytest.approx(off, abs=0.006)]
+    planted = by_name(node.cases(node.planted))
+    for name, f in functions.items():
+        rows, ones = np.concatenate([W, b[:, None]], 1), np.concatenate([x, [1.0]])
+        off = np.abs(f(rows * ones).sum(1) - f(W @ x + b)).max()
+        assert numbers(planted[name].number) == [pytest.approx(off, abs=0.006)]
+
+
+@pytest.mark.parametrize(
+    "statement, found",
+    [
+        (lambda w, x, f: torch.relu((w * x).sum()), "✓✗✗|✗"),
+        (lambda w, x, f: f((w * x)[:8].sum()), "✗✗✗|✗"),
+        (lambda w, x, f: f((w * x).sum() + (0.1 if len(w) == 9 else 0)), "✗✗✗|✗"),
+    ],
+)
+def test_another_node_gets_other_marks(statement, found):
+    assert marks(examine_node(statement)) == found

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from course.data.loading import load_data
 from course.lessons.checks.gradient_descent import (
+    by_backward,
+    by_losses,
     core,
     examine_formulas,
     examine_step,
@@ -16,11 +18,12 @@ from course.lessons.checks.gradient_descent import (
     missing_formulas,
     network_case,
     network_norms,
-    optimisers,
+    price,
     shrinking,
     step,
     torch_path,
 )
+from course.lessons.checks.steps import STEPS, train
 from course.nn.network import MLP
 from course.optim.chain import chain
 from course.optim.first_order import Descend, HeavyBall, Momentum
@@ -55,76 +58,52 @@ def test_a_rule_that_is_another_is_found(name, rule, found):
     assert marks(examine_formulas(GIVEN | {name: rule})) == found
 
 
-# ---- D2-3c, D3-3.1 ----------------------------------------------------------------------------
+# ---- D3-3.1 -----------------------------------------------------------------------------------
 
 
-def pass_by_torch(name: str, lr: float, seed: int) -> tuple[float, float]:
-    """First loss and the mean of the last five of one epoch, batches of 32 by a DataLoader."""
-    data, module = load_data("digits", seed), MLP([64, 32, 10], seed=seed).to_module()
-    order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(seed))
-    rows = torch.utils.data.TensorDataset(data.x_train, data.y_train)
-    loader = torch.utils.data.DataLoader(rows, batch_size=32, sampler=order.tolist())
-    optimizer, losses = getattr(torch.optim, name)(module.parameters(), lr), []
-    for x, y in loader:
-        module.zero_grad()
-        loss = nn.CrossEntropyLoss()(module(x), y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses[0], sum(losses[-5:]) / 5
+@pytest.mark.parametrize("P", [3, 7])
+def test_losses_alone_give_a_gradient_by_one_loss_a_weight_and_one_more(P):
+    asked = []
+
+    def loss(theta):
+        asked.append(theta.detach().clone())
+        return (theta**2).sum()
+
+    by_losses(loss, torch.ones(P))
+    assert len(asked) == P + 1 and torch.equal(asked[0], torch.ones(P))
+    moves = torch.stack(asked[1:]) - 1
+    assert torch.allclose(moves, 1e-4 * torch.eye(P), atol=1e-6)
 
 
-@pytest.mark.parametrize("name, lr", [("SGD", 0.3), ("Adam", 0.01)])
-def test_an_optimisers_numbers_are_those_of_a_plain_training_loop(name, lr):
-    assert optimisers.document[name] == lr
-    (case,) = optimisers.cases({name: lr})
-    expected = [number for seed in range(2) for number in pass_by_torch(name, lr, seed)]
-    assert case.name == name and case.holds
-    assert numbers(case.number) == pytest.approx(expected, abs=0.011)
+def test_the_price_is_counted_in_losses():
+    times, weights = price(by_losses)
+    assert weights == 64 * 8 + 8 * 10 and times == weights + 1
+    times, _ = price(by_backward)
+    # forward 2, for W its gradient 1, for V its gradient and that of its input 2, by size
+    first, second = 64 * 8, 8 * 10
+    assert times == pytest.approx((2 * first + 3 * second) / (first + second))
 
 
-def test_the_falsehood_computes_the_gradients_and_never_applies_them():
-    for case in optimisers.cases(optimisers.planted):
-        start = torch.log(torch.tensor(10.0)).item()  # of ten classes, before any step
-        assert numbers(case.number) == pytest.approx(4 * [start], abs=0.2) and not case.holds
-
-
-def test_an_optimiser_that_climbs_or_creeps_does_not_train():
-    assert marks(optimisers.cases({"SGD": 1e-3, "Adam": 1e-5})) == "✗✗"
-
-
-def test_the_core_steps_are_gradient_descent_on_256_rows():
-    cases = by_name(core.cases(core.document))
-    for name in ("digits", "moons"):
-        data = load_data(name)
-        module = MLP([data.features, 32, data.outputs], seed=0).to_module()
-        optimizer, losses = torch.optim.SGD(module.parameters(), lr=0.3), []
-        for _ in range(30):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(module(data.x_train[:256]), data.y_train[:256])
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        expected = [losses[0], losses[-1], 30]
-        assert numbers(cases[f"classify {name}"].number) == pytest.approx(expected, abs=0.006)
-    weights = 64 * 64 + 64 + 64 * 10 + 10
-    price = cases["the gradient by these steps alone"]
-    assert numbers(price.number) == [weights + 1, weights]
+SAYS = core.document
 
 
 @pytest.mark.parametrize(
-    "steps, found",
+    "changed, found",
     [
-        (("loss", "gradient", "backward", "update"), "✓✓✗✓"),
-        (("gradient",), "✗✗✗✗"),
-        (("gradient", "backward"), "✗✗✗✓"),
+        ({}, "✓✓✗|✗"), ({"gradient": by_backward}, "✓✓✓|✗"), ({"loss": "mse"}, "✓✓✗|✓"),
+        ({"steps": ("forward", "loss", "backward", "update")}, "✗✗✗|✗"),
+        ({"steps": ("initialise", "forward", "loss", "update", "backward")}, "✗✗✗|✗"),
     ],
-)
-def test_other_steps_get_other_marks(steps, found):
-    cases = core.cases(steps)
-    assert marks(cases) == found
-    if "backward" in steps:
-        assert numbers(cases[-1].number) == [3, 4810]
+)  # fmt: skip
+def test_other_steps_get_other_marks(changed, found):
+    assert marks(core.cases(SAYS | changed)) == found
+
+
+def test_the_core_steps_are_gradient_descent():
+    for name in ("digits", "moons"):
+        loop = train(STEPS, STEPS[1:], name, 0, times=80)
+        case = by_name(core.cases(SAYS))[f"these steps train: {name}"]
+        assert numbers(case.number)[1] == pytest.approx(loop.whole_loss(), abs=2e-3)
 
 
 # ---- D4-3.1 -----------------------------------------------------------------------------------
@@ -195,20 +174,21 @@ def test_lengths_end_after_200_steps():
 def test_the_lengths_on_a_bowl_are_powers():
     seen = []
     shrinking.examine(lambda norms: seen.append(norms) or True)
-    for norms, lr in zip(seen[:3], (0.05, 0.15, 0.25), strict=True):
+    for norms, lr in zip(seen[:2] + seen[-1:], (0.05, 0.15, 0.25), strict=True):
         w, lengths = 1.0, []
         for _ in range(30):
             lengths.append(abs(10 * w))
             w -= lr * 10 * w
         assert norms == pytest.approx(np.array(lengths), rel=1e-9)
     assert len(seen) == 6
-    for seed, norms in enumerate(seen[4:]):
+    for seed, norms in enumerate(seen[3:5]):
         assert norms == pytest.approx(network_norms(seed, (32, 32), 0.1, 1.42), rel=1e-4)
 
 
 @pytest.mark.parametrize("trend", [lambda n: n[-1] < n[0], lambda n: (np.diff(n) < 0).any()])
 def test_a_trend_that_looks_at_less_sees_less(trend):
-    assert marks(shrinking.cases(trend))[:4] == "✓✓✗✓"
+    found = marks(shrinking.cases(trend))
+    assert found[:3] == "✓✓✓" and found[-1] == "✗"
 
 
 def test_what_the_two_trends_say_of_made_up_lengths():

@@ -7,7 +7,15 @@ import pytest
 import torch
 from ledger_cases import by_name, marks, numbers
 
-from course.lessons.checks.momentum import average, best, examine, needed, ride
+from course.lessons.checks.momentum import (
+    average,
+    best,
+    equals_torch,
+    examine,
+    flips,
+    needed,
+    ride,
+)
 from course.optim.chain import Transform
 from course.optim.first_order import HeavyBall, Momentum
 
@@ -85,35 +93,67 @@ class EverySecond(Transform):
         return 2 * g / torch.from_numpy(CURVATURES) / self.lr * (self.step % 2)
 
 
-def test_half_the_flips_are_not_fewer_than_half():
-    case = examine(lambda beta: [EverySecond(0.0195)])[2]
-    assert numbers(case.number) == [100, 50, 100] and not case.holds
+def test_changes_of_sign_are_counted_in_one_direction_and_100_steps():
+    path = np.array([[1, (-1) ** n] for n in range(150)], dtype=float)
+    assert flips(path, 0) == 0 and flips(path, 1) == 100
+    assert flips(ride([EverySecond(0.0195)], 0.0195, steps=100), 1) == 50
+
+
+def said(rule) -> dict:
+    """Its numbers, by the case."""
+    says = {"rule": rule, "faster": ("best", "same"), "calmer": ("steep", "flat")}
+    return {name: numbers(case.number) for name, case in by_name(examine(says)).items()}
+
+
+def turns(path, direction) -> int:
+    w = path[:101, direction]
+    return int((np.sign(w[1:]) != np.sign(w[:-1])).sum())
 
 
 def test_the_numbers_of_the_document_are_those_of_numpy():
-    cases = by_name(average.cases(average.document))
-    said = {name: numbers(case.number) for name, case in cases.items()}
+    found = said(average.document["rule"])
     grid = np.linspace(0.05, 0.99, 25)
     slow = min(first_near((1 - 0.02 * s * CURVATURES) ** np.arange(901)[:, None]) for s in grid)
     with np.errstate(over="ignore", invalid="ignore"):
         fast = min(first_near(averaged(0.02 * 19 * s, 0.9, 300)) for s in grid)
-    assert said["faster, each at its best rate"] == [slow, pytest.approx(fast, abs=1)]
+    assert found["faster, each at its best rate"] == [slow, pytest.approx(fast, abs=1)]
     gain = first_near(averaged(0.01, 0, 3000)) / first_near(averaged(0.01, 0.9, 3000))
-    assert said["faster at the same rate, 0.01"] == [pytest.approx(gain, abs=0.011)]
-    steep = averaged(0.0195, 0.9, 100)[:, 1]
-    turns = int((np.sign(steep[1:]) != np.sign(steep[:-1])).sum())
-    assert said["the steep direction flips less"] == [100, turns, 100]
-    lowest = averaged(0.3, 0.9, 3000)[:, 0].min()
-    assert said["no swing past the bottom at 0.3"] == [pytest.approx(lowest, abs=0.011), 1]
+    assert found["faster at the same rate, 0.01"] == [pytest.approx(gain, abs=0.011)]
+    plain = (1 - 0.0195 * CURVATURES) ** np.arange(101)[:, None]
+    steep = [turns(plain, 1), turns(averaged(0.0195, 0.9, 100), 1)]
+    assert found["calmer in the steep direction"] == [*steep, 100, 0.0195]
+    flat = [turns(plain, 0), turns(averaged(0.3, 0.9, 100), 0)]
+    assert found["calmer in the flat direction"] == [*flat, 100, 0.0195, 0.3]
 
 
 @pytest.mark.parametrize(
     "rule, found",
     [
-        (lambda beta: [Momentum(0.0)], "✗✗✗✗"),
-        (lambda beta: [HeavyBall(beta)], "✓✓✗✗"),
-        (lambda beta: [Momentum(0.3)], "✗✗✗✗"),
+        (lambda beta: [Momentum(0.0)], "✗✗✗✗|✗"),
+        (lambda beta: [HeavyBall(beta)], "✓✓✗✗|✗"),
+        (lambda beta: [Momentum(0.3)], "✗✗✗✗|✗"),
     ],
 )
 def test_another_rule_gets_other_marks(rule, found):
-    assert marks(examine(rule)) == found
+    says = {"rule": rule, "faster": ("best", "same"), "calmer": ("steep", "flat")}
+    assert marks(examine(says)) == found
+
+
+@pytest.mark.parametrize(
+    "part, where, mark",
+    [
+        ("faster", "best", "✓"),
+        ("faster", "same", "✗"),
+        ("calmer", "steep", "✓"),
+        ("calmer", "flat", "✗"),
+    ],
+)
+def test_only_the_conditions_that_are_named_are_tried(part, where, mark):
+    says = {"rule": average.document["rule"], "faster": (), "calmer": ()} | {part: (where,)}
+    assert marks(examine(says)) == f"{mark}|✓"
+
+
+def test_half_a_rate_is_not_torchs_path():
+    assert equals_torch(lambda beta: [Momentum(beta)])
+    assert not equals_torch(lambda beta: [Momentum(beta + 0.01)])
+    assert not equals_torch(lambda beta: [HeavyBall(beta)])

@@ -7,7 +7,16 @@ import pytest
 import torch
 from ledger_cases import by_name, marks, numbers
 
-from course.lessons.checks.momentum_clipping import bowl, examine, follow, order, torch_path
+from course.lessons.checks.momentum_clipping import (
+    arrival,
+    descend,
+    examine,
+    follow,
+    order,
+    plain,
+    torch_path,
+    turns,
+)
 
 
 def clipped(v, g, beta, eps):
@@ -39,78 +48,88 @@ def test_torchs_path_is_the_recursion_and_its_gradients_stay():
     assert torch.equal(gradients, before)
 
 
-def bowl_by_hand(limit: float) -> int:
-    w, v = 10.0, 0.0
-    for n in range(1, 2001):
-        v = 0.9 * v + 0.1 * max(-limit, min(limit, w))
-        w -= 0.1 * v
-        if max(abs(w), abs(v)) < 1e-3:
+def by_hand(slope, lr: float, eps: float, beta: float, steps: int = 2000) -> np.ndarray:
+    """The path of w from 10 with clipping, then an average; β = 0 and no limit: descent."""
+    w, v, path = 10.0, 0.0, [10.0]
+    for _ in range(steps):
+        v = beta * v + (1 - beta) * max(-eps, min(eps, slope(w)))
+        w -= lr * v
+        path.append(w)
+    return np.array(path)
+
+
+def bowl(w):
+    return w
+
+
+def quartic(w):
+    return 4 * w**3
+
+
+def stays(path: np.ndarray, near: float) -> float:
+    for n in range(len(path)):
+        if np.abs(path[n:]).max() <= near:
             return n
-    raise AssertionError
+    return math.inf
 
 
-def test_the_bowl_is_the_recursion_from_10():
-    assert bowl(clipped) == bowl_by_hand(1.0)
-    assert bowl(lambda v, g, beta, eps: clipped(v, g, beta, math.inf)) == bowl_by_hand(math.inf)
-    assert bowl(lambda v, g, beta, eps: 0 * v) == math.inf
-    assert bowl(lambda v, g, beta, eps: 10 * g) == 2, "w is there at once, v later"
+@pytest.mark.parametrize("slope, lr, eps", [(bowl, 0.5, 1.0), (quartic, 0.2, 4.0)])
+def test_a_descent_is_the_recursion_from_10(slope, lr, eps):
+    found = descend(clipped, slope, lr, eps)
+    assert found.numpy() == pytest.approx(by_hand(slope, lr, eps, 0.9), rel=1e-6, abs=1e-9)
+    found = descend(plain, slope, 0.004, eps)[:50]
+    assert found.numpy() == pytest.approx(by_hand(slope, 0.004, math.inf, 0.0, 49), rel=1e-6)
 
 
-@pytest.mark.parametrize("wait, steps", [(1998, 2000), (1999, math.inf)])
-def test_a_bowl_that_needs_more_than_2000_steps_is_never_left(wait, steps):
-    calls = iter(range(3000))
-
-    def late(v, g, beta, eps):
-        return 10 * g if next(calls) == wait else 0 * v
-
-    assert bowl(late) == steps
+def test_arrival_and_changes_of_sign():
+    path = torch.tensor([5.0, 0.1, -3.0, 0.2, 0.1])
+    assert arrival(path, 0.2) == 3 and arrival(path, 0.1) == 4
+    assert arrival(path, 0.05) == math.inf and arrival(path, 9) == 0
+    assert arrival(torch.tensor([1.0, math.nan]), 5) == math.inf
+    assert turns(path) == 2 and turns(torch.tensor([(-1.0) ** n for n in range(200)])) == 100
 
 
-def test_a_statement_is_tried_on_these_gradients():
-    calls = []
-
-    def spy(v, g, beta, eps):
-        calls.append((g, beta, eps))
-        return clipped(v, g, beta, eps)
-
-    examine(spy)
-    streams = {}
-    for g, beta, eps in calls:
-        streams.setdefault((g.numel(), beta, eps), []).append(g)
-    seen = {key: torch.cat([g.reshape(-1) for g in gs]) for key, gs in streams.items()}
-    assert torch.equal(seen[4, 0.9, 0.5], wild().reshape(-1).repeat(2))
-    for beta in (0.5, 0.99):
-        assert torch.equal(seen[1, beta, 0.5], torch.full((3000,), 1000.0).double())
-    at_one = seen[1, 0.9, 1.0].tolist()
-    assert at_one[:300] == 150 * [1.0] + [-1000.0] + 149 * [1.0]
-    assert at_one[300:1300] == 200 * [-1.0, -1.0, -1.0, -1.0, 10.0]
-    assert len(at_one) == 1300 + bowl_by_hand(1.0) and at_one[1300] == 10
-
-
-def test_the_numbers_follow_from_formulas():
+def test_the_numbers_of_the_document_are_those_of_plain_python():
     cases = by_name(order.cases(order.document))
     said = {name: numbers(case.number) for name, case in cases.items()}
-    assert said["β is the clipping factor"][-3:] == [0.5, 0.5, 0.5]
-    mean = (4 * -1 + 1) / 5  # each of the votes counts by its sign
-    sign = "bounded, and the mean keeps its sign"
-    assert said[sign] == [1.2, pytest.approx(mean, abs=0.006)]
-    steps = [bowl_by_hand(math.inf), bowl_by_hand(1.0)]
-    assert said["faster at the same α"] == steps
-    planted = by_name(order.cases(order.planted))
+    same = [stays(by_hand(bowl, 0.1, eps, beta), 1e-3) for eps, beta in ((math.inf, 0), (1.0, 0.9))]
+    assert said["faster than descent at the same rate: ½w²"] == same
+    rates = (0.002, 0.003, 0.004, 0.0045, 0.0049)
+    slow = min(stays(by_hand(quartic, lr, math.inf, 0.0), 0.2) for lr in rates)
+    fast = stays(by_hand(quartic, 0.2, 4.0, 0.9), 0.2)
+    assert said["faster than descent, each at a rate that suits it: x⁴"] == [slow, fast]
     back = math.ceil(math.log(0.1 * 1001) / math.log(1 / 0.9))
-    assert numbers(planted["a spike of -1000 turns no step"].number) == [back]
+    assert said["calmer after a spike of -1000"] == [-1000, back, 0][1:]
+    path = by_hand(bowl, 0.5, 1.0, 0.9, 100)
+    count = int((path[1:] * path[:-1] < 0).sum())
+    assert said["no oscillation where descent has none: ½w²"] == [100, 0, count]
+    assert said["β limits v"][-3:] == [0.5, 0.5, 0.5]
+    other = by_name(order.cases(order.document | {"the clipping factor": "ε"}))
+    assert numbers(other["ε limits v"].number)[-3:] == [0.5, 1, 2]
 
 
 @pytest.mark.parametrize(
     "memory, found",
     [
-        (lambda v, g, beta, eps: clipped(v, g, beta, 1.04 * eps), "✗✓✓✗✗✗"),
-        (lambda v, g, beta, eps: g.clamp(-1.04 * eps, 1.04 * eps), "✗✗✗✗✗✓"),
-        (lambda v, g, beta, eps: g.clamp(-eps, eps), "✗✓✗✗✗✓"),
-        (lambda v, g, beta, eps: clipped(v, g, beta, beta), "✗✗✓✓✗✗"),
-        (lambda v, g, beta, eps: beta * v + g.clamp(-eps, eps), "✗✗✓✓✗✗"),
-        (lambda v, g, beta, eps: 0 * v + eps / 2, "✗✓✓✗✓✗"),
+        (lambda v, g, beta, eps: clipped(v, g, beta, 1.04 * eps), "✗✓✓✗|✗✗"),
+        (lambda v, g, beta, eps: g.clamp(-eps, eps), "✗✓✓✓|✗✗"),
+        (lambda v, g, beta, eps: beta * v + g.clamp(-eps, eps), "✗✓✓✗|✓✗"),
+        (lambda v, g, beta, eps: 0 * v + eps / 3, "✗✗✓✗|✗✗"),
     ],
 )
 def test_another_memory_gets_other_marks(memory, found):
-    assert marks(examine(memory)) == found
+    assert marks(examine(order.document | {"memory": memory})) == found
+
+
+@pytest.mark.parametrize(
+    "part, where, mark",
+    [
+        ("faster", "same", "✗"),
+        ("faster", "larger", "✓"),
+        ("calm", "spike", "✓"),
+        ("calm", "bowl", "✗"),
+    ],
+)
+def test_only_the_conditions_that_are_named_are_tried(part, where, mark):
+    says = order.document | {"faster": (), "calm": ()} | {part: (where,)}
+    assert marks(examine(says)) == f"{mark}|✗✓"

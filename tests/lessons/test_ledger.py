@@ -10,101 +10,135 @@ from ledger_cases import NUMBER, marks, near, numbers
 
 from course import CourseError
 from course.lessons.contents import ROUTE
-from course.lessons.ledger import check_of, claims, settle
+from course.lessons.ledger import check_of, claims, documents, settle
+from course.lessons.plain_math import plain_math
+from course.lessons.searches import is_missing
 from course.lessons.verdicts import VERDICTS, Case, verdict
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WRITTEN = {chapter.file for chapter in ROUTE}
-SETTLED = [claim for claim in claims() if claim.chapter in WRITTEN]
+SETTLED = [claim for claim in claims() if claim.check]
 
 
 def test_the_ledger_is_whole():
     names = [claim.id for claim in claims()]
-    assert len(set(names)) == len(names) == 67
+    assert len(set(names)) == len(names) == 83
     for claim in claims():
-        assert claim.verdict in VERDICTS and claim.says and claim.true, claim.id
+        assert claim.verdict in VERDICTS and claim.says and claim.true and claim.core, claim.id
         assert re.fullmatch(r"D[0-4]-[1-6](\.\d)?[a-e]?", claim.id), claim.id
         assert claim.id.startswith(f"D{claim.document}-{claim.section}"), claim.id
-        assert re.fullmatch(r"(00|\d(_\d+)?)_\w+", claim.chapter), claim.chapter
+        assert re.fullmatch(r"(00|\d(_\d+b?)?)_\w+", claim.chapter), claim.chapter
+        for text in (claim.says, claim.true, claim.core):
+            assert not re.search(r"[\\${}]", re.sub(r"_\{\S+?\}", "", plain_math(text))), text
+            assert len(text) < 450 and "  " not in text, text
+    assert list(documents()) == [0, 1, 2, 3, 4]
 
 
-def test_every_chapter_that_exists_settles_a_claim():
-    assert {claim.chapter for claim in SETTLED} == WRITTEN
+def test_every_chapter_that_exists_settles_its_claims():
+    assert {claim.chapter for claim in SETTLED} >= WRITTEN
+    assert all(claim.check for claim in claims() if claim.chapter in WRITTEN)
 
 
-@pytest.mark.parametrize("claim", SETTLED, ids=lambda claim: claim.id)
-def test_a_claim_of_a_written_chapter_has_its_cell_and_its_check(claim):
-    cells = nbformat.read(NOTEBOOKS / f"{claim.chapter}.ipynb", as_version=4).cells
-    assert any(claim.id in c.source for c in cells if c.cell_type == "markdown"), "not cited"
-    said = settled(claim.chapter)
-    assert claim.id in said and f"→ {claim.verdict}." in said.partition(claim.id)[2]
-    assert check_of(claim) is not None, "no check"
+def test_what_is_missing_is_promised_and_not_given_and_nothing_else_was_searched():
+    for claim in claims():
+        assert bool(claim.promised and claim.given) == (claim.verdict == "missing"), claim.id
+        assert is_missing(claim.promised, claim.given), claim.id
+        check = check_of(claim)
+        assert check is None or (check.document is None) == (claim.verdict == "missing"), claim.id
 
 
-# What each case finds: of the document's statement, and of the planted falsehood.
+# What each case finds: of the document's statement, and of the planted falsehood. Core | asides.
 MARKS = {
-    "D0-3.1": ("✓✓✗✗", "✓✓✓✓"),
-    "D0-3.2": ("✗✗✗✗✗✗", "✓✓✓✓✓✓"),
+    "D0-3.1": ("✓✓✗|✗", "✓✓✓|✓"),
+    "D0-3.2": ("✗✗✗✗✗|✗", "✓✓✓✓✓|✓"),
+    "D0-3.2b": ("✓✗✓", "✗✗✗"),
     "D0-3.3": ("", "✓✓"),
-    "D1-1b": ("✓✓✓", "✗✗✗"),
+    "D1-1b": ("✓✓✓✓", "✗✗✗✗"),
+    "D1-1d": ("✓✓✓|✗", "✗✗✗|✗"),
+    "D1-1e": ("✓✗✓✓", "✗✗✗✗"),
     "D2-3c": ("✓✓✓", "✗✗✗"),
-    "D3-3.1": ("✓✓✗✗", "✗✗✗✗"),
+    "D3-3.1": ("✓✓✗|✗", "✗✗✗|✗"),
     "D3-3.3": ("", "✓✓✓"),
     "D4-3.1a": ("✓✓✓", "✗✗✗"),
-    "D4-3.1b": ("✓✓✗✓✗✗", "✗✗✗✗✗✗"),
-    "D4-3.2": ("✗✗✗✗", "✓✓✓✓"),
-    "D4-3.3": ("✗✗✗✗", "✓✓✓✓"),
-    "D4-3.4": ("✓✗✓✗", "✗✗✗✗"),
-    "D4-3.5": ("✓✓✗✗✗✓", "✗✗✗✗✗✗"),
-    "D4-3.6": ("✓✓✓✗✗✗", "✗✗✗✗✗✗"),
+    "D4-3.1b": ("✓✓✓✗✗|✗", "✗✗✗✗✗|✗"),
+    "D4-3.1c": ("✓✓✗✗", "✗✗✗✗"),
+    "D4-3.1d": ("✓✗✓✓", "✗✗✗✗"),
+    "D4-3.2": ("✓✗|✓✓✗✗✓", "✗✗|✓✗✓✗✓"),
+    "D4-3.3": ("✗✓|✓✓✗✓", "✗✗|✓✓✗✓"),
+    "D4-3.4": ("✓✗✓✗|✓", "✗✗✗✗|✗"),
+    "D4-3.5": ("✓✓✗✗✓|✓", "✗✗✗✗✗|✗"),
+    "D4-3.5b": ("✓✗", "✗"),
+    "D4-3.6": ("✗✓✓✗|✗✓", "✗✗✗✗|✗✗"),
     "D4-3.8": ("", "✓✓"),
 }
-TO_A_HUNDRED_SAMPLES = ("D4-3.2", "D4-3.3")  # counts that another processor's rounding may move
 
 
 @pytest.mark.parametrize("claim", SETTLED, ids=lambda claim: claim.id)
-def test_each_case_of_the_document_and_of_the_falsehood_is_what_the_chapter_shows(claim):
+def test_each_case_of_the_document_and_of_the_falsehood_is_as_it_was(claim):
     check = check_of(claim)
     document, planted = check.cases(check.document), check.cases(check.planted)
     assert (marks(document), marks(planted)) == MARKS[claim.id]
     assert verdict(document) == claim.verdict != verdict(planted)
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in SETTLED if claim.chapter in WRITTEN], ids=lambda claim: claim.id
+)
+def test_the_chapter_shows_each_case_as_it_is_today(claim):
     said = settled(claim.chapter).partition(f"{claim.id} ")[2]
-    share = 0.15 if claim.id in TO_A_HUNDRED_SAMPLES else 0.02
-    for case in document or planted:
+    assert f"→ {claim.verdict}" in said
+    check = check_of(claim)
+    for case in check.cases(check.planted if claim.verdict == "missing" else check.document):
         words = [re.escape(part) for part in re.split(NUMBER, case.number)]
-        line = re.escape(f"{marks([case])} {case.name}: ") + f"({f'(?:{NUMBER})'.join(words)})"
+        mark = "✓ holds" if case.holds else "✗ fails"
+        line = re.escape(f"{mark}: {case.name}: ") + f"({f'(?:{NUMBER})'.join(words)})"
         shown = re.search(line, said)
         assert shown, f"{case} is not in the chapter"
         pairs = zip(numbers(case.number), numbers(shown[1]), strict=True)
-        assert all(near(a, b, share) for a, b in pairs), (case.number, shown[1])
+        assert all(near(a, b) for a, b in pairs), (case.number, shown[1])
 
 
 def settled(chapter: str) -> str:
-    """What the chapter's cell with `settle` printed when it was stored, in one line.
+    """What the chapter's cells with `settle` showed when they were stored, in one line.
 
     Where the checks tell the result of the chapter's bet, they stand in its reveal.
     """
     cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
-    (cell,) = [c for c in cells if c.cell_type == "code" and "settle(" in c.source]
-    texts = [output.get("text") or output.data["text/html"] for output in cell.outputs]
+    shown = [c for c in cells if c.cell_type == "code" and f'settle("{chapter}")' in c.source]
+    texts = []
+    for output in (output for cell in shown for output in cell.outputs):
+        data = output.get("data", {})
+        texts.append(data.get("text/html") or data.get("text/plain") or output.get("text", ""))
     return " ".join(BeautifulSoup("".join(texts), "html.parser").get_text().split())
 
 
-def test_a_claim_to_come_has_no_check_yet():
-    assert all(check_of(claim) is None for claim in claims() if claim.chapter not in WRITTEN)
-
-
 @pytest.mark.parametrize(
-    ("held", "word"),
-    [([], "missing"), ([1, 1], "holds"), ([1, 0], "imprecise"), ([0, 0], "wrong")],
-)
-def test_the_verdict_follows_from_the_cases(held, word):
-    assert verdict([Case("", bool(h), "") for h in held]) == word
+    ("held", "asides", "word"),
+    [
+        ([], [], "missing"), ([], [1], "missing"), ([1, 1], [], "holds"), ([1, 1], [0], "holds"),
+        ([1, 0], [1], "imprecise"), ([0, 0], [], "wrong"), ([0, 0], [1, 1], "wrong"),
+    ],
+)  # fmt: skip
+def test_the_core_cases_alone_decide(held, asides, word):
+    cases = [Case("", bool(h), "") for h in held] + [Case("", bool(h), "", True) for h in asides]
+    assert verdict(cases) == verdict(cases[::-1]) == word
 
 
-def test_settle_says_what_each_case_found(capsys):
+def test_settle_says_what_each_case_found_and_leaves_the_threads(capsys):
+    import torch
+
+    before = torch.get_num_threads()
     settle("00_start_here")
     said = capsys.readouterr().out
-    assert "D1-1b" in said and "→ holds." in said and said.count("✓") == 3
+    assert "D1-1b" in said and "→ holds." in said and said.count("✓ holds") == 4
+    assert torch.get_num_threads() == before
     with pytest.raises(CourseError, match="chapter"):
         settle("9_nowhere")
+
+
+def test_a_chapter_that_is_not_written_lists_its_claims(capsys):
+    settle("2_2_scale")
+    said = capsys.readouterr().out
+    ids = [claim.id for claim in claims() if claim.chapter == "2_2_scale"]
+    assert len(ids) > 5 and all(name in said for name in ids)
+    assert said.count("→ not settled yet.") == len(ids)

@@ -1,4 +1,4 @@
-"""Chapter 3_02_backward: the document's formulas of back-propagation, and three missing ones.
+"""Chapter 3_02_backward: the formulas of back-propagation, what it is for, three missing ones.
 
 D0 3.2, D3 3.3. The referee is autograd.
 """
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ...nn.network import MLP
 from ..verdicts import Case, Check
+from .steps import STEPS, learns, train
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 SEEDS = range(3)
@@ -39,10 +40,16 @@ def start(activation: str, seed: int) -> MLP:
     return model
 
 
+def draw(seed: int, B: int) -> tuple[Tensor, Tensor]:
+    """Return random samples as columns, (4, B), and their classes (B,)."""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(4, B, generator=g, dtype=torch.float64)
+    return x, torch.randint(3, (B,), generator=g)
+
+
 def trace(model: MLP, seed: int, B: int) -> list[tuple[Known, Tensor]]:
     """Return what is known of each hidden layer on B samples, and autograd's ∂L/∂[W b]."""
-    g = torch.Generator().manual_seed(seed)
-    x, y = torch.randn(4, B, generator=g, dtype=torch.float64), torch.randint(3, (B,), generator=g)
+    x, y = draw(seed, B)
     f = getattr(torch, model.activation)
     Ws = [W.clone().requires_grad_() for W in model.views(model.theta)]
     a: list[Tensor] = [x]
@@ -90,13 +97,14 @@ def error(statement: Statement, name: str, activation: str, in_order: bool, B: i
     return median(found)
 
 
-def case(statement: Statement, title: str, name: str, in_order=False, B=1) -> Case:
+def case(statement: Statement, title: str, name: str, in_order=False, B=1, aside=False) -> Case:
     """Try one line with *every* activation: a formula for one f is not the formula."""
     errors = [error(statement, name, f, in_order, B) for f in ACTIVATIONS]
     if max(errors) == float("inf"):
-        return Case(title, False, f"one column for each of the {B} samples, where b has one")
+        words = f"one column for each of the {B} samples, where b has one"
+        return Case(title, False, words, aside)
     words = ", ".join(f"{f} {e:.2f}" for f, e in zip(ACTIVATIONS, errors, strict=True))
-    return Case(title, max(errors) < 1e-9, f"relative error {words}")
+    return Case(title, max(errors) < 1e-9, f"relative error {words}", aside)
 
 
 def examine(statement: Statement) -> list[Case]:
@@ -110,7 +118,7 @@ def examine(statement: Statement) -> list[Case]:
         case(statement, "∂L/∂W, after the first line", "W", in_order=True),
         case(statement, "∂L/∂b, its line alone", "b"),
         case(statement, "∂L/∂b, after the first line", "b", in_order=True),
-        case(statement, "∂L/∂b, a batch of 8", "b", B=8),
+        case(statement, "∂L/∂b, a batch of 8", "b", B=8, aside=True),
     ]
 
 
@@ -125,6 +133,60 @@ def mended(k: Known) -> dict[str, Tensor]:
 
 
 formulas = Check(examine, document=as_printed, planted=mended)
+
+
+# ---- D0-3.2b: the core algorithm, which computes the gradient of each neuron -----------------
+
+
+def examine_algorithm(says: dict) -> list[Case]:
+    """Try what is called the core: is it needed, is it enough, and what does it compute?
+
+    Args:
+        says: "core": step names of `steps`; "gradient of": neuron, weight, sample or loss.
+    """
+    rest = [step for step in STEPS if step not in says["core"]]
+    alone = ["forward", "loss", *says["core"]]
+    without = train(rest, rest[1:], "digits", 0)
+    only = train(["initialise", *alone], alone, "digits", 0)
+    learned, words = learns(without, "digits", 0)
+    enough = learns(only, "digits", 0)
+    cases = [
+        Case("needed: without it nothing is learned", not learned, words),
+        Case("enough: with it alone a network learns", *enough),
+    ]
+    found, of = gradients_of(says["gradient of"])
+    name = f"it gives the gradient of each {says['gradient of']}"
+    return [*cases, Case(name, found == of, f"{found} of {of} as autograd has them")]
+
+
+def gradients_of(what: str) -> tuple[int, int]:
+    """Return (how many of these a backward pass of the course gives as autograd does, of how many).
+
+    Args:
+        what: neuron or weight, of the hidden layers of a 4-6-6-3 network; or sample, of five.
+    """
+    model, B = start("tanh", 0), 5 if what == "sample" else 1
+    x, y = draw(0, B)
+    model.loss_and_grad(*model.encode(x.t(), y))
+    ours = model.views(model.grad)
+    same: list[Tensor] = []
+    for G, (known, dW) in zip(ours, trace(model, 0, B), strict=False):
+        below = torch.cat([known.a, torch.ones_like(known.a[:1])])
+        each = B * torch.einsum("nb,mb->bnm", known.dz, below)  # of each sample's own loss
+        pairs = {"neuron": (G[:, -1:], known.dz), "weight": (G.reshape(-1, 1), dW.reshape(-1, 1)),
+                 "sample": (G.expand_as(each).flatten(1), each.flatten(1))}  # fmt: skip
+        got, right = pairs[what]
+        same.append(((got - right).abs() < 1e-12).all(1))
+    if what == "sample":
+        return int(torch.stack(same).all(0).sum()), B
+    return sum(int(s.sum()) for s in same), sum(len(s) for s in same)
+
+
+algorithm = Check(
+    examine_algorithm,
+    document={"core": ("backward",), "gradient of": "neuron"},
+    planted={"core": (), "gradient of": "sample"},
+)
 
 
 # ---- D3-3.3: announced, and not there -------------------------------------------------------

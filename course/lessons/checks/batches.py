@@ -1,107 +1,239 @@
-"""Chapter 3_03_gradient_descent: all data, or one sample at a time?"""
+"""Chapter 3_03b_batches: all data, or one sample at a time? And which optimiser?"""
 
+import math
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ...data.loading import load_data
 from ...nn.network import MLP
-from ...optim.chain import chain
-from ...optim.first_order import Descend
-from ...training.trainer import Trainer
 from ..checking import compare
-from ..exercises.gradient_descent import samples_to
 from ..verdicts import Case, Check
+
+ROWS = 500  # of the digits
 
 # ---- D4-3.2, D4-3.3: batch gradient descent, and one sample at a time ------------------------
 
 
-def moved(rows: int, seed: int) -> tuple[int, int]:
-    """Return (weights that a step with so many rows moves, all weights), by autograd."""
-    generator = torch.Generator().manual_seed(seed)
+def digits(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return rows (ROWS, 64) and classes (ROWS,) of the digits."""
+    data = load_data("digits", seed)
+    return data.x_train[:ROWS], data.y_train[:ROWS]
+
+
+@cache
+def arrival(batch_size: int, lr: float, seed: int) -> tuple[float, float]:
+    """Return (steps, samples) until 90 % of the rows are right; infinity: not in 3,000 steps.
+
+    Looked at every 50 samples, or after every step if a batch is larger. Each pass takes the rows
+    in a new random order.
+    """
+    x, y = digits(seed)
+    model, generator = MLP([64, 32, 10], seed=seed), torch.Generator().manual_seed(seed)
+    order = torch.empty(0, dtype=torch.long)
+    for step in range(1, 3001):
+        if not len(order):
+            order = torch.randperm(ROWS, generator=generator)
+        rows, order = order[:batch_size], order[batch_size:]
+        model.loss_and_grad(*model.encode(x[rows], y[rows]))
+        model.theta -= lr * model.grad
+        if step * batch_size % 50 == 0:
+            with torch.no_grad():
+                module = model.to_module()
+                if float((module(x).argmax(1) == y).double().mean()) >= 0.9:
+                    return step, step * batch_size
+    return math.inf, math.inf
+
+
+def race(unit: str) -> tuple[str, str]:
+    """Return who needs fewer "steps" or "samples", "one" or "all", at tuned rates; and in words.
+
+    Neither, if two seeds do not agree.
+    """
+    winners, ratios = set(), []
+    for seed in range(2):
+        each = arrival(1, 0.03, seed), arrival(ROWS, 1.0, seed)
+        one, everything = (count[unit == "samples"] for count in each)
+        winners.add("one" if one < everything else "all")
+        ratios.append(max(one, everything) / min(one, everything))
+    if len(winners) > 1:
+        return "neither", "the two seeds do not agree"
+    (fewer,) = winners
+    more = {"one": "all data at once take", "all": "one sample at a time takes"}[fewer]
+    times = 10 ** math.floor(math.log10(min(ratios)))
+    return fewer, f"{more} more than {times} times as many"
+
+
+def step_of(rows: int) -> Tensor:
+    """Return the gradient of the first rows at the first weights, as one vector, by autograd."""
+    x, y = digits()
+    module = MLP([64, 32, 10]).to_module()
+    loss = F.cross_entropy(module(x[:rows]), y[:rows])
+    return torch.cat([g.reshape(-1) for g in torch.autograd.grad(loss, list(module.parameters()))])
+
+
+def summed_up() -> Tensor:
+    """Return the gradient of all rows by the library, row by row, summed up."""
+    x, y = digits()
+    model = MLP([64, 32, 10])
+    total = torch.zeros_like(model.grad)
+    for row in range(ROWS):
+        one = slice(row, row + 1)
+        model.loss_and_grad(*model.encode(x[one], y[one], ROWS), ROWS)
+        total += model.grad
+    names = model.named_views(total)
+    return torch.cat([names[name].reshape(-1) for name, _ in model.to_module().named_parameters()])
+
+
+def memory(rows: int) -> int:
+    """Return the bytes that autograd keeps for a backward pass over rows."""
+    module, (x, y) = MLP([64, 32, 10]).to_module(), digits()
+    kept: dict[int, int] = {}
+
+    def keep(t: Tensor) -> Tensor:
+        kept[t.data_ptr()] = t.numel() * t.element_size()
+        return t
+
+    weights = {p.data_ptr() for p in module.parameters()}
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        F.cross_entropy(module(x[:rows]), y[:rows])
+    return sum(size for pointer, size in kept.items() if pointer not in weights)
+
+
+def moved(rows: int) -> tuple[int, int]:
+    """Return (weights that a step with so many rows moves, all that such a step could move).
+
+    A weight of a pixel that is 0 in all these rows, or of a unit that is 0 for all, stays. So tanh,
+    and rows of random numbers.
+    """
+    generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(64, 20, generator=generator), torch.arange(64) % 3
-    module = MLP([20, 16, 3], "tanh", seed=seed).to_module()
+    module = MLP([20, 16, 3], "tanh").to_module()
     loss = F.cross_entropy(module(x[:rows]), y[:rows])
     grads = torch.autograd.grad(loss, list(module.parameters()))
     return sum(int((g != 0).sum()) for g in grads), sum(g.numel() for g in grads)
 
 
-@cache
-def race(seed: int) -> tuple[float, float]:
-    """Return samples to 95 % of the digits: (one at a time, all at once), at tuned rates."""
-    one, everything = samples_to(1, 0.03, seed), samples_to(10**6, 1.0, seed)
-    return one or np.inf, everything or np.inf
-
-
 def examine_batch(says: dict[str, str]) -> list[Case]:
-    """Try what sets all rows at a time apart from one: answers are 'all', 'one' or 'both'."""
-    one, everything = moved(1, 0), moved(64, 0)
-    every = [name for name, (n, of) in (("one", one), ("all", everything)) if n == of]
-    who = "both" if len(every) == 2 else "".join(every)
-    words = f"one sample {one[0]} of {one[1]}, all data {everything[0]} of {everything[1]}"
-    cases = [Case("what moves all weights", says["moves all weights"] == who, words)]
-    for seed in range(2):
-        few = race(seed)
-        name = f"quicker per sample, digits, seed {seed}"
-        words = f"to 95 %: {few[0]:,.0f} samples one at a time, {few[1]:,.0f} all at once"
-        cases.append(Case(name, says["quicker"] == ("one", "all")[few[1] < few[0]], words))
-    whole, parts = (accumulated(n) for n in (1, 1438))
-    same = compare(whole, parts)
-    name = "needs more memory, worked off a row at a time"
-    return [*cases, Case(name, says["memory"] == ("all", "both")[bool(same)], f"weights {same}")]
-
-
-def accumulated(parts: int) -> torch.Tensor:
-    """Return the weights after two full-batch steps, the gradient summed up over the parts."""
-    data, model = load_data("digits"), MLP([64, 16, 10], dtype=torch.float64)
-    n = len(data.y_train)
-    trainer = Trainer(model, data, chain(Descend(0.3)), batch_size=n, accumulate=parts)
-    for _ in trainer.run(2):
-        pass
-    return model.theta.clone()
+    """Try what sets a step with all rows apart: each answer is "all", "one" or "both"."""
+    cases = []
+    for unit in ("steps", "samples"):
+        fewer, words = race(unit)
+        cases.append(Case(f"faster, counted in {unit}", says[f"fewer {unit}"] == fewer, words))
+    counts = {"one": moved(1), "all": moved(64)}
+    who = {name for name, (n, of) in counts.items() if n == of}
+    said = {"one", "all"} if says["moves all weights"] == "both" else {says["moves all weights"]}
+    words = ", ".join(f"{name}: {n} of {of}" for name, (n, of) in counts.items())
+    cases.append(Case("it updates all weights and biases", said <= who, words, aside=True))
+    times, same = memory(ROWS) / memory(1), compare(step_of(ROWS), summed_up(), atol=1e-6)
+    more = "all" if times > 1.1 else "both"
+    words = f"{times:.0f} times what one sample needs"
+    cases.append(Case("more memory, all rows at once", says["memory"] == more, words, aside=True))
+    words = "the memory of one sample, and the gradient is equal"
+    summed = "both" if same else "all"
+    cases.append(Case("more memory, summed up row by row", says["memory"] == summed,
+                      words if same else "the gradient is another", aside=True))  # fmt: skip
+    variant = "another" if not same else "the same"
+    words = f"{variant} step as gradient descent on the loss of all rows"
+    cases.append(Case("it is a variant", says["its step"] == variant, words, aside=True))
+    counted = "not all" if compare(step_of(ROWS), step_of(ROWS - 1)) else "all"
+    words = "the last row counts, too" if counted == "all" else "the step is equal without the last"
+    name = "an iteration goes through the whole data set"
+    return [*cases, Case(name, says["rows"] == counted, words, aside=True)]
 
 
 batch = Check(
     examine_batch,
-    document={"moves all weights": "all", "quicker": "all", "memory": "all"},
-    planted={"moves all weights": "both", "quicker": "one", "memory": "both"},
-)
+    document={"fewer steps": "all", "fewer samples": "all", "moves all weights": "all",
+              "memory": "all", "its step": "another", "rows": "all"},
+    planted={"fewer steps": "one", "fewer samples": "all", "moves all weights": "all",
+             "memory": "both", "its step": "another", "rows": "all"},
+)  # fmt: skip
 
 
 def others_changed(seed: int) -> float:
     """Return the share of *other* samples whose outputs change by a step of one sample."""
-    data, module = load_data("digits", seed), MLP([64, 64, 10], seed=seed).to_module()
+    x, y = digits(seed)
+    module = MLP([64, 32, 10], seed=seed).to_module()
     with torch.no_grad():
-        before = module(data.x_train[1:])
+        before = module(x[1:])
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    F.cross_entropy(module(data.x_train[:1]), data.y_train[:1]).backward()
+    F.cross_entropy(module(x[:1]), y[:1]).backward()
     optimizer.step()
     with torch.no_grad():
-        return float((module(data.x_train[1:]) != before).any(1).double().mean())
+        return float((module(x[1:]) != before).any(1).double().mean())
 
 
-def examine_single(says: dict[str, object]) -> list[Case]:
-    """Try a step of one sample: whose outputs change, and is it slow?"""
-    cases = []
-    for seed in range(2):
-        share = others_changed(seed)
-        own = says["changes only its own"] == (share == 0)
-        words = f"outputs change for {share:.0%} of the other samples"
-        cases.append(Case(f"its own weights only, seed {seed}", own, words))
-        one, everything = race(seed)
-        words = f"to 95 %: {one:,.0f} samples, {everything:,.0f} by full batches"
-        slow = says["slower"] == (one > everything)
-        cases.append(Case(f"slower per sample, seed {seed}", slow, words))
-    return cases
+def examine_single(says: dict) -> list[Case]:
+    """Try what a step of one sample changes, what it keeps, and whether it is slow."""
+    share = min(others_changed(seed) for seed in range(2))
+    holds = says["changes"] == ("its own" if share == 0 else "all")
+    words = f"the outputs of {share:.0%} of the other samples change, too"
+    cases = [Case("it updates the weights of one sample", holds, words)]
+    times = memory(ROWS) / memory(1)
+    less = "one" if times > 1.1 else "both"
+    words = f"all data need {times:.0f} times as much"
+    cases.append(Case("it needs less memory", says["less memory"] == less, words))
+    order = says["order"](ROWS)
+    words = f"a pass meets {len(set(order.tolist()))} of {ROWS} samples"
+    whole = sorted(order.tolist()) == list(range(ROWS))
+    random = order.tolist() != sorted(order.tolist())
+    cases.append(Case("it goes through all data in random order", whole and random, words, True))
+    for unit in ("steps", "samples"):
+        fewer, words = race(unit)
+        slower = {"all": "one", "one": "all"}.get(fewer, fewer)
+        cases.append(
+            Case(f"slower, counted in {unit}", says["slower"] == slower, words, aside=True)
+        )
+    same = compare(step_of(1), step_of(ROWS))
+    words = "the gradients are equal" if same else "the gradients differ"
+    return [*cases, Case("a variant of batch gradient descent", not same, words, aside=True)]
+
+
+def shuffled(n: int) -> Tensor:
+    """Return 0 to n - 1 in random order."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
 
 
 single = Check(
     examine_single,
-    document={"changes only its own": True, "slower": True},
-    planted={"changes only its own": False, "slower": False},
+    document={"changes": "its own", "less memory": "one", "order": shuffled, "slower": "one"},
+    planted={"changes": "its own", "less memory": "all", "order": shuffled, "slower": "one"},
+)
+
+
+# ---- D2-3c: SGD or another optimiser updates the parameters --------------------------------
+
+
+def examine_optimisers(names: dict[str, float]) -> list[Case]:
+    """Try names of torch.optim, each with a rate: does a network learn in batches of 32?"""
+    cases = []
+    for name, lr in names.items():
+        ends = []
+        for seed in range(2):
+            data, module = load_data("digits", seed), MLP([64, 32, 10], seed=seed).to_module()
+            optimizer = getattr(torch.optim, name)(module.parameters(), lr=lr)
+            order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(seed))
+            losses = []
+            for rows in order.split(32):
+                loss = F.cross_entropy(module(data.x_train[rows]), data.y_train[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(float(loss.detach()))
+            ends.append((losses[0], sum(losses[-5:]) / 5))
+        words = ", ".join(f"{first:.2f} → {last:.2f}" for first, last in ends)
+        cases.append(Case(name, all(b < 0.7 * a for a, b in ends), f"loss in one pass: {words}"))
+    return cases
+
+
+optimisers = Check(
+    examine_optimisers,
+    document={"SGD": 0.3, "RMSprop": 0.003, "Adam": 0.01},
+    planted={"SGD": 0.0, "RMSprop": 0.0, "Adam": 0.0},  # computed, but never applied
 )
 
 

@@ -1,4 +1,7 @@
-"""Chapter 3_01_forward: z = W * a + b, a = f(z), y = a_L. D0 3.1; the referee is `torch.nn`."""
+"""Chapter 3_01_forward: what a node computes, and z = W * a + b, a = f(z), y = a_L.
+
+D1 1, D0 3.1. The referee is `torch.nn`.
+"""
 
 import torch
 from torch import nn
@@ -53,15 +56,21 @@ def examine(statement) -> list[Case]:
     hidden, batch = module[:-1](x), module[:-1](X.t()).t()
     out = statement(torch.matmul, Ws, bs, x, torch.relu)
     total, right = float(out.sum()), logits.softmax(0)
-    trials = {
-        "the hidden layers, * a matrix product": (torch.matmul, Ws[:-1], bs[:-1], x, hidden),
-        "the same, ten samples as columns": (torch.matmul, Ws[:-1], columns[:-1], X, batch),
-        "the hidden layers, * as in code": (torch.mul, Ws[:-1], bs[:-1], x, hidden),
-    }
-    found = {name: outcome(statement, *trial) for name, trial in trials.items()}
-    cases = [Case(name, *result) for name, result in found.items()]
+    product, columnwise, in_code = (
+        outcome(statement, *trial)
+        for trial in (
+            (torch.matmul, Ws[:-1], bs[:-1], x, hidden),
+            (torch.matmul, Ws[:-1], columns[:-1], X, batch),
+            (torch.mul, Ws[:-1], bs[:-1], x, hidden),
+        )
+    )
     words = f"they sum to {total:.3f}"
-    return [*cases, Case("y as probabilities of the classes", same(out, right), words)]
+    return [
+        Case("the hidden layers, * a matrix product", *product),
+        Case("the same, ten samples as columns", *columnwise),
+        Case("y as probabilities of the classes", same(out, right), words),
+        Case("the hidden layers, * as in code", *in_code, aside=True),
+    ]
 
 
 def as_printed(times, Ws, bs, x, f):
@@ -82,3 +91,39 @@ def made_precise(times, Ws, bs, x, f):
 
 
 formula = Check(examine, document=as_printed, planted=made_precise)
+
+
+# ---- D1-1d: each node computes a linear combination and applies an activation ----------------
+
+
+def examine_node(node) -> list[Case]:
+    """Try a node: the entries of a layer of `torch.nn` with its activation.
+
+    Args:
+        node: called as node(w, x, f); returns the node's output. w, x: (n,), and the last entries
+            are the bias and 1.
+    """
+    g, cases = torch.Generator().manual_seed(0), []
+    x, W, b = (torch.randn(*shape, generator=g) for shape in ((8,), (5, 8), (5,)))
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.Linear(8, 5)
+    layer.weight.data, layer.bias.data = W, b
+    for f in (nn.ReLU(), nn.Tanh(), nn.Sigmoid()):
+        with torch.no_grad():
+            right = f(layer(x))
+            rows = torch.cat([W, b[:, None]], 1)
+            ours = torch.stack([node(w, torch.cat([x, torch.ones(1)]), f) for w in rows])
+            bare = torch.stack([node(w, x, f) for w in W])
+        off = float((ours - right).abs().max())
+        words = f"five nodes, largest difference {off:.2f}"
+        cases.append(Case(type(f).__name__, same(ours, right), words))
+    off = float((bare - right).abs().max())
+    words = f"largest difference {off:.2f}: with a bias it is affine"
+    return [*cases, Case("without the bias", same(bare, right), words, aside=True)]
+
+
+node = Check(
+    examine_node,
+    document=lambda w, x, f: f((w * x).sum()),
+    planted=lambda w, x, f: f(w * x).sum(),  # activation first
+)

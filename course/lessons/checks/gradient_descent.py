@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from ...data.loading import load_data
 from ...errors import CourseError
@@ -14,6 +15,7 @@ from ...optim.chain import Chain, chain
 from ...optim.first_order import Descend, Momentum
 from ..checking import compare
 from ..verdicts import Case, Check
+from .steps import STEPS, by_torch, learns, train
 
 Update = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # (w, g, α) → w
 
@@ -64,74 +66,73 @@ missing_formulas = Check(
 )
 
 
-# ---- D2-3c: SGD or another optimiser updates the parameters --------------------------------
-
-
-def examine_optimisers(names: dict[str, float]) -> list[Case]:
-    """Try names of torch.optim, each with a rate: does a network learn in batches of 32?"""
-    cases = []
-    for name, lr in names.items():
-        ends = []
-        for seed in range(2):
-            data, module = load_data("digits", seed), MLP([64, 32, 10], seed=seed).to_module()
-            optimizer = getattr(torch.optim, name)(module.parameters(), lr=lr)
-            order = torch.randperm(len(data.y_train), generator=torch.Generator().manual_seed(seed))
-            losses = []
-            for rows in order.split(32):
-                loss = F.cross_entropy(module(data.x_train[rows]), data.y_train[rows])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                losses.append(float(loss.detach()))
-            ends.append((losses[0], float(np.mean(losses[-5:]))))
-        words = ", ".join(f"{first:.2f} → {last:.2f}" for first, last in ends)
-        cases.append(Case(name, all(b < 0.7 * a for a, b in ends), f"loss in one pass: {words}"))
-    return cases
-
-
-optimisers = Check(
-    examine_optimisers,
-    document={"SGD": 0.3, "RMSprop": 0.003, "Adam": 0.01},
-    planted={"SGD": 0.0, "RMSprop": 0.0, "Adam": 0.0},  # computed, but never applied
-)
-
-
 # ---- D3-3.1: gradient descent is the core algorithm, the loss usually cross-entropy ---------
 
 
-def examine_core(steps: tuple[str, ...]) -> list[Case]:
-    """Try five steps with cross-entropy: do they train, for every task, and at what price?"""
-    cases = []
+def by_losses(loss: Callable[[torch.Tensor], torch.Tensor], theta: torch.Tensor) -> None:
+    """Compute a gradient from losses alone: one at θ, and one beside it for each weight."""
+    with torch.no_grad():
+        loss(theta)
+        for i in range(len(theta)):
+            moved = theta.clone()
+            moved[i] += 1e-4
+            loss(moved)
+
+
+def by_backward(loss: Callable[[torch.Tensor], torch.Tensor], theta: torch.Tensor) -> None:
+    """Compute a gradient by one pass forward and one pass back."""
+    torch.autograd.grad(loss(theta), theta)
+
+
+def price(gradient: Callable) -> tuple[float, int]:
+    """Return (multiplications of a gradient ÷ those of a loss, the number of weights)."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(32, 64, generator=generator), torch.arange(32) % 10
+    theta = (0.1 * torch.randn(64 * 8 + 8 * 10, generator=generator)).requires_grad_()
+
+    def loss(theta):
+        W, V = theta[: 64 * 8].view(64, 8), theta[64 * 8 :].view(8, 10)
+        return F.cross_entropy((x @ W).relu() @ V, y)
+
+    counts = []
+    for work in (loss, lambda theta: gradient(loss, theta)):
+        with FlopCounterMode(display=False) as counter:
+            work(theta)
+        counts.append(counter.get_total_flops())
+    return counts[1] / counts[0], len(theta)
+
+
+def examine_core(says: dict) -> list[Case]:
+    """Try the steps: do they train, at what price, and with which loss?
+
+    Args:
+        says: "steps": names of `steps`; "gradient": what carries out the third; "loss".
+    """
+    cases, steps = [], says["steps"]
     for name in ("digits", "moons"):
-        data = load_data(name)
-        model = MLP([data.features, 32, data.outputs], seed=0)
-        X, Y = model.encode(data.x_train[:256], data.y_train[:256])
-        losses = []
-        for _ in range(30):
-            if "gradient" in steps:
-                losses.append(float(model.loss_and_grad(X, Y)))
-            if "update" in steps:
-                model.theta -= 0.3 * model.grad
-        words = f"loss {losses[0]:.2f} → {losses[-1]:.2f} in 30 repetitions"
-        cases.append(Case(f"classify {name}", losses[-1] < 0.8 * losses[0], words))
-    sine = load_data("sine")
+        loop = train(steps, steps[1:], name, 0, times=80)
+        falls, words = learns(loop, name, 0)
+        same = by_torch(loop, name, 0, times=80)
+        words += "" if same else ", not by the steps of torch.optim.SGD"
+        cases.append(Case(f"these steps train: {name}", falls and bool(same), words))
+    times, weights = price(says["gradient"])
+    words = f"for {weights} weights, the work of {times:.3g} losses"
+    cases.append(Case("enough: a gradient costs a few losses", times < 10, words))
+    data = load_data("sine")
     try:
-        build_loss("cross_entropy").encode(sine.y_train, 1, len(sine.y_train))
-        taken = True
+        build_loss(says["loss"]).encode(data.y_train, 1, len(data.y_train))
+        fits = True
     except CourseError:
-        taken = False
-    words = "fits" if taken else "needs class numbers; values take the squared error"
-    cases.append(Case("cross-entropy for a regression (sine)", taken, words))
-    weights = len(MLP([64, 64, 10]).theta)
-    losses_a_step = 3 if "backward" in steps else weights + 1
-    words = f"{losses_a_step:,} losses' worth of work a step for {weights:,} weights"
-    return [*cases, Case("the gradient by these steps alone", losses_a_step <= 3, words)]
+        fits = False
+    words = "it fits" if fits else "it needs class numbers"
+    return [*cases, Case("this loss, for a target that is a value", fits, words, aside=True)]
 
 
 core = Check(
     examine_core,
-    document=("initialise", "loss", "gradient", "update", "repeat"),
-    planted=("initialise", "loss", "gradient", "repeat"),  # nothing is updated
+    # the document computes a loss, then a gradient, and names no way to get it but from losses
+    document={"steps": STEPS, "gradient": by_losses, "loss": "cross_entropy"},
+    planted={"steps": STEPS[:-1], "gradient": by_losses, "loss": "cross_entropy"},  # no update
 )
 
 
@@ -206,13 +207,15 @@ def network_norms(seed: int, hidden: tuple[int, ...], lr: float, until: float) -
 
 def examine_shrinking(trend: Trend) -> list[Case]:
     """Try a trend of the gradient's lengths where the loss is convex, and where it is not."""
-    trials = {f"bowl of curvature 10, α = {lr}": 10 * abs(1 - 10 * lr) ** np.arange(30)
-              for lr in (0.05, 0.15, 0.25)}  # fmt: skip
-    trials["digits without a hidden layer"] = network_norms(0, (), 0.1, 1.42)
+    trials = {f"convex: a bowl of curvature 10, α = {lr}": 10 * abs(1 - 10 * lr) ** np.arange(30)
+              for lr in (0.05, 0.15)}  # fmt: skip
+    trials["convex: digits without a hidden layer"] = network_norms(0, (), 0.1, 1.42)
     for seed in range(2):
         trials[f"digits, 64-32-32-10, seed {seed}"] = network_norms(seed, (32, 32), 0.1, 1.42)
-    return [Case(name, bool(trend(norms)), f"‖g‖ {norms[0]:.3g} → {norms[-1]:.3g}")
-            for name, norms in trials.items()]  # fmt: skip
+    too_large = "the bowl, α = 0.25, above 2/10"
+    trials[too_large] = 10 * abs(1 - 10 * 0.25) ** np.arange(30)
+    return [Case(name, bool(trend(norms)), f"‖g‖ {norms[0]:.3g} → {norms[-1]:.3g}",
+                 aside=name == too_large) for name, norms in trials.items()]  # fmt: skip
 
 
 shrinking = Check(

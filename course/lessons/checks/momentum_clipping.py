@@ -33,57 +33,90 @@ def torch_path(gradients: Tensor, lr: float, beta: float, eps: float) -> Tensor:
     return torch.stack(path)
 
 
-def bowl(memory: Memory) -> float:
-    """Return the steps on J(w) = ½w² from 10 to 1e-3, at α = 0.1, β = 0.9, ε = 1.
+def descend(memory: Memory, slope: Callable[[Tensor], Tensor], lr: float, eps: float) -> Tensor:
+    """Return the path of w from 10 down a loss with this slope, β = 0.9: (2001,)."""
+    w, v, path = ZERO + 10, ZERO, [ZERO + 10]
+    for _ in range(2000):
+        v = memory(v, slope(w), 0.9, eps)
+        w = w - lr * v
+        path.append(w)
+    return torch.cat(path)
 
-    Infinity: more than 2000.
+
+def arrival(path: Tensor, near: float) -> float:
+    """Return the steps after which a path stays within `near` of 0; infinity: it does not."""
+    away = (~(path.abs() <= near)).nonzero()
+    last = int(away[-1]) if len(away) else -1
+    return last + 1 if last + 1 < len(path) else float("inf")
+
+
+def turns(path: Tensor) -> int:
+    """Return how often the first 100 steps of a path change its sign."""
+    path = path[:101]
+    return int((path[1:] * path[:-1] < 0).sum())
+
+
+def plain(v: Tensor, g: Tensor, beta: float, eps: float) -> Tensor:
+    """Return the gradient itself: descent without a memory and without clipping."""
+    return g
+
+
+def examine(says: dict) -> list[Case]:
+    """Try a memory: is it faster, is it calmer, and what is β?
+
+    Args:
+        says: "memory", and where it is said to be "faster" ("same", "larger": rate) and "calm"
+            ("spike", "bowl"); and what is "the clipping factor".
     """
-    w, v = ZERO + 10, ZERO
-    for n in range(1, 2001):
-        v = memory(v, w, 0.9, 1.0)
-        w = w - 0.1 * v
-        if float(w.abs()) < 1e-3 and float(v.abs()) < 1e-3:
-            return n
-    return float("inf")
-
-
-def examine(memory: Memory) -> list[Case]:
-    """Try a memory: is it torch's, v bounded, a spike harmless, β the limit, it faster?"""
+    memory, found = says["memory"], {}
+    bowl, quartic = (lambda w: w), (lambda w: 4 * w**3)
+    pair = [arrival(descend(m, bowl, 0.1, 1.0), 1e-3) for m in (plain, memory)]
+    found["same"] = Case("faster than descent at the same rate: ½w²", pair[1] < pair[0],
+                         f"descent {pair[0]:g} steps, this {pair[1]:g}")  # fmt: skip
+    rates = (0.002, 0.003, 0.004, 0.0045, 0.0049)
+    slow = min(arrival(descend(plain, quartic, lr, 4.0), 0.2) for lr in rates)
+    fast = arrival(descend(memory, quartic, 0.2, 4.0), 0.2)
+    found["larger"] = Case("faster than descent, each at a rate that suits it: x⁴",
+                           fast < slow / 2, f"descent {slow:g} steps, this {fast:g}")  # fmt: skip
+    stream = torch.ones(300, 1, dtype=torch.float64)
+    stream[150] = -1000
+    without = follow(lambda v, g, beta, eps: beta * v + (1 - beta) * g, stream, 0.9, 1.0)
+    back = [int((v < 0).sum()) for v in (without, follow(memory, stream, 0.9, 1.0))]
+    found["spike"] = Case("calmer after a spike of -1000", back[1] < back[0] / 2,
+                          f"steps the wrong way: momentum {back[0]}, this {back[1]}")  # fmt: skip
+    pair = [turns(descend(m, bowl, 0.5, 1.0)) for m in (plain, memory)]
+    words = f"changes of sign in 100 steps: descent {pair[0]}, this {pair[1]}"
+    found["bowl"] = Case("no oscillation where descent has none: ½w²", pair[1] == 0, words)
+    constant = torch.full((3000, 1), 1000.0, dtype=torch.float64)
+    factors = {
+        "β": [(0.5, 0.5), (0.9, 0.5), (0.99, 0.5)],
+        "ε": [(0.9, 0.5), (0.9, 1.0), (0.9, 2.0)],
+    }
+    factor = says["the clipping factor"]
+    limits = [float(follow(memory, constant, beta, eps)[-1]) for beta, eps in factors[factor]]
+    values = ", ".join(f"{pair[factor == 'ε']:g}" for pair in factors[factor])
+    words = f"limit of v at {factor} = {values}: " + ", ".join(f"{x:.3g}" for x in limits)
     noise = torch.Generator().manual_seed(0)
     wild = torch.empty(500, 4, dtype=torch.float64).cauchy_(generator=noise)
     ours = -0.3 * follow(memory, wild, 0.9, 0.5).cumsum(0)
     apart = float((ours - torch_path(wild, 0.3, 0.9, 0.5)).abs().max())
-    longest = float(follow(memory, wild, 0.9, 0.5).abs().max())
-
-    stream = torch.ones(300, 1, dtype=torch.float64)
-    stream[150] = -1000
-    back = int((follow(memory, stream, 0.9, 1.0) < 0).sum())
-
-    constant = torch.full((3000, 1), 1000.0, dtype=torch.float64)
-    limits = [float(follow(memory, constant, beta, 0.5)[-1]) for beta in (0.5, 0.9, 0.99)]
-    votes = torch.tensor([[-1.0], [-1.0], [-1.0], [-1.0], [10.0]], dtype=torch.float64)
-    mean = float(follow(memory, votes.repeat(200, 1), 0.9, 1.0)[500:].mean())
-    plain, with_clip = bowl(lambda v, g, beta, eps: beta * v + (1 - beta) * g), bowl(memory)
+    same = "equal to rounding" if apart < 1e-9 else f"largest difference {apart:.2g}"
     return [
-        Case("equals torch, α(1 - β), clipped first", apart < 1e-9, f"difference {apart:.2g}"),
-        Case("|v| ≤ ε = 0.5", longest <= 0.5, f"wild gradients, largest |v| {longest:.2f}"),
-        Case("a spike of -1000 turns no step", back == 0, f"{back} wrong-way steps"),
+        *(found[where] for where in (*says["faster"], *says["calm"])),
+        Case(f"{factor} limits v", max(limits) - min(limits) > 0.1, words, aside=True),
         Case(
-            "β is the clipping factor",
-            max(limits) - min(limits) > 0.1,
-            "limit of v at β = .5, .9, .99: " + ", ".join(f"{x:.3g}" for x in limits),
+            "it is PyTorch's clipping, then SGD at the rate α(1 - β)",
+            apart < 1e-9,
+            same,
+            aside=True,
         ),
-        Case(
-            "bounded, and the mean keeps its sign",
-            longest <= 0.5 and mean > 0,
-            f"gradients of mean +1.2, mean of v {mean:+.2f}",
-        ),
-        Case("faster at the same α", with_clip < plain, f"½w²: {plain:g} → {with_clip:g} steps"),
     ]
 
 
 order = Check(
     examine,
-    document=lambda v, g, beta, eps: beta * v + (1 - beta) * g.clamp(-eps, eps),
-    planted=lambda v, g, beta, eps: beta * v + (1 - beta) * g,  # no clipping: nothing holds
-)
+    document={"memory": lambda v, g, beta, eps: beta * v + (1 - beta) * g.clamp(-eps, eps),
+              "faster": ("same", "larger"), "calm": ("spike", "bowl"), "the clipping factor": "β"},
+    planted={"memory": lambda v, g, beta, eps: beta * v + (1 - beta) * g,  # no clipping
+             "faster": ("same", "larger"), "calm": ("spike", "bowl"), "the clipping factor": "β"},
+)  # fmt: skip

@@ -1,38 +1,26 @@
-"""Chapter 00_start_here: the six steps of training."""
+"""Chapter 00_start_here: the six steps of training. The referee is `torch.optim.SGD`."""
 
-import torch
-
-from ...data.loading import load_data
-from ...nn.network import MLP
 from ..verdicts import Case, Check
+from .steps import STEPS, by_torch, learns, train
 
-SIX = ("initialise", "forward", "loss", "backward", "update")  # and repeat
-
-
-def train(order: tuple[str, ...], seed: int) -> tuple[float, float]:
-    """Return (first, last) loss of 128 digits as these steps run in this order, 20 times."""
-    data, model = load_data("digits", seed), MLP([64, 64, 10], seed=seed)
-    X, Y = model.encode(data.x_train[:128], data.y_train[:128])
-    gradient, losses = torch.zeros_like(model.theta), []
-    for _ in range(20):
-        for name in order:
-            if name == "loss":
-                losses.append(float(model.loss_and_grad(X, Y)))
-            elif name == "backward":
-                gradient = model.grad.clone()
-            elif name == "update":
-                model.theta -= 0.3 * gradient
-    return losses[0], losses[-1]
+Recipe = tuple[tuple[str, ...], tuple[str, ...]]  # what comes once, and what is repeated
 
 
-def examine(order: tuple[str, ...]) -> list[Case]:
-    """Try the loop with three seeds: does it learn?"""
+def examine(recipe: Recipe) -> list[Case]:
+    """Try the recipe on the digits: does it do what the referee does, and does it learn?"""
     cases = []
     for seed in range(3):
-        first, last = train(order, seed)
-        words = f"loss {first:.3f} → {last:.3f} in 20 repetitions"
-        cases.append(Case(f"digits, seed {seed}", last < 0.8 * first, words))
+        loop = train(*recipe, "digits", seed)
+        if seed == 0:
+            same = by_torch(loop, "digits", seed)
+            words = "the same weights" if same else "other weights"
+            cases.append(Case("40 steps of torch.optim.SGD", bool(same), words))
+        cases.append(Case(f"the loss falls, seed {seed}", *learns(loop, "digits", seed)))
     return cases
 
 
-six_steps = Check(examine, document=SIX, planted=tuple(s for s in SIX if s != "backward"))
+six_steps = Check(
+    examine,
+    document=(STEPS, STEPS[1:]),
+    planted=(tuple(s for s in STEPS if s != "backward"), ("forward", "loss", "update")),
+)

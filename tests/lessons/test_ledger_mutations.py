@@ -1,0 +1,183 @@
+"""Another statement gets another verdict: each claim's own, changed in one place."""
+
+import numpy as np
+import pytest
+import torch
+from ledger_cases import marks
+
+from course.lessons.checks.backward import as_printed, cross_entropy, mended
+from course.lessons.checks.batches import shuffled
+from course.lessons.checks.forward import as_printed as printed_forward
+from course.lessons.checks.gradient_descent import by_backward
+from course.lessons.checks.steps import STEPS
+from course.lessons.checks.stopping import counted
+from course.lessons.ledger import check_of, claims
+from course.lessons.verdicts import verdict
+from course.optim.chain import chain
+from course.optim.first_order import Descend, HeavyBall, Momentum
+
+CLAIMS = {claim.id: claim for claim in claims() if claim.check}
+
+
+def stated(name: str):
+    """What the document says of this claim."""
+    return check_of(CLAIMS[name]).document
+
+
+def swapped(first: int) -> tuple[str, ...]:
+    """The steps with two neighbours exchanged."""
+    steps = list(STEPS)
+    steps[first], steps[first + 1] = steps[first + 1], steps[first]
+    return tuple(steps)
+
+
+def softmax_at_the_end(times, Ws, bs, x, f):
+    """The printed formula, but for the output layer."""
+    a = x
+    for layer, (W, b) in enumerate(zip(Ws, bs, strict=True), 1):
+        z = times(W, a) + b
+        a = z.softmax(0) if layer == 3 else f(z)
+    return a
+
+
+def patience(run) -> np.ndarray:
+    """Stop when the loss has not fallen by 5 % in ten steps."""
+    return np.array([n >= 10 and run.loss[n] > 0.95 * run.loss[n - 10]
+                     for n in range(len(run.loss))])  # fmt: skip
+
+
+TOGETHER = {"core": ("backward", "update")}
+NO_MEMORY = {"rule": lambda beta: [Momentum(0.0)]}
+
+# claim: (what was changed, the statement, its verdict)
+MUTANTS = [
+    ("D1-1b", "nothing is repeated", (STEPS, ()), "wrong"),
+    ("D1-1b", "all is repeated", (STEPS, STEPS), "wrong"),
+    ("D1-1b", "never initialised", (STEPS[1:], STEPS[1:]), "wrong"),
+    ("D1-1b", "no forward pass", (STEPS[:1] + STEPS[2:], STEPS[2:]), "wrong"),
+    ("D1-1b", "no loss", (STEPS[:2] + STEPS[3:], STEPS[1:2] + STEPS[3:]), "wrong"),
+    ("D1-1b", "update before backward", (swapped(3), swapped(3)[1:]), "imprecise"),
+    ("D1-1b", "backward before loss", (swapped(2), swapped(2)[1:]), "imprecise"),
+    ("D1-1b", "loss before forward", (swapped(1), swapped(1)[1:]), "imprecise"),
+    ("D1-1d", "no activation", lambda w, x, f: (w * x).sum(), "wrong"),
+    ("D1-1d", "a product for the sum", lambda w, x, f: f((w * x).prod()), "wrong"),
+    ("D1-1d", "activation of the inputs", lambda w, x, f: (w * f(x)).sum(), "wrong"),
+    ("D1-1d", "its last weight left out", lambda w, x, f: f((w * x)[:-1].sum()), "wrong"),
+    ("D1-1e", "only the number", {"250 steps": counted}, "holds"),
+    ("D1-1e", "only patience", {"patience": patience}, "holds"),
+    ("D1-1e", "only rest", {"rest": lambda run: run.moved < 1e-30}, "wrong"),
+    ("D0-3.1", "softmax at the end", softmax_at_the_end, "holds"),
+    ("D0-3.1", "no bias",
+     lambda t, Ws, bs, x, f: printed_forward(t, Ws, [0 * b for b in bs], x, f), "wrong"),
+    ("D0-3.1", "transposed",
+     lambda t, Ws, bs, x, f: printed_forward(t, [W.t() for W in Ws], bs, x, f), "wrong"),
+    ("D0-3.1", "no activation", lambda t, Ws, bs, x, f: printed_forward(t, Ws, bs, x, lambda z: z),
+     "wrong"),
+    ("D0-3.2", "a and z exchanged in line 1",
+     lambda k: {"z": k.da * k.slope, "W": k.da @ k.a.t(), "b": k.da}, "imprecise"),
+    ("D0-3.2", "line 2 mended", lambda k: as_printed(k) | {"W": k.dz @ k.a.t()}, "imprecise"),
+    ("D0-3.2", "line 3 mended", lambda k: as_printed(k) | {"b": k.dz}, "imprecise"),
+    ("D0-3.2", "all mended", mended, "holds"),
+    ("D0-3.2b", "with descent", stated("D0-3.2b") | TOGETHER, "holds"),
+    ("D0-3.2b", "of each weight", TOGETHER | {"gradient of": "weight"}, "holds"),
+    ("D0-3.2b", "the forward pass", {"core": (), "gradient of": "sample"}, "wrong"),
+    ("D3-3.1", "with back-propagation", stated("D3-3.1") | {"gradient": by_backward}, "holds"),
+    ("D3-3.1", "no update", stated("D3-3.1") | {"steps": STEPS[:-1]}, "wrong"),
+    ("D3-3.1", "another order", stated("D3-3.1") | {"steps": swapped(3)}, "wrong"),
+    ("D4-3.1a", "uphill", lambda w, g, lr: w + lr * g, "wrong"),
+    ("D4-3.1a", "no rate", lambda w, g, lr: w - g, "wrong"),
+    ("D4-3.1a", "a rate of 0.3", lambda w, g, lr: w - 0.3 * g, "imprecise"),
+    ("D4-3.1a", "the sign", lambda w, g, lr: w - lr * g.sign(), "wrong"),
+    ("D4-3.1b", "larger and larger", lambda norms: (np.diff(norms) > 0).all(), "wrong"),
+    ("D4-3.1b", "it is never 0", lambda norms: (norms > 0).all(), "holds"),
+    ("D4-3.1c", "a stationary point", lambda end: end.gradient < 0.01, "holds"),
+    ("D4-3.1c", "the worst", lambda end: end.loss > 10, "wrong"),
+    ("D4-3.1d", "only the number", {"250 steps": counted}, "holds"),
+    ("D4-3.1d", "only patience", {"patience": patience}, "holds"),
+    ("D4-3.1d", "a threshold below 0", {"below 0": lambda run: run.loss < 0}, "wrong"),
+    ("D4-3.2", "fewer steps, more samples", stated("D4-3.2") | {"fewer samples": "one"}, "holds"),
+    ("D4-3.2", "slower", stated("D4-3.2") | {"fewer steps": "one"}, "wrong"),
+    ("D4-3.3", "it moves all weights", stated("D4-3.3") | {"changes": "all"}, "holds"),
+    ("D4-3.3", "as much memory", stated("D4-3.3") | {"less memory": "both"}, "wrong"),
+    ("D2-3c", "SGD does not", {"SGD": 0.0, "RMSprop": 0.003, "Adam": 0.01}, "imprecise"),
+    ("D2-3c", "tiny rates", {"SGD": 1e-5, "RMSprop": 1e-7, "Adam": 1e-7}, "wrong"),
+    ("D4-3.4", "at its best rate, the steep direction",
+     stated("D4-3.4") | {"faster": ("best",), "calmer": ("steep",)}, "holds"),
+    ("D4-3.4", "at the same rate, the flat direction",
+     stated("D4-3.4") | {"faster": ("same",), "calmer": ("flat",)}, "wrong"),
+    ("D4-3.4", "without the memory", stated("D4-3.4") | NO_MEMORY, "wrong"),
+    ("D4-3.4", "heavy ball, at the same rate",
+     {"rule": lambda beta: [HeavyBall(beta)], "faster": ("same",), "calmer": ()}, "holds"),
+    ("D4-3.5", "far away, at a larger rate",
+     stated("D4-3.5") | {"calm": ("far",), "faster": ("larger",)}, "holds"),
+    ("D4-3.5", "no clipping", stated("D4-3.5") | {"clip": lambda g, eps: g}, "wrong"),
+    ("D4-3.5b", "with its second line", ("with the line that descends",), "holds"),
+    ("D4-3.5b", "only itself", ("by itself",), "wrong"),
+    ("D4-3.6", "at a larger rate, after a spike",
+     stated("D4-3.6") | {"faster": ("larger",), "calm": ("spike",)}, "holds"),
+    ("D4-3.6", "at the same rate, on a bowl",
+     stated("D4-3.6") | {"faster": ("same",), "calm": ("bowl",)}, "wrong"),
+    ("D4-3.6", "no clipping",
+     stated("D4-3.6") | {"memory": lambda v, g, beta, eps: beta * v + (1 - beta) * g}, "wrong"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name, what, statement, word",
+    MUTANTS,
+    ids=[" ".join(m[:2]) for m in MUTANTS],
+)
+def test_another_statement_gets_another_verdict(name, what, statement, word):
+    check = check_of(CLAIMS[name])
+    cases = check.cases(statement)
+    assert verdict(cases) == word, marks(cases)
+    assert word != CLAIMS[name].verdict
+
+
+def test_each_claim_that_states_something_is_changed():
+    assert {name for name, *_ in MUTANTS} == {
+        n for n, c in CLAIMS.items() if c.verdict != "missing"
+    }
+
+
+ASIDES = [
+    ("D4-3.2", "moves all weights", "one", 0), ("D4-3.2", "memory", "both", 1),
+    ("D4-3.2", "its step", "the same", 3), ("D4-3.2", "rows", "not all", 4),
+    ("D4-3.3", "slower", "all", 1),
+    ("D4-3.3", "order", torch.arange, 0), ("D3-3.1", "loss", "mse", 0),
+    ("D4-3.6", "the clipping factor", "ε", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, part, value, place", ASIDES)
+def test_another_aside_changes_its_mark_and_not_the_verdict(name, part, value, place):
+    check = check_of(CLAIMS[name])
+    before = check.cases(check.document)
+    after = check.cases(check.document | {part: value})
+    asides = [[case.holds for case in cases if case.aside] for cases in (before, after)]
+    if (name, part) == ("D4-3.2", "moves all weights"):
+        assert asides[0][place] and asides[1][place]  # one sample moves them all, too
+    else:
+        assert asides[0][place] != asides[1][place]
+    assert verdict(before) == verdict(after)
+
+
+GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8")}
+
+
+@pytest.mark.parametrize(
+    "name, statement",
+    [
+        ("D0-3.3", GIVEN["D0-3.3"] | {"momentum": lambda: chain(HeavyBall(0.9), Descend(0.1))}),
+        ("D3-3.3", GIVEN["D3-3.3"] | {"cross_entropy": lambda z, y: 2 * cross_entropy(z, y)}),
+        ("D4-3.8", lambda rows: rows.sum(0)),
+    ],
+)
+def test_what_is_given_for_a_missing_formula_is_tried(name, statement):
+    check = check_of(CLAIMS[name])
+    assert check.verdict(check.document) == "missing"
+    assert check.verdict(GIVEN[name]) == "holds" != check.verdict(statement)
+
+
+def test_a_pass_in_random_order_meets_every_row_once():
+    assert sorted(shuffled(50).tolist()) == list(range(50)) != shuffled(50).tolist()
