@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import CourseError
 from ..nn.network import Network
+from .judging import judged
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,12 @@ class Exercise:
     """A question with a judge. `check` says in words what is wrong.
 
     It never raises for a wrong answer, and an open exercise is not an error: a notebook runs to
-    its end.
+    its end. An answer that does not end is stopped; one that changes its inputs is wrong.
 
     Args:
         name: as the chapter calls it.
-        judge: called as judge(answer); returns None if it is right, else what is wrong.
+        judge: called as judge(answer), of a function as judge(`Attempt`); returns None if it is
+            right, else what is wrong.
         hints: three, from a nudge to nearly the answer.
     """
 
@@ -139,10 +141,7 @@ class Exercise:
         if answer is None or answer is ...:
             print(f"{self.name}: not answered yet. Replace the ... above and run the cell again.")
             return False
-        try:
-            wrong = self.judge(answer)
-        except Exception as error:  # the learner's own code failed: say so, go on
-            wrong = f"your answer raised {type(error).__name__}: {error}"
+        wrong = judged(self.judge, answer)
         self.passed = wrong is None
         print(f"{self.name}: right!" if self.passed else f"{self.name}: not yet. {wrong}")
         return self.passed

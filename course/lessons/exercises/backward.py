@@ -1,107 +1,18 @@
-"""Judges for chapter 3_02_backward, and gradients with one planted mistake each.
+"""Judges for chapter 3_02_backward.
 
 Columns are samples; a layer's weights and bias are one matrix [W b], as everywhere in the course.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...nn.layers import ACTIVATIONS
-from ...nn.network import MLP
 from ..checking import Exercise, first_match, same, unfinished
+from ..judging import Draw, on_probes
+from .planted_mistakes import MISTAKES, Problem, small_problem
 
-# What goes wrong in a gradient, and what to say of a check that lets it pass.
-MISTAKES = {
-    "twice": "f′ is applied twice, as in the document. It still goes downhill: compare the "
-    "gradient with differences of the loss, in numbers.",
-    "printed": "f′ is missing, as the document prints it. It still goes downhill.",
-    "sign": "the sign is reversed. Lengths and absolute values cannot see that.",
-    "bias": "the biases' part is 0. A look at a few weights does not find it: use every entry, or "
-    "a random direction through all of them.",
-    "first": "the first layer's part is 0. Use every entry, or a random direction.",
-    "mean": "it is divided by B twice, a mean where the sum over the batch belongs. The direction "
-    "is right, so a cosine or a loss that falls cannot see it: compare the size too.",
-    "one less": "it is divided by B - 1 instead of B, a few per cent off. The "
-    "tolerance is too wide.",
-    "transposed": "the recursion has W where Wᵀ belongs. The layers are square, so shapes fit.",
-    "swapped": "∂L/∂W has z of the layer below where its a belongs.",
-    "slope": "f′ is taken at W a, without b. Where all biases are 0 that is the same: move theta "
-    "to a random point before you compare.",
-}
-
-
-class Problem:
-    """The loss of an MLP on some samples, as a function of one vector theta (P,).
-
-    theta: the start of the MLP, so all biases are 0.
-
-    Args:
-        x: (B, n_0) rows.
-        y: class numbers (B,).
-        model: gives sizes, activation and start.
-        scale: a factor of loss and gradient.
-    """
-
-    def __init__(self, x: Tensor, y: Tensor, model: MLP, scale: float = 1.0):
-        self.x, self.y, self.model, self.scale = x, y, model, scale
-        self.f = getattr(torch, model.activation)
-        self.theta = model.theta.clone()
-        self.columns = torch.arange(len(y), device=y.device)
-
-    def forward(self, theta: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Return [W b] of every layer; every a, from a_0 = x; every z."""
-        Ws, a, z = self.model.views(theta), [self.x.to(theta).t()], []
-        for n, W in enumerate(Ws, 1):
-            z.append(W[:, :-1] @ a[-1] + W[:, -1:])
-            a.append(self.f(z[-1]) if n < len(Ws) else z[-1])
-        return Ws, a, z
-
-    def loss(self, theta: Tensor) -> float:
-        """Return the scaled cross-entropy at theta."""
-        z = self.forward(theta)[2][-1]
-        return self.scale * float(-z.log_softmax(0)[self.y, self.columns].mean())
-
-    def slope(self, z: Tensor) -> Tensor:
-        """Return f′(z)."""
-        f: Any = ACTIVATIONS[self.model.activation]
-        return f.slopes(z, self.f(z))[0]
-
-    def gradient(self, theta: Tensor, mistake: str | None = None) -> Tensor:
-        """Return ∂L/∂theta (P,) by the chapter's formulas, with one of `MISTAKES` or none."""
-        Ws, a, z = self.forward(theta)
-        B, grads, below = len(self.y), [], torch.zeros_like(theta[:1])
-        delta = z[-1].softmax(0)
-        delta[self.y, self.columns] -= 1
-        delta = delta / B
-        for n in range(len(Ws) - 1, -1, -1):
-            g, left = delta, a[n]
-            if mistake == "twice" and n < len(Ws) - 1:
-                g = delta * self.slope(z[n])
-            if mistake == "printed" and n < len(Ws) - 1:
-                g = below
-            if mistake == "swapped" and n:
-                left = z[n - 1]
-            db = g.sum(1, keepdim=True) * (mistake != "bias")
-            grads.append(torch.cat([g @ left.t(), db], 1) * (mistake != "first" or n > 0))
-            if n:
-                W, last = Ws[n][:, :-1], n == len(Ws) - 1
-                below = (W if mistake == "transposed" and not last else W.t()) @ delta
-                at = z[n - 1] - Ws[n - 1][:, -1:] if mistake == "slope" else z[n - 1]
-                delta = below * self.slope(at)
-        total = torch.cat([g.reshape(-1) for g in reversed(grads)])
-        factors = {"sign": -1.0, "mean": 1 / B, "one less": B / (B - 1)}
-        return total * self.scale * factors.get(mistake or "", 1.0)
-
-
-def small_problem(seed: int, scale: float = 1.0, B: int = 32) -> Problem:
-    """Return a 3-4-4-3 tanh network in float32 on B random samples; its biases are 0."""
-    g = torch.Generator().manual_seed(seed)
-    x, y = torch.randn(B, 3, generator=g), torch.randint(3, (B,), generator=g)
-    return Problem(x, y, MLP([3, 4, 4, 3], "tanh", seed=seed), scale)
-
+__all__ = ["MISTAKES", "Problem", "check_gradients", "diagnosis", "layer", "report"]
 
 # ---- 1. a check that no wrong formula passes ------------------------------------------------
 
@@ -119,27 +30,34 @@ def judge_gradient_check(answer) -> str | None:
     """Judge answer(loss, gradient, theta) → True for a right gradient, False for a wrong one."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_check."
-    problems = [small_problem(seed) for seed in range(3)]
-    verdict = ask(answer, problems[0], None)
+    verdict = ask(answer, 0, None)
     if verdict is None or verdict is ...:
         return "The function returns nothing yet: return True (right) or False (wrong)."
     try:
         bool(verdict)
     except (RuntimeError, ValueError):
         return "Return one verdict for all entries, True or False: .all(), or a norm."
-    if all(ask(answer, p, m) for p in problems for m in (None, *MISTAKES)):
-        return "It calls every gradient right."
-    if not any(ask(answer, p, m) for p in problems for m in (None, *MISTAKES)):
-        return "It calls every gradient wrong, the right one too. " + RIGHT[""]
-    if not all(ask(answer, p, None) for p in problems):
+    verdicts = ask_all(answer, [(seed, m, 1.0) for seed in range(3) for m in (None, *MISTAKES)])
+    if len(set(verdicts.values())) == 1:
+        given = verdicts[0, None, 1.0]
+        wrong = "It calls every gradient wrong, the right one too. " + RIGHT[""]
+        return "It calls every gradient right." if given else wrong
+    if not all(verdicts[seed, None, 1.0] for seed in range(3)):
         return RIGHT[""]
     for mistake, words in MISTAKES.items():
-        if any(ask(answer, p, mistake) for p in problems):
+        if any(verdicts[seed, mistake, 1.0] for seed in range(3)):
             return f"A wrong gradient passes: {words}"
+    return judge_scaled(answer)
+
+
+def judge_scaled(answer) -> str | None:
+    """Judge a check that is right at an ordinary size, where all numbers are tiny or large."""
+    cases = [(seed, m, s) for seed in range(3) for m in (None, "twice") for s in (1e-6, 1e6)]
+    verdicts = ask_all(answer, cases)
     for name, scale in (("tiny", 1e-6), ("large", 1e6)):
-        if not all(ask(answer, small_problem(seed, scale), None) for seed in range(3)):
+        if not all(verdicts[seed, None, scale] for seed in range(3)):
             return RIGHT[name]
-    if any(ask(answer, small_problem(seed, 1e-6), "twice") for seed in range(3)):
+    if any(verdicts[case] for case in cases if case[1]):
         return (
             "A wrong gradient passes where every number is a million times smaller: compare "
             "*relative* to the size of the gradient, not with a fixed tolerance."
@@ -147,8 +65,15 @@ def judge_gradient_check(answer) -> str | None:
     return None
 
 
-def ask(answer: Callable, problem: Problem, mistake: str | None):
+def ask_all(answer: Callable, cases: list[tuple]) -> dict[tuple, bool]:
+    """Return the verdict on each case, asked in an order that nobody can count along."""
+    order = torch.randperm(len(cases), generator=torch.Generator().manual_seed(1)).tolist()
+    return {cases[i]: bool(ask(answer, *cases[i])) for i in order}
+
+
+def ask(answer: Callable, seed: int, mistake: str | None, scale: float = 1.0):
     """Return the learner's verdict on one gradient."""
+    problem = small_problem(seed, scale)
     given = problem.theta.clone()
     return answer(problem.loss, lambda theta: problem.gradient(theta, mistake), given)
 
@@ -161,8 +86,8 @@ check_gradients = Exercise(
         "0. Then compare gradient(theta) with differences of the loss.",
         "Along a random direction v the slope is gradient(theta) @ v, and the referee's number is "
         "(loss(theta + h * v) - loss(theta - h * v)) / (2 * h), with h = 1e-5.",
-        "v = torch.randn(len(theta), dtype=torch.float64), and at the end "
-        "return abs(ours - referee) <= 1e-4 * abs(referee).",
+        "theta and v need dtype=torch.float64, and v = torch.randn(len(theta), dtype=…). Two "
+        "numbers are left. How far apart may they be? Their size ranges over twelve powers of ten.",
     ],
 )
 
@@ -174,69 +99,89 @@ def judge_layer(answer) -> str | None:
     """Judge answer(da, z, W, a_below) → (dW, db, da_below) of a tanh layer, (n, B) columns."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_backward."
-    g = torch.Generator().manual_seed(3)
-    da, z, W, below = (torch.randn(4, 4, generator=g, dtype=torch.float64) for _ in range(4))
-    given = da.clone()
-    got = answer(given, z, W, below)
+    square = judge_one_layer(answer, Draw(3), 4, 4, 4)  # all sizes equal: no wrong product fails
+    return square or on_probes(lambda draw: judge_one_layer(answer, draw, *draw.sizes(3)))
+
+
+def judge_one_layer(answer, draw: Draw, n: int, below: int, B: int) -> str | None:
+    """Judge it on n neurons above `below` neurons, and B samples."""
+    da, z, W, a = (draw.normal(*s) for s in ((n, B), (n, B), (n, below), (below, B)))
+    got = answer(da.clone(), z.clone(), W.clone(), a.clone())
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return dW, db, da_below."
     if words := unfinished(got, 3, "Return three things: dW, db, da_below.", "things"):
         return words
-    if not torch.equal(given, da):
-        return "The function changed the da it was handed; the layer above may still need it."
     dW, db, da_below = (torch.as_tensor(part) for part in got)
-    slope = 1 - torch.tanh(z) ** 2
-    delta, wrong_slope = da * slope, 1 - z**2
+    delta = da * (1 - torch.tanh(z) ** 2)
+    return (
+        judge_weights(dW, da, z, delta, a)
+        or judge_bias(db, da, delta)
+        or judge_below(da_below, da, delta, W)
+    )
+
+
+def judge_weights(dW: Tensor, da: Tensor, z: Tensor, delta: Tensor, a: Tensor) -> str | None:
+    """Judge dW = δ aᵀ."""
     deltas = [
         (da, "f′ is missing: δ = da ⊙ f′(z) comes first."),
-        (da * slope**2, "f′ is in there twice: once makes δ, and that is enough."),
-        (da * wrong_slope, "f′ = 1 - a² with a = tanh(z), not 1 - z²."),
+        (delta * (1 - torch.tanh(z) ** 2), "f′ is in there twice: once makes δ, that is enough."),
+        (da * (1 - z**2), "f′ = 1 - a² with a = tanh(z), not 1 - z²."),
         (da * torch.tanh(z), "That is f(z), where the slope f′(z) = 1 - tanh(z)² belongs."),
         (-delta, "The sign: the minus belongs to the update, not to the gradient."),
     ]
-    for d, words in deltas:
-        if same(dW, d @ below.t()):
-            return "dW: " + words
-    weights = [
-        (delta @ below.t() / 4, "dW is divided by B. δ carries the 1/B of the loss already: sum."),
-        (
-            delta.t() @ below,
-            "The transpose is on the wrong factor: dW = δ aᵀ, (n, B)·(B, n_below).",
-        ),
-        (below @ delta.t(), "Transposed: the factors of dW = δ aᵀ are swapped."),
-        (delta * below, "`*` multiplies entry by entry; use the product `@`."),
-        (delta @ below, "a is not transposed: dW = δ aᵀ sums over the batch."),
-        (delta @ z.t(), "That is δ zᵀ: the layer reads a of the layer *below*."),
-        (delta @ torch.tanh(z).t(), "That is the layer's own a; it reads a of the layer *below*."),
+    if words := first_match(dW, [(d @ a.t(), words) for d, words in deltas]):
+        return "dW: " + words
+    mistakes = [
+        (delta @ a.t() / a.shape[1], "dW is divided by B. δ carries the loss's 1/B already: sum."),
+        (a @ delta.t(), "Transposed: the factors of dW = δ aᵀ are swapped."),
     ]
-    if not same(dW, delta @ below.t()):
-        return first_match(dW, weights) or "dW is not that. First δ = da ⊙ f′(z), then dW = δ aᵀ."
-    return judge_rest(db, da_below, da, delta, W)
+    if a.shape == delta.shape:
+        mistakes += [
+            (delta * a, "`*` multiplies entry by entry; use the product `@`."),
+            (delta @ z.t(), "That is δ zᵀ: the layer reads a of the layer *below*."),
+            (delta @ z.tanh().t(), "That is the layer's own a; it reads a of the layer *below*."),
+        ]
+    if a.shape == delta.t().shape:
+        mistakes += [
+            (delta.t() @ a, "The transpose is on the wrong factor: dW = δ aᵀ, (n, B)·(B, below)."),
+            (delta @ a, "a is not transposed: dW = δ aᵀ sums over the batch."),
+        ]
+    if same(dW, delta @ a.t()):
+        return None
+    return first_match(dW, mistakes) or "dW is not that. First δ = da ⊙ f′(z), then dW = δ aᵀ."
 
 
-def judge_rest(db: Tensor, da_below: Tensor, da: Tensor, delta: Tensor, W: Tensor) -> str | None:
-    """Judge db and da_below beside a right dW."""
-    if db.shape == (4, 1):
+def judge_bias(db: Tensor, da: Tensor, delta: Tensor) -> str | None:
+    """Judge db beside a right dW; as a column it is welcome."""
+    if db.shape == (len(delta), 1):
         db = db[:, 0]
-    biases = [
+    mistakes = [
         (delta.mean(1), "db is a mean over the batch; the 1/B is in δ already: sum."),
         (delta.sum(0), "db sums over the neurons. Sum over the batch, along a row: .sum(1)."),
         (da.sum(1), "db has no f′: ∂L/∂b is the sum of δ, not of da, as the document has it."),
         (delta, "db is still one column a sample: the same b serves all of them, so sum."),
-        (torch.zeros(4, dtype=db.dtype), "db is 0: the bias is forgotten."),
+        (0 * delta[:, 0], "db is 0: the bias is forgotten."),
     ]
-    if not same(db, delta.sum(1)):
-        return first_match(db, biases) or "dW is right; db is not. b enters z with the factor 1."
-    inputs = [
-        (W @ delta, "W is not transposed: the error goes back along the weights, Wᵀδ."),
+    if same(db, delta.sum(1)):
+        return None
+    return first_match(db, mistakes) or "dW is right; db is not. b enters z with the factor 1."
+
+
+def judge_below(da_below: Tensor, da: Tensor, delta: Tensor, W: Tensor) -> str | None:
+    """Judge da_below beside a right dW and db."""
+    mistakes = [
         (W.t() @ da, "da_below must start from δ, not from da: f′ is missing there."),
         (delta.t() @ W, "Transposed: one column a sample. Wᵀδ."),
-        (W.t() * delta, "`*` multiplies entry by entry; use the product `@`."),
         (delta, "That is δ itself: it has yet to go through Wᵀ."),
     ]
-    if not same(da_below, W.t() @ delta):
-        return first_match(da_below, inputs) or "dW and db are right; da_below is not: Wᵀδ."
-    return None
+    if W.shape == delta.shape == W.t().shape:
+        mistakes += [
+            (W @ delta, "W is not transposed: the error goes back along the weights, Wᵀδ."),
+            (W.t() * delta, "`*` multiplies entry by entry; use the product `@`."),
+        ]
+    if same(da_below, W.t() @ delta):
+        return None
+    return first_match(da_below, mistakes) or "dW and db are right; da_below is not: Wᵀδ."
 
 
 layer = Exercise(
@@ -245,7 +190,8 @@ layer = Exercise(
     [
         "Four lines: δ, dW, db, da_below. Only the first one needs f′.",
         "For tanh f′(z) = 1 - tanh(z)². Then δ = da ⊙ f′(z), and `*` is the right sign here.",
-        "dW = delta @ a_below.t(), db = delta.sum(1), da_below = W.t() @ delta.",
+        "All three start from δ. dW multiplies it by a_belowᵀ, and `@` sums over the samples; db "
+        "sums over them too, .sum(1). For da_below look at line 3 of the way back.",
     ],
 )
 

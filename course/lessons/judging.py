@@ -1,0 +1,187 @@
+"""What a judge needs: a learner's function called with care, and numbers to try it on.
+
+A judge is handed an `Attempt`, which is called as the answer itself: no judge needs to guard inputs
+or time. One that tries two draws of unrelated numbers, of other sizes:
+
+    def judge_step(answer):
+        return on_probes(lambda draw: judge_one_step(answer, draw))
+
+    def judge_one_step(answer, draw):
+        lr, beta = draw.numbers((0.01, 0.5), (0.6, 0.95))
+        (n,) = draw.sizes(1)
+        g = draw.normal(n)
+        got = answer(g.clone(), lr, beta)
+"""
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import CourseError, shown
+from ..training.replay import threads
+from .time_limit import TimeIsOver, limited
+
+SECONDS = 5.0  # that an answer may take in all; a right one takes a small part of it
+ANOTHER = "Right for the first numbers, not for others: is a number or a size fixed? "
+SEEDS = 17, 40  # of the two draws
+
+
+# ---- calling an answer ----------------------------------------------------------------------
+
+
+def judged(judge: Callable[..., str | None], answer) -> str | None:
+    """Return what a judge says of an answer; None if it is right.
+
+    Args:
+        judge: called as judge(answer), of a function as judge(`Attempt`).
+        answer: the learner's.
+    """
+    attempt = Attempt(answer) if callable(answer) else None
+    try:
+        with quiet_torch():
+            wrong = judge(attempt or answer)
+    except TimeIsOver:
+        return (
+            f"your answer was still running after {SECONDS:g} s, so it was stopped: does every "
+            "loop end?"
+        )
+    except (Exception, SystemExit) as error:  # the learner's own code failed: say so, go on
+        return f"your answer raised {type(error).__name__}: {error}"
+    if wrong is None and attempt and attempt.changed:
+        return (
+            f"The function changed the {attempt.changed} it was handed. Make new values, as in "
+            "w = w - step, instead of w -= step."
+        )
+    return wrong
+
+
+@contextmanager
+def quiet_torch() -> Iterator[None]:
+    """Let a judge use one thread and random numbers that always start alike; then undo both."""
+    with threads(1), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+class Attempt:
+    """A learner's function as its judge calls it: for a limited time, and watched.
+
+    Args:
+        function: the answer.
+
+    Attributes:
+        left: the seconds that further calls together may take.
+        changed: the name of the first input that a call changed; None: all are as they were.
+    """
+
+    def __init__(self, function: Callable):
+        self.function = function
+        self.left = SECONDS
+        self.changed: str | None = None
+
+    def __call__(self, *inputs):
+        """Return function(*inputs). Raise `TimeIsOver` when the time is over."""
+        before, began = copied(inputs), time.monotonic()
+        try:
+            return limited(lambda: self.function(*inputs), self.left)
+        finally:
+            self.left -= time.monotonic() - began
+            for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
+                if self.changed is None and not is_same(old, new):
+                    self.changed = self._name(place)
+
+    def _name(self, place: int) -> str:
+        """Return the learner's own name of an input; "input 2" where it has none."""
+        try:
+            found = list(inspect.signature(self.function).parameters.values())[place]
+        except (TypeError, ValueError, IndexError):
+            return f"input {place + 1}"
+        return f"input {place + 1}" if found.kind is found.VAR_POSITIONAL else found.name
+
+
+def copied(value):
+    """Return a copy of tensors and arrays, also in lists, tuples and dicts; else the same."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list | tuple):
+        return [copied(part) for part in value]
+    return {k: copied(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def is_same(old, new) -> bool:
+    """Tell if a value is still what `copied` returned for it; NaN is the same as NaN."""
+    if isinstance(old, Tensor | np.ndarray):
+        if old.shape != new.shape or old.dtype != new.dtype:
+            return False
+        return bool(((old == new) | ((old != old) & (new != new))).all())
+    if isinstance(old, list):
+        return len(old) == len(new) and all(map(is_same, old, new))
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(is_same(old[k], new[k]) for k in old)
+    return old is new
+
+
+# ---- numbers to try it on -------------------------------------------------------------------
+
+
+class Draw:
+    """Random numbers and sizes for one trial of an answer; each seed draws others.
+
+    Args:
+        seed: of all that it draws.
+    """
+
+    def __init__(self, seed: int):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, dtype=torch.float64) -> Tensor:
+        """Return normal numbers of a shape."""
+        return torch.randn(*shape, generator=self.generator, dtype=dtype)
+
+    def sizes(self, count: int, low: int = 2, high: int = 9) -> list[int]:
+        """Return so many different sizes, from low to high: no wrong product fits by chance."""
+        order = torch.randperm(high - low + 1, generator=self.generator) + low
+        if count > len(order):
+            raise CourseError(f"count = {count}; allowed: up to {len(order)} different sizes")
+        return order[:count].tolist()
+
+    def numbers(self, *ranges: tuple[float, float]) -> list[float]:
+        """Return a number of each range, to three digits, none related to another.
+
+        So a formula that takes 1 - β for α, say, does not pass.
+
+        Raises:
+            CourseError: for ranges that have no such numbers.
+        """
+        for _ in range(1000):
+            found = []
+            for low, high in ranges:
+                share = float(torch.rand((), generator=self.generator))
+                found.append(float(f"{low + share * (high - low):.3g}"))
+            if not any(related(a, b) for a, b in combinations([1.0, *found], 2)):
+                return found
+        raise CourseError(f"ranges = {shown(ranges)} have no unrelated numbers; make them wider")
+
+
+def related(a: float, b: float) -> bool:
+    """Tell if b is nearly a, or 1 - a, 1/a, a², √a, 2a or a/2: a wrong formula may hit it."""
+    near = [a, 1 - a, 2 * a, a / 2, a * a, abs(a) ** 0.5] + ([1 / a] if a else [])
+    return any(math.isclose(b, value, rel_tol=0.04) for value in near)
+
+
+def on_probes(judge: Callable[[Draw], str | None]) -> str | None:
+    """Return the words of a judge on the first of two draws that it finds wrong; None: on none."""
+    first, second = (Draw(seed) for seed in SEEDS)
+    if words := judge(first):
+        return words
+    words = judge(second)
+    return ANOTHER + words if words else None
