@@ -1,4 +1,4 @@
-"""The labs and figures of 3_01_forward do what its "watch …" sentences promise, on several seeds."""
+"""The labs and figures of 3_01_forward do what its "watch …" sentences promise."""
 
 import re
 from pathlib import Path
