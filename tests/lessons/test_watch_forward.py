@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
+from course.cli import main as cli
 from widgets import BackpropLab, Slider, plot
 
 PATH = Path(__file__).parents[2] / "notebooks" / "3_01_forward.ipynb"
@@ -100,3 +101,41 @@ def test_one_logit_moves_and_all_probabilities_follow():
         assert f"−ln ŷ₁ is {-np.log(chances[0]):.3f}" in figure(z1).caption
         earlier = chances
     assert chances[0] > 0.99, "class 1 is nearly certain at the end"
+
+
+# ---- what the chapter says, with its own parameters -----------------------------------------
+
+
+def test_what_is_said_of_certain_and_wrong():
+    names = {"torch": torch, "print": lambda *words: None}
+    exec(source("def naive(z)"), names)
+    z = torch.tensor([0.0, 200.0])
+    assert names["naive"](z)[0] == -torch.inf and names["naive"](z)[1].isnan()
+    assert torch.softmax(z, 0)[0] == 0 and torch.softmax(z, 0).log()[0] == -torch.inf
+    assert torch.log_softmax(z, 0).tolist() == [-200, 0]
+    assert torch.tensor(float(torch.finfo(torch.float16).max)).log() == pytest.approx(11.1, 0.01)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("dataset", ["digits", "moons", "spirals"])
+def test_every_result_holds_with_other_parameters(dataset, seed, tmp_path, shared_kernels):
+    arguments = ["regenerate", PATH.stem, "--output-dir", str(tmp_path), "-p", "seed", str(seed)]
+    assert cli.main([*arguments, "-p", "dataset", dataset, "-p", "steps", "100"]) == 0
+    cells = nbformat.read(tmp_path / PATH.name, as_version=4).cells
+    said = {
+        cell.source: "".join(
+            output.get("text", "") or output.get("data", {}).get("text/html", "")
+            for output in cell.outputs
+        )
+        for cell in cells
+        if cell.cell_type == "code"
+    }
+    compared = [text for code, text in said.items() if "compare(" in code]
+    assert len(compared) == 6 and all("equal to rounding" in text for text in compared)
+    assert not any("DIFFERENT" in text for text in compared)
+    (rows,) = (text for text in said.values() if "softmax(z)" in text)
+    relu, softmax_row = (line.split(" sum ") for line in rows.splitlines())
+    assert softmax_row[1] == "1.00" != relu[1], "only one row sums to 1"
+    (far,) = (text for text in said.values() if text.startswith("naive:"))
+    assert far.split()[1:3] == ["[-inf,", "nan]"] and far.rstrip().endswith("[-200.0, 0.0]")
