@@ -1,5 +1,6 @@
 """The labs and figures of 3_01_forward do what its "watch …" sentences promise."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -139,3 +140,28 @@ def test_every_result_holds_with_other_parameters(dataset, seed, tmp_path, share
     assert softmax_row == "1.00" != relu, "only one row sums to 1"
     (far,) = (text for text in said.values() if text.startswith("naive:"))
     assert far.split()[1:3] == ["[-inf,", "nan]"] and far.rstrip().endswith("[-200.0, 0.0]")
+
+
+def names_bound(code: str) -> set[str]:
+    """Return the names that a cell gives a value at its top level."""
+    found = set()
+    for node in ast.parse(re.sub(r"(?m)^( *)%.*", r"\1pass", code)).body:
+        inner = [] if isinstance(node, ast.FunctionDef) else ast.walk(node)
+        found |= {n.id for n in inner if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return found
+
+
+def test_what_waits_for_the_bet_finds_its_values_also_after_run_all():
+    codes = [c.source for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "code"]
+    waiting = [c for c in codes if "def experiment" in c or "bet.then(" in c]
+    read = {
+        n.id
+        for code in waiting
+        for function in ast.walk(ast.parse(code))
+        if isinstance(function, ast.FunctionDef | ast.Lambda)
+        for n in ast.walk(function)
+        if isinstance(n, ast.Name)
+    }
+    bound = [name for code in codes for name in names_bound(code)]
+    assert {"W", "a", "x", "layers"} <= read
+    assert {name for name in read if bound.count(name) > 1} == set()
