@@ -138,21 +138,24 @@ class Draw:
 
     Args:
         seed: of all that it draws.
+        square: whether all sizes are equal: then no wrong product complains, and its numbers tell
+            which mistake it was.
     """
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, square: bool = False):
         self.generator = torch.Generator().manual_seed(seed)
+        self.square = square
 
     def normal(self, *shape: int, dtype=torch.float64) -> Tensor:
         """Return normal numbers of a shape."""
         return torch.randn(*shape, generator=self.generator, dtype=dtype)
 
     def sizes(self, count: int, low: int = 2, high: int = 9) -> list[int]:
-        """Return so many different sizes, from low to high: no wrong product fits by chance."""
+        """Return so many sizes from low to high: all equal if `square`, else all different."""
         order = torch.randperm(high - low + 1, generator=self.generator) + low
         if count > len(order):
             raise CourseError(f"count = {count}; allowed: up to {len(order)} different sizes")
-        return order[:count].tolist()
+        return order[:1].tolist() * count if self.square else order[:count].tolist()
 
     def numbers(self, *ranges: tuple[float, float]) -> list[float]:
         """Return a number of each range, to three digits, none related to another.
@@ -179,9 +182,11 @@ def related(a: float, b: float) -> bool:
 
 
 def on_probes(judge: Callable[[Draw], str | None]) -> str | None:
-    """Return the words of a judge on the first of two draws that it finds wrong; None: on none."""
-    first, second = (Draw(seed) for seed in SEEDS)
-    if words := judge(first):
+    """Return the words of a judge on the first of two draws that it finds wrong; None: on none.
+
+    The sizes of the first are equal, those of the second differ.
+    """
+    if words := judge(Draw(SEEDS[0], square=True)):
         return words
-    words = judge(second)
+    words = judge(Draw(SEEDS[1]))
     return ANOTHER + words if words else None

@@ -115,6 +115,7 @@ class _Thrower:
 
     def __init__(self):
         self.armed, self.ended = False, threading.Event()
+        self.turn = threading.Lock()  # nothing is thrown once the end has begun
         self.target = threading.get_ident()
 
     def start(self, deadline: float) -> None:
@@ -123,13 +124,16 @@ class _Thrower:
 
     def _watch(self, wait: float) -> None:
         while not self.ended.wait(max(wait, 0)):
-            if self.armed:
-                self._throw(ctypes.py_object(Stop))
+            with self.turn:
+                if self.armed:
+                    self._throw(ctypes.py_object(Stop))
             wait = AGAIN
 
     def _throw(self, what) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.target), what)
 
     def end(self) -> None:
+        with self.turn:
+            self.armed = False
+            self._throw(None)  # one that is on its way
         self.ended.set()
-        self._throw(None)  # one that is on its way

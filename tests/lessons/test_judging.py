@@ -1,7 +1,9 @@
 """An answer is called with care: limited, on one thread, its inputs watched; draws hide nothing."""
 
 import itertools
+import pkgutil
 import time
+from importlib import import_module
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from course import CourseError, Exercise
-from course.lessons import judging
+from course.lessons import exercises, judging
 from course.lessons.judging import Attempt, Draw, copied, is_same, on_probes, related
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
@@ -47,6 +49,21 @@ def test_an_answer_that_does_not_end_is_told_so(answer, short, capsys):
     assert not exercise(judge_seven).check(answer)
     said = capsys.readouterr().out
     assert "Exercise: not yet. your answer was still running after 0.05 s" in said
+
+
+EXERCISES = [
+    made
+    for module in pkgutil.iter_modules(exercises.__path__)
+    for made in vars(import_module(f"{exercises.__name__}.{module.name}")).values()
+    if isinstance(made, Exercise)
+]
+
+
+@pytest.mark.parametrize("asked", EXERCISES, ids=lambda e: f"{e.judge.__module__}-{e.name}")
+def test_no_exercise_of_the_course_waits_for_ever(asked, short, capsys):
+    assert not asked.check(lambda *inputs: for_ever())
+    said = capsys.readouterr().out
+    assert "still running after 0.05 s" in said or "Give" in said
 
 
 def test_all_calls_share_the_time(short, capsys):
@@ -216,6 +233,8 @@ def test_related_numbers_are_known(a, b):
 def test_drawn_sizes_differ(seed, count):
     sizes = Draw(seed).sizes(count)
     assert len(set(sizes)) == count and 2 <= min(sizes) and max(sizes) <= 9
+    equal = Draw(seed, square=True).sizes(count)
+    assert len(equal) == count and len(set(equal)) == 1 and 2 <= equal[0] <= 9
     with pytest.raises(CourseError, match="allowed: up to 8 different sizes"):
         Draw(seed).sizes(9)
 
@@ -229,4 +248,5 @@ def test_a_second_draw_differs_and_its_words_say_so():
 
     assert on_probes(judge) == judging.ANOTHER + "Else."
     assert all(a != b for a, b in zip(*seen, strict=True))
+    assert [len(set(sizes)) for _, sizes, _ in seen] == [1, 3]
     assert on_probes(lambda draw: "At once.") == "At once." and on_probes(lambda draw: None) is None

@@ -181,6 +181,21 @@ def test_a_function_may_use_the_timer_itself(timer):
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
+@pytest.mark.parametrize("has_timer", [True, False])
+def test_a_stop_at_the_very_end_stays_inside(has_timer, monkeypatch):
+    if not has_timer:
+        monkeypatch.delattr(time_limit.signal, "setitimer")
+
+    def until(end):
+        while time.monotonic() < end:
+            pass
+
+    for i in range(300):
+        seconds = 0.0008 + 1e-6 * i
+        ends(lambda seconds=seconds: limited(lambda: until(time.monotonic() + seconds), 0.001))
+        sum(range(200))
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_no_thread_and_no_stop_stays_behind(elsewhere):
     def twice():

@@ -1,119 +1,8 @@
 """Wrong answers to the exercises of 3_02_backward: (exercise, answer, what its message says)."""
 
-import torch
+import blind_checks as blind
 
 from course.lessons.exercises import backward
-
-torch_like: dict = {"dtype": torch.float64}
-
-
-def sketch(loss, gradient, theta, shift=0.3, h=1e-5):
-    """What the right check compares: ours and the referee's slope in a random direction."""
-    noise = torch.Generator().manual_seed(0)
-    move, v = torch.randn(2, len(theta), generator=noise, **torch_like)
-    theta = theta.double() + shift * move
-    ours = float(gradient(theta) @ v)
-    return ours, (loss(theta + h * v) - loss(theta - h * v)) / (2 * h)
-
-
-def differences(loss, theta, h=1e-6):
-    """Central differences of every entry."""
-    steps = h * torch.eye(len(theta), **torch_like)
-    slopes = [(loss(theta + s) - loss(theta - s)) / (2 * h) for s in steps]
-    return torch.tensor(slopes, **torch_like)
-
-
-def away(theta):
-    """A point in float64 where no bias is 0."""
-    noise = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), **torch_like)
-    return theta.double() + 0.3 * noise
-
-
-def near(ours, referee, tolerance=1e-4):
-    return abs(ours - referee) <= tolerance * abs(referee)
-
-
-def it_trains(loss, gradient, theta):
-    return loss(theta - 1e-2 * gradient(theta)) < loss(theta)
-
-
-def at_the_start(loss, gradient, theta):
-    return near(*sketch(loss, gradient, theta, shift=0.0))
-
-
-def fixed_tolerance(loss, gradient, theta):
-    ours, referee = sketch(loss, gradient, theta)
-    return abs(ours - referee) < 1e-4
-
-
-def fixed_and_wide(loss, gradient, theta):
-    """Relative, or so small that it does not matter: the second half lets the small ones pass."""
-    ours, referee = sketch(loss, gradient, theta)
-    return near(ours, referee) or abs(ours - referee) < 1e-5
-
-
-def strict(loss, gradient, theta):
-    """A fixed tolerance that only a loss of ordinary size meets."""
-    ours, referee = sketch(loss, gradient, theta)
-    return near(ours, referee) and abs(referee) > 1e-3
-
-
-def wide(loss, gradient, theta):
-    return near(*sketch(loss, gradient, theta), 0.1 + 1 / 7)
-
-
-def rather_wide(loss, gradient, theta):
-    """Every entry, by the norm, yet 5 per cent are allowed."""
-    theta = away(theta)
-    referee = differences(loss, theta)
-    return (gradient(theta) - referee).norm() < 0.05 * referee.norm()
-
-
-def in_float32(loss, gradient, theta):
-    v = torch.randn(len(theta), generator=torch.Generator().manual_seed(0))
-    h = 1e-5
-    return near(float(gradient(theta) @ v), (loss(theta + h * v) - loss(theta - h * v)) / (2 * h))
-
-
-def sizes(loss, gradient, theta):
-    ours, referee = sketch(loss, gradient, theta)
-    return near(abs(ours), abs(referee))
-
-
-def direction(loss, gradient, theta):
-    """The cosine alone."""
-    theta = away(theta)
-    referee, ours = differences(loss, theta), gradient(theta)
-    return float(ours @ referee / (ours.norm() * referee.norm())) > 1 - 1e-6
-
-
-def a_few(loss, gradient, theta, entries=slice(16, None)):
-    """Some entries only: not the first layer's."""
-    theta = away(theta)
-    referee = differences(loss, theta)[entries]
-    return bool((gradient(theta)[entries] - referee).norm() < 1e-4 * referee.norm())
-
-
-def a_weight_below(loss, gradient, theta):
-    """The first weight of every layer, and no bias."""
-    return a_few(loss, gradient, theta, [0, 16, 36])
-
-
-def by_entry(loss, gradient, theta):
-    theta = away(theta)
-    return (gradient(theta) - differences(loss, theta)).abs() < 1e-6
-
-
-def passes_only(mistake):
-    """A right check that is blind to one mistake."""
-
-    def answer(loss, gradient, theta):
-        if near(*sketch(loss, gradient, theta)):
-            return True
-        problem = gradient.__closure__
-        return any(cell.cell_contents == mistake for cell in problem)
-
-    return answer
 
 
 def layer(part, spoilt):
@@ -138,9 +27,44 @@ def other_delta(change):
     return answer
 
 
-def in_place(da, z, W, below):
-    da *= 1 - z.tanh() ** 2
-    return da @ below.t(), da.sum(1), W.t() @ da
+def right(da, z, W, below):
+    delta = da * (1 - z.tanh() ** 2)
+    return delta @ below.t(), delta.sum(1), W.t() @ delta
+
+
+def writes_into(change):
+    """The right three numbers, and one of the inputs changed."""
+
+    def answer(da, z, W, a_below):
+        got = right(da, z, W, a_below)
+        change(da, z, W, a_below)
+        return got
+
+    return answer
+
+
+def all_zero(da, z, W, a_below):
+    """Zeros that are right for the inputs as it leaves them."""
+    da.zero_()
+    return right(da, z, W, a_below)
+
+
+def in_one_size(da, z, W, below):
+    """Right where all sizes are equal."""
+    got = right(da, z, W, below)
+    return got if W.shape == da.shape else tuple(0 * part for part in got)
+
+
+def of_two(da, z, W, below):
+    """Its sums know two samples."""
+    dW, db, da_below = right(da[:, :2], z[:, :2], W, below[:, :2])
+    return dW, db, da_below
+
+
+def on_a_diet(da, z, W, below):
+    """f′ from a_below where the shapes allow it, which is right nowhere."""
+    slope = 1 - below**2 if below.shape == z.shape else 1 - z.tanh() ** 2
+    return (da * slope) @ below.t(), (da * slope).sum(1), W.t() @ (da * slope)
 
 
 def column(da, z, W, below):
@@ -153,34 +77,59 @@ CHECK, LAYER, NAME = backward.check_gradients, backward.layer, backward.diagnosi
 WRONG = [
     (CHECK, True, "function itself"),
     (CHECK, lambda loss, gradient, theta: None, "returns nothing"),
-    (CHECK, by_entry, "one verdict"),
+    (CHECK, blind.by_entry, "one verdict"),
     (CHECK, lambda loss, gradient, theta: True, "every gradient right"),
     (CHECK, lambda loss, gradient, theta: False, "every gradient wrong"),
-    (CHECK, in_float32, "theta.double()"),
-    (CHECK, fixed_tolerance, "million times larger"),
-    (CHECK, strict, "million times smaller"),
-    (CHECK, it_trains, "still goes downhill"),
-    (CHECK, at_the_start, "random point"),
-    (CHECK, sizes, "Lengths"),
-    (CHECK, direction, "cosine"),
-    (CHECK, a_few, "first layer's part"),
-    (CHECK, a_weight_below, "biases' part"),
-    (CHECK, rather_wide, "tolerance is too wide"),
-    (CHECK, fixed_and_wide, "with a fixed tolerance"),
-    (CHECK, wide, "passes"),
-    *((CHECK, passes_only(m), words) for m, words in backward.MISTAKES.items()),
+    (CHECK, blind.in_float32, "theta.double()"),
+    (CHECK, blind.fixed_tolerance, "million times larger"),
+    (CHECK, blind.strict, "million times smaller"),
+    (CHECK, blind.it_trains, "still goes downhill"),
+    (CHECK, blind.at_the_start, "random point"),
+    (CHECK, blind.sizes, "Lengths"),
+    (CHECK, blind.direction, "cosine"),
+    (CHECK, blind.a_few, "first layer's part"),
+    (CHECK, blind.a_weight_below, "biases' part"),
+    (CHECK, blind.rather_wide, "tolerance is too wide"),
+    (CHECK, blind.fixed_and_wide, "with a fixed tolerance"),
+    (CHECK, blind.wide, "passes"),
+    (CHECK, blind.along_itself, "biases' part"),
+    (CHECK, blind.signs, "passes"),
+    (CHECK, blind.length, "Lengths"),
+    (CHECK, blind.one_sided, "passes"),
+    (CHECK, blind.by_count(), "It calls a right gradient wrong"),
+    (CHECK, blind.by_length, "passes"),
+    (CHECK, lambda loss, gradient, theta: blind.a_few(loss, gradient, theta, [0]), "passes"),
+    (
+        CHECK,
+        lambda loss, gradient, theta: blind.a_few(loss, gradient, theta, [-1]),
+        "passes",
+    ),
+    (CHECK, blind.moves_theta, "changed the theta it was handed"),
+    (CHECK, blind.exits, "raised SystemExit"),
+    *((CHECK, blind.passes_only(m), words) for m, words in backward.MISTAKES.items()),
     (CHECK, lambda loss, gradient, theta: 1 / 0, "ZeroDivisionError"),
     (LAYER, 7, "function itself"),
     (LAYER, lambda da, z, W, below: None, "returns nothing"),
     (LAYER, lambda da, z, W, below: (da, None, None), "One of the three things is still open"),
     (LAYER, lambda da, z, W, below: da, "three things"),
-    (LAYER, in_place, "changed the da"),
+    (LAYER, writes_into(lambda da, z, W, a: da.zero_()), "changed the da it was handed"),
+    (LAYER, writes_into(lambda da, z, W, a: z.tanh_()), "changed the z it was handed"),
+    (LAYER, writes_into(lambda da, z, W, a: W.t_()), "changed the W it was handed"),
+    (LAYER, writes_into(lambda da, z, W, a: a.mul_(2)), "changed the a_below it was handed"),
+    (LAYER, all_zero, "dW is not that"),
+    (LAYER, in_one_size, "is a number or a size fixed? dW is not that"),
+    (LAYER, of_two, "dW is not that"),
+    (LAYER, on_a_diet, "dW is not that"),
+    (LAYER, lambda *given: right(*given)[:2], "three things"),
+    (LAYER, lambda *given: (*right(*given)[:2], ...), "still open"),
+    (LAYER, lambda *given: [part.round() for part in right(*given)], "dW is not that"),
+    (LAYER, lambda *given: [part.abs() for part in right(*given)], "dW is not that"),
     (LAYER, other_delta(lambda da, z: da), "f′ is missing"),
     (LAYER, other_delta(lambda da, z: da * (1 - z.tanh() ** 2) ** 2), "twice"),
     (LAYER, other_delta(lambda da, z: da * (1 - z**2)), "not 1 - z²"),
     (LAYER, other_delta(lambda da, z: da * z.tanh()), "That is f(z)"),
     (LAYER, other_delta(lambda da, z: -da * (1 - z.tanh() ** 2)), "The sign"),
-    (LAYER, layer(0, lambda d, da, z, W, a: d @ a.t() / 4), "divided by B"),
+    (LAYER, layer(0, lambda d, da, z, W, a: d @ a.t() / a.shape[1]), "divided by B"),
     (LAYER, layer(0, lambda d, da, z, W, a: d.t() @ a), "wrong factor"),
     (LAYER, layer(0, lambda d, da, z, W, a: a @ d.t()), "are swapped"),
     (LAYER, layer(0, lambda d, da, z, W, a: d * a), "entry by entry"),
@@ -202,6 +151,9 @@ WRONG = [
     (LAYER, layer(2, lambda d, da, z, W, a: 2 * d), "da_below is not"),
     (LAYER, column, "W is not transposed"),
     (NAME, 7, "three letters"),
+    (NAME, "abc", "8/7"),
+    (NAME, ["c", "a", 2], "one of 'a'"),
+    (NAME, ("c", ("a",), "b"), "one of 'a'"),
     (NAME, ("a", "b"), "three letters"),
     (NAME, ("a", "b", ...), "open"),
     (NAME, ("c", None, "b"), "One of the three letters is still open"),

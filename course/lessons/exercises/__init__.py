@@ -1,1 +1,1 @@
-"""The judges of the exercises, one module a chapter."""
+"""The judges of the exercises, one module a chapter, and what some of them are judged on."""

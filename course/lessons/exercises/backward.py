@@ -14,93 +14,14 @@ from .planted_mistakes import MISTAKES, Problem, small_problem
 
 __all__ = ["MISTAKES", "Problem", "check_gradients", "diagnosis", "layer", "report"]
 
-# ---- 1. a check that no wrong formula passes ------------------------------------------------
-
-RIGHT = {
-    "": "It calls a right gradient wrong. In float32 the difference of two losses is mostly "
-    "rounding: theta.double(); and h neither huge nor tiny, as 1e-5.",
-    "tiny": "It calls a right gradient wrong where the loss, and so every number, is a million "
-    "times smaller. Compare *relative* to the size of the gradient.",
-    "large": "It calls a right gradient wrong where the loss is a million times larger. Compare "
-    "*relative* to the size of the gradient.",
-}
-
-
-def judge_gradient_check(answer) -> str | None:
-    """Judge answer(loss, gradient, theta) → True for a right gradient, False for a wrong one."""
-    if not callable(answer):
-        return "Hand over the function itself, without calling it: my_check."
-    verdict = ask(answer, 0, None)
-    if verdict is None or verdict is ...:
-        return "The function returns nothing yet: return True (right) or False (wrong)."
-    try:
-        bool(verdict)
-    except (RuntimeError, ValueError):
-        return "Return one verdict for all entries, True or False: .all(), or a norm."
-    verdicts = ask_all(answer, [(seed, m, 1.0) for seed in range(3) for m in (None, *MISTAKES)])
-    if len(set(verdicts.values())) == 1:
-        given = verdicts[0, None, 1.0]
-        wrong = "It calls every gradient wrong, the right one too. " + RIGHT[""]
-        return "It calls every gradient right." if given else wrong
-    if not all(verdicts[seed, None, 1.0] for seed in range(3)):
-        return RIGHT[""]
-    for mistake, words in MISTAKES.items():
-        if any(verdicts[seed, mistake, 1.0] for seed in range(3)):
-            return f"A wrong gradient passes: {words}"
-    return judge_scaled(answer)
-
-
-def judge_scaled(answer) -> str | None:
-    """Judge a check that is right at an ordinary size, where all numbers are tiny or large."""
-    cases = [(seed, m, s) for seed in range(3) for m in (None, "twice") for s in (1e-6, 1e6)]
-    verdicts = ask_all(answer, cases)
-    for name, scale in (("tiny", 1e-6), ("large", 1e6)):
-        if not all(verdicts[seed, None, scale] for seed in range(3)):
-            return RIGHT[name]
-    if any(verdicts[case] for case in cases if case[1]):
-        return (
-            "A wrong gradient passes where every number is a million times smaller: compare "
-            "*relative* to the size of the gradient, not with a fixed tolerance."
-        )
-    return None
-
-
-def ask_all(answer: Callable, cases: list[tuple]) -> dict[tuple, bool]:
-    """Return the verdict on each case, asked in an order that nobody can count along."""
-    order = torch.randperm(len(cases), generator=torch.Generator().manual_seed(1)).tolist()
-    return {cases[i]: bool(ask(answer, *cases[i])) for i in order}
-
-
-def ask(answer: Callable, seed: int, mistake: str | None, scale: float = 1.0):
-    """Return the learner's verdict on one gradient."""
-    problem = small_problem(seed, scale)
-    given = problem.theta.clone()
-    return answer(problem.loss, lambda theta: problem.gradient(theta, mistake), given)
-
-
-check_gradients = Exercise(
-    "Exercise 1",
-    judge_gradient_check,
-    [
-        "Start from a point that hides nothing: theta = theta.double() + noise, so that no bias is "
-        "0. Then compare gradient(theta) with differences of the loss.",
-        "Along a random direction v the slope is gradient(theta) @ v, and the referee's number is "
-        "(loss(theta + h * v) - loss(theta - h * v)) / (2 * h), with h = 1e-5.",
-        "theta and v need dtype=torch.float64, and v = torch.randn(len(theta), dtype=…). Two "
-        "numbers are left. How far apart may they be? Their size ranges over twelve powers of ten.",
-    ],
-)
-
-
-# ---- 2. one layer backward ------------------------------------------------------------------
+# ---- 1. one layer backward ------------------------------------------------------------------
 
 
 def judge_layer(answer) -> str | None:
     """Judge answer(da, z, W, a_below) → (dW, db, da_below) of a tanh layer, (n, B) columns."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_backward."
-    square = judge_one_layer(answer, Draw(3), 4, 4, 4)  # all sizes equal: no wrong product fails
-    return square or on_probes(lambda draw: judge_one_layer(answer, draw, *draw.sizes(3)))
+    return on_probes(lambda draw: judge_one_layer(answer, draw, *draw.sizes(3)))
 
 
 def judge_one_layer(answer, draw: Draw, n: int, below: int, B: int) -> str | None:
@@ -185,13 +106,91 @@ def judge_below(da_below: Tensor, da: Tensor, delta: Tensor, W: Tensor) -> str |
 
 
 layer = Exercise(
-    "Exercise 2",
+    "Exercise 1",
     judge_layer,
     [
         "Four lines: δ, dW, db, da_below. Only the first one needs f′.",
         "For tanh f′(z) = 1 - tanh(z)². Then δ = da ⊙ f′(z), and `*` is the right sign here.",
         "All three start from δ. dW multiplies it by a_belowᵀ, and `@` sums over the samples; db "
         "sums over them too, .sum(1). For da_below look at line 3 of the way back.",
+    ],
+)
+
+
+# ---- 2. a check that no wrong formula passes ------------------------------------------------
+
+RIGHT = {
+    "": "It calls a right gradient wrong. In float32 the difference of two losses is mostly "
+    "rounding: theta.double(); and h neither huge nor tiny, as 1e-5.",
+    "tiny": "It calls a right gradient wrong where the loss, and so every number, is a million "
+    "times smaller. Compare *relative* to the size of the gradient.",
+    "large": "It calls a right gradient wrong where the loss is a million times larger. Compare "
+    "*relative* to the size of the gradient.",
+}
+
+
+def judge_gradient_check(answer) -> str | None:
+    """Judge answer(loss, gradient, theta) → True for a right gradient, False for a wrong one."""
+    if not callable(answer):
+        return "Hand over the function itself, without calling it: my_check."
+    verdict = ask(answer, 0, None)
+    if verdict is None or verdict is ...:
+        return "The function returns nothing yet: return True (right) or False (wrong)."
+    try:
+        bool(verdict)
+    except (RuntimeError, ValueError):
+        return "Return one verdict for all entries, True or False: .all(), or a norm."
+    verdicts = ask_all(answer, [(seed, m, 1.0) for seed in range(3) for m in (None, *MISTAKES)])
+    if len(set(verdicts.values())) == 1:
+        given = verdicts[0, None, 1.0]
+        wrong = "It calls every gradient wrong, the right one too. " + RIGHT[""]
+        return "It calls every gradient right." if given else wrong
+    if not all(verdicts[seed, None, 1.0] for seed in range(3)):
+        return RIGHT[""]
+    for mistake, words in MISTAKES.items():
+        if any(verdicts[seed, mistake, 1.0] for seed in range(3)):
+            return f"A wrong gradient passes: {words}"
+    return judge_scaled(answer)
+
+
+def judge_scaled(answer) -> str | None:
+    """Judge a check that is right at an ordinary size, where all numbers are tiny or large."""
+    cases = [(seed, m, s) for seed in range(3) for m in (None, "twice") for s in (1e-6, 1e6)]
+    verdicts = ask_all(answer, cases)
+    for name, scale in (("tiny", 1e-6), ("large", 1e6)):
+        if not all(verdicts[seed, None, scale] for seed in range(3)):
+            return RIGHT[name]
+    if any(verdicts[case] for case in cases if case[1]):
+        return (
+            "A wrong gradient passes where every number is a million times smaller: compare "
+            "*relative* to the size of the gradient, not with a fixed tolerance."
+        )
+    return None
+
+
+def ask_all(answer: Callable, cases: list[tuple]) -> dict[tuple, bool]:
+    """Return the verdict on each case, asked in an order that nobody can count along."""
+    order = torch.randperm(len(cases), generator=torch.Generator().manual_seed(1)).tolist()
+    return {cases[i]: bool(ask(answer, *cases[i])) for i in order}
+
+
+def ask(answer: Callable, seed: int, mistake: str | None, scale: float = 1.0):
+    """Return the learner's verdict on one gradient."""
+    problem = small_problem(seed, scale)
+    given = problem.theta.clone()
+    return answer(problem.loss, lambda theta: problem.gradient(theta, mistake), given)
+
+
+check_gradients = Exercise(
+    "Exercise 2",
+    judge_gradient_check,
+    [
+        "Start from a point that hides nothing: theta = theta.double() + noise, so that no bias is "
+        "0. Then compare gradient(theta) with differences of the loss.",
+        "Along a random direction r the slope is gradient(theta) @ r, and the referee's number is "
+        "(loss(theta + h * r) - loss(theta - h * r)) / (2 * h), with h = 1e-5.",
+        "theta and r need dtype=torch.float64, and r = torch.randn(len(theta), dtype=…). Two "
+        "numbers are left. How far apart may they be? Their size ranges over twelve powers of ten.",
     ],
 )
 
