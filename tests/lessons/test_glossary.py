@@ -79,7 +79,7 @@ def sentences(file: str) -> list[str]:
 def form(term: str) -> re.Pattern:
     """Return the pattern of a term in all its forms: layer, layers; initialise, initialising."""
     *first, last = re.split(r"[- ]", term)
-    stem = re.escape(re.sub(r"[esy]$", "", last)) if len(last) > 4 else re.escape(last)
+    stem = re.escape(re.sub(r"(?:e|s|y)$", "", last)) if len(last) > 4 else re.escape(last)
     ends = r"(?:e|y|s|es|ies|ed|ing)?"
     return re.compile(
         r"(?i)\b" + "".join(re.escape(w) + r"[- ]" for w in first) + stem + ends + r"\b"
@@ -90,14 +90,15 @@ def in_bold(text: str) -> list[str]:
     return [" ".join((a or b).split()).strip(".,:;!?") for a, b in BOLD.findall(text)]
 
 
-def used_too_early(term: str, file: str) -> list[str]:
-    """Return the sentences that use a term before it stands in bold in its chapter.
+def place(file: str) -> int:
+    """Return where a chapter stands on the route; one still to be written comes after all."""
+    return FILES.index(file) if file in FILES else len(FILES)
 
-    Args:
-        file: of its chapter; one that is still to be written comes after all others.
-    """
+
+def used_too_early(term: str, file: str) -> list[str]:
+    """Return the sentences that use a term before it stands in bold in its chapter."""
     found = []
-    for earlier in FILES[: FILES.index(file)] if file in FILES else FILES:
+    for earlier in FILES[: place(file)]:
         found += [f"{earlier}: {s}" for s in sentences(earlier)
                   if form(term).search(s) and not POINTER.search(s)]  # fmt: skip
     for sentence in sentences(file) if file in FILES else ():
@@ -174,7 +175,7 @@ def test_each_letter_stands_once_in_order_and_its_name_is_one_of_the_code():
 
 @each_chapter
 def test_its_formulas_use_the_letters_of_the_table_and_none_before_its_chapter(file):
-    first = {row[0]: FILES.index(row[3]) for row in LETTERS}
+    first = {row[0]: place(row[3]) for row in LETTERS}
     for formula in formulas(file):
         unknown = letters(formula) - {*first}
         assert not unknown, f"{unknown} in {formula}"
