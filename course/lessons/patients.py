@@ -1,4 +1,4 @@
-"""Seven patients. Three of them have the same symptom, a loss flat near that of guessing.
+"""Eight patients. Four of them have the same symptom, a loss flat near that of guessing.
 
 Each is a real run on the digits; the tests replay all of them, with cures and with wrong cures.
 """
@@ -33,6 +33,12 @@ OF_ORDER = (
     "the clipping stands behind the momentum",
     "the memory is too short",
     "a rate as low as this cannot recover",
+)
+OF_FLOW = (
+    "the learning rate is far too low",
+    "the hidden units stand at ±1 and answer the same to everything",
+    "the first weights are too small, and the image fades from layer to layer",
+    "three hidden layers are more than anything can train",
 )
 FLAT = Symptom("loss", 0.9, 1.1, "The loss stays near that of guessing evenly.")
 
@@ -152,6 +158,22 @@ def patients() -> dict[str, Case]:
             explanation="Each step was short, as it was clipped. But the broken gradient was in "
             "the memory whole, and the memory moved the weights for many steps. Clip before the "
             "memory. Less memory helps as well.",
+        ),
+        Case(
+            name="H",
+            story="It was given small first weights, to be careful. Whatever image comes in, "
+            "nearly the same ten numbers come out.",
+            recipe=_sick([32, 32, 32], Descend(0.3), activation="tanh", init="normal"),
+            symptoms=(
+                FLAT,
+                Symptom("reach", 0.0, 0.01, "Hardly anything of the error arrives in the first "
+                        "layer."),
+            ),
+            diagnoses=OF_FLOW, diagnosis=OF_FLOW[2], bar=0.3, cure={"init": "xavier"},
+            explanation="A unit adds up its inputs, each times a weight. These weights are near "
+            "0.01, so a layer passes on a few hundredths of what it gets. After three layers "
+            "nothing of the image is left. Start with weights whose size fits the number of "
+            "inputs, as xavier or he. Another activation brings such weights with it.",
         ),
     )  # fmt: skip
     return {case.name: case for case in cases}

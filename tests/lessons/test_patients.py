@@ -12,7 +12,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.patients import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFG"
+NAMES = "ABCDEFGH"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -29,6 +29,9 @@ CURES = [
     ("F", {"optimiser": "momentum"}),
     ("G", {"clip_order": "before"}),
     ("G", {"momentum": 0.5}),
+    ("H", {"init": "he"}),
+    ("H", {"init": "xavier"}),
+    ("H", {"activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -60,6 +63,11 @@ WRONG = [
     ("G", {"clip": "off"}),
     ("G", {"momentum": 0.97}),
     ("G", {"lr": 0.01}),
+    ("H", {}),
+    ("H", {"lr": 1.0}),
+    ("H", {"init": "zeros"}),
+    ("H", {"momentum": 0.9}),
+    ("H", {"batch_size": 256}),
 ]
 
 
@@ -122,6 +130,8 @@ PATIENTS = {
     "G": ("64-64-10 relu, 120 steps of 32: chain(Spike(at=75, factor=1024.0), Momentum(beta=0.9), "
           "ClipByNorm(threshold=1.0), Descend(lr=0.1))", 0.7, {"clip_order": "before"},
           {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
+    "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
+          {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
 }  # fmt: skip
 
 
@@ -135,7 +145,7 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
     assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
-    init = "torch" if name == "D" else None
+    init = {"D": "torch", "H": "normal"}.get(name)
     assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
     assert case.story[-1] == case.explanation[-1] == "."
