@@ -24,8 +24,8 @@ ROUND = 60  # corners of the circle
 KINDS = {"by value, ε": (ClipByValue, "box", "v", "limit"),
          "by norm, c": (ClipByNorm, "ring", "n", "run")}  # fmt: skip
 CAPTION = (
-    "Grey: the gradient g. Colour: what clipping leaves of it. Drag the head of g, or choose it and "
-    "press the arrow keys. Dotted: all arrows that are short enough to stay as they are."
+    "Grey: the gradient g. Colour: what clipping leaves of it. Drag the head of g, or choose it "
+    "and press the arrow keys. Dotted: the edge of all arrows that stay as they are."
 )
 
 
@@ -121,8 +121,8 @@ def _panel(key: str, title: str, limit: str, hue: str) -> dict:
     ]  # fmt: skip
     return {
         "kind": "plot", "id": key, "title": title, "height": 300, "equal": True, "quiet": True,
-        "x": ends | {"label": "across: first entry; up: second entry"}, "y": ends | {"label": ""}, "layers": layers,
-        "lane": None, "hint": "",
+        "x": ends | {"label": "across: first entry; up: second entry"}, "y": ends | {"label": ""},
+        "layers": layers, "lane": None, "hint": "",
     }  # fmt: skip
 
 

@@ -117,8 +117,8 @@ def judge_step_once(step, p: Probe) -> str | None:
     form = "Return two things, the new w and the new v: `return w, v`."
     if words := unfinished(got, 2, form, "things"):
         return words
-    for name, before, after in zip("wvg", p, given, strict=False):
-        if not torch.equal(before, after):
+    for name in "wvg":
+        if not torch.equal(getattr(given, name), getattr(p, name)):
             return (
                 f"The function wrote into {name}, which it was handed: make new tensors. "
                 "`g.clamp(…)` and `w - …` do, `g.clamp_(…)` and `w -= …` do not."

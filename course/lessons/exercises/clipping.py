@@ -21,7 +21,8 @@ def draw(shapes: list[tuple[int, ...]], dice: torch.Generator) -> tuple[list[Ten
     def between(low: float, high: float) -> float:
         return low + (high - low) * float(torch.rand(1, generator=dice))
 
-    size, gradients = between(1, 10), []
+    size = between(1, 10)
+    gradients: list[Tensor] = []
     for shape in shapes:
         g = torch.randn(shape, generator=dice, dtype=torch.float64)
         length = between(2, 3) if gradients else 1.0  # the first is the shortest
@@ -60,7 +61,7 @@ def mistakes(gradients: list[Tensor], c: float) -> list[tuple[list[Tensor], str]
         (1 / norm, "Every gradient ends at length 1: c is missing, the factor is c/‖g‖."),
         (norm / c, "It got longer: the factor is upside down. It is c/‖g‖, below 1."),
         (c, "You multiplied by c, but did not divide by the norm."),
-        (c / float(sizes.max()), "You divided by the largest entry. The norm is √(sum of squares)."),
+        (c / float(sizes.max()), "You divided by the largest entry, not by √(sum of squares)."),
         (c / float(sizes.sum()), "You divided by the sum of the sizes. The norm is the root of the "
          "sum of the squares."),
         (c * len(sizes) ** 0.5 / norm, "You divided by the root of the *mean* square. The norm has "
@@ -72,9 +73,9 @@ def mistakes(gradients: list[Tensor], c: float) -> list[tuple[list[Tensor], str]
         *((scaled(gradients, factor), words) for factor, words in factors),
         ([g.clamp(-c, c) for g in gradients], "That clips by value: each entry on its own, and the "
          "direction turns. By norm *one* factor multiplies every entry."),
-        ([g * min(1.0, c / float(g.norm())) for g in gradients], "Each layer is clipped on its own, "
-         "so the layers no longer keep their proportion and the whole vector turns. First one norm "
-         "of all layers together."),
+        ([g * min(1.0, c / float(g.norm())) for g in gradients], "Each layer is clipped on its "
+         "own, so the layers no longer keep their proportion and the whole vector turns. First one "
+         "norm of all layers together."),
     ]  # fmt: skip
 
 
@@ -190,8 +191,8 @@ mean_sign = Exercise(
     [
         "Clip each of the two gradients first. Then take the mean, with the shares as weights.",
         "At c = 2 the frequent gradient stays -1 and the rare one becomes +2.",
-        "For c between 1 and 10 the mean is 0.8·(-1) + 0.2·c. Put in c = 2 for the first number. For "
-        "the second ask: which c makes it 0?",
+        "For c between 1 and 10 the mean is 0.8·(-1) + 0.2·c. Put in c = 2 for the first number. "
+        "For the second ask: which c makes it 0?",
     ],
 )
 

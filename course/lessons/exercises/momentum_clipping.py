@@ -56,8 +56,8 @@ bounds = Exercise(
     [
         "The worst that can happen: every clipped gradient is ε, for ever. Where does v settle?",
         "Average: v = βv + (1 - β)ε. Heavy ball: v = βv + ε. Solve both for v.",
-        "The average settles at ε. For heavy ball solve v = βv + ε. And where the clipping is the last "
-        "thing before Descend, α multiplies at most ε. Now put in the numbers.",
+        "The average settles at ε. For heavy ball solve v = βv + ε. And where the clipping is the "
+        "last thing before Descend, α multiplies at most ε. Now put in the numbers.",
     ],
 )
 
@@ -70,7 +70,8 @@ SMALL = (0.9, 5.0)  # v stays positive
 
 def draw() -> list[tuple[float, float]]:
     """Return (β, size) of the fixed trials and of two random ones, not at the edge of a step."""
-    dice, found = random.Random(), []
+    dice = random.Random()
+    found: list[tuple[float, float]] = []
     while len(found) < 2:
         beta, size = round(dice.uniform(0.6, 0.97), 3), round(dice.uniform(30, 3000), 1)
         if 0.1 < steps_back((1 - beta) * (size + 1), beta) % 1 < 0.9:
@@ -179,7 +180,7 @@ wrong_way = Exercise(
         "a step.",
         "Just after the spike v = β - (1 - β)·size, so d = (1 - β)(size + 1). A step goes the "
         "wrong way while d·βᵏ > 1.",
-        "Set (1 - β)(size + 1)·βᵏ = 1 and solve for k by a logarithm. Round up, and answer 0 where k "
-        "is negative.",
+        "Set (1 - β)(size + 1)·βᵏ = 1 and solve for k by a logarithm. Round up, and answer 0 where "
+        "k is negative.",
     ],
 )
