@@ -5,10 +5,10 @@ from .common.figure import show
 from .descent.lab import DescentLab
 from .lessons.bet import Bet
 from .lessons.patient import Patient
-from .plots.arrows import clip_arrows
+from .plots.arrows import drag
 from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
 __all__ = ["BackpropLab", "Bet", "DescentLab", "Patient", "Slider", "TrainingLab",
-           "clip_arrows", "explore", "plot", "show"]  # fmt: skip
+           "drag", "explore", "plot", "show"]  # fmt: skip

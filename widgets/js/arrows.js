@@ -1,4 +1,4 @@
-// The script of `clip_arrows`: a gradient to drag, clipped by value and by norm. No kernel computes.
+// The script of `drag`: a gradient to drag, clipped by value and by norm. No kernel computes.
 import { draw, Figure } from "./page_figure.js";
 import { clamp } from "./paint.js";
 import { Grip } from "./panels/grip.js";

@@ -1,9 +1,10 @@
-"""`clip_arrows`: one gradient as an arrow, clipped by value and by norm.
+"""`drag`: one gradient as an arrow that a reader drags, clipped by value and by norm.
 
-    clip_arrows((4, 1), threshold=1)
+    drag((4, 1), threshold=1.5, caption="…", alt="…")
 
-On a page the arrow is dragged, or moved by the arrow keys, and a slider turns the threshold. The
-browser computes both clippings, so the figure lives without a kernel. The still is the library's.
+On a page the head of the arrow is dragged, or moved by the arrow keys, and a slider turns the
+threshold. The browser computes both clippings, so the figure lives without a kernel. The still is
+the library's.
 """
 
 import json
@@ -23,57 +24,50 @@ PLACES = [i / 4 for i in range(1, 21)]  # of the slider
 ROUND = 60  # corners of the circle
 KINDS = {"by value, ε": (ClipByValue, "box", "v", "limit"),
          "by norm, c": (ClipByNorm, "ring", "n", "run")}  # fmt: skip
-CAPTION = (
-    "Grey: the gradient g. Colour: what clipping leaves of it. Drag the head of g, or choose it "
-    "and press the arrow keys. Dotted: the edge of all arrows that stay as they are."
-)
 
 
-def clip_arrows(g=(4.0, 1.0), threshold: float = 1.0) -> "ClipArrows":
+def drag(g=(4.0, 1.0), threshold: float = 1.0, *, caption: str, alt: str) -> "Arrows":
     """Return a figure of g clipped in both ways; as the last expression of a cell it is shown.
 
     Args:
         g: (x, y), the gradient at first.
-        threshold: at first; the nearest quarter is taken.
+        threshold: ε and c at first; the nearest quarter is taken.
+        caption: one or two sentences that everybody reads.
+        alt: what is drawn, for a reader who cannot see it; the numbers follow by themselves.
 
     Raises:
-        CourseError: for numbers that the figure cannot show.
+        CourseError: for a missing text, and for numbers that the figure cannot show.
     """
+    for name, text in (("caption", caption), ("alt", alt)):
+        if not isinstance(text, str) or not text.strip():
+            raise CourseError(f"{name} = {shown(text)} is empty, allowed: words; say what is drawn")
     if not isinstance(g, tuple | list) or len(g) != 2:
         raise CourseError(f"g = {shown(g)} is not a vector of the plane; allowed: two numbers from "
                           f"-{REACH} to {REACH}; give (x, y)")  # fmt: skip
     pair = tuple(float(check_number("g", v, -REACH, REACH, "an entry of g")) for v in g)
-    least, most = PLACES[0], PLACES[-1]
-    check_number("threshold", threshold, least, most, "a length or a size of entries")
-    return ClipArrows(pair, min(PLACES, key=lambda place: abs(place - threshold)))
+    check_number("threshold", threshold, PLACES[0], PLACES[-1], "ε and c")
+    place = min(PLACES, key=lambda place: abs(place - threshold))
+    return Arrows(pair, place, caption, alt)
 
 
-class ClipArrows:
+class Arrows:
     """The figure.
 
     Attributes:
-        g: the gradient at first, (x, y).
-        threshold: ε and c at first.
+        g, threshold: as they are at first.
         clipped: {kind: what its clipping leaves of g, (x, y)}.
+        caption, alt: its words.
     """
 
-    def __init__(self, g: tuple[float, ...], threshold: float):
-        self.g, self.threshold = g, threshold
+    def __init__(self, g: tuple[float, ...], threshold: float, caption: str, alt: str):
+        self.g, self.threshold, self.caption = g, threshold, caption
         self.clipped = {kind: _clipped(g, KINDS[kind][0](threshold)) for kind in KINDS}
 
-    def titles(self) -> list[str]:
-        """Return for each kind what it leaves, and by how many degrees it turns g."""
-        return [f"{kind}: {_in_words(v)}, turned by {_turned(self.g, v):.0f}°"
-                for kind, v in self.clipped.items()]  # fmt: skip
-
-    @property
-    def alt(self) -> str:
-        return (
-            f"Two planes from -{REACH} to {REACH}, each with the gradient {_in_words(self.g)} as a "
-            f"grey arrow and, in colour, what clipping at {self.threshold:g} leaves of it. Left, "
-            f"with a square of the arrows that stay, {self.titles()[0]}. Right, with a circle, "
-            f"{self.titles()[1]}."
-        )
+        self.titles = [
+            f"{kind}: {_in_words(v)}, turned by {_turned(g, v):.0f}°"
+            for kind, v in self.clipped.items()
+        ]
+        self.alt = f"{alt} g = {_in_words(g)}. {'; '.join(self.titles)}."
 
     def picture(self) -> dict:
         """Return the picture (see `common.picture`)."""
@@ -85,7 +79,7 @@ class ClipArrows:
             arrays |= {f"{name}x": points[:, 0], f"{name}y": points[:, 1]}
         panels = []
         for (_, limit, key, hue), title, v in zip(
-            KINDS.values(), self.titles(), self.clipped.values(), strict=True
+            KINDS.values(), self.titles, self.clipped.values(), strict=True
         ):
             arrays |= _point(key, v)
             panels.append(_panel(key, title, limit, hue) | {"alt": self.alt})
@@ -98,15 +92,15 @@ class ClipArrows:
         picture = self.picture()
         values = [f"{place:g}" for place in PLACES]
         start = PLACES.index(self.threshold)
-        stop = {"panels": picture["below"], "arrays": {}, "caption": CAPTION}
+        stop = {"panels": picture["below"], "arrays": {}, "caption": self.caption}
         content = {
             "knob": "threshold, ε and c", "values": values, "start": start, "stops": [stop],
             "arrays": [], "g": self.g, "kinds": list(KINDS),
         }  # fmt: skip
         text = json.dumps(content, ensure_ascii=False, indent=0).replace("<", "\\u003c")
         place = f"threshold, ε and c = {values[start]}"
-        page = framed(picture, self.alt, CAPTION, place, text, "arrows")
-        return {"text/html": page, "text/plain": f"{CAPTION}\n[{self.alt}]"}
+        page = framed(picture, self.alt, self.caption, place, text, "arrows")
+        return {"text/html": page, "text/plain": f"{self.caption}\n[{self.alt}]"}
 
 
 def _panel(key: str, title: str, limit: str, hue: str) -> dict:
