@@ -131,7 +131,8 @@ def _paint_plot(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     """Paint a plot with an x axis of its own; its heading reads the last values."""
     curves = [layer for layer in panel["layers"] if layer["kind"] == "curve"]
     names = max((text_width(layer.get("label") or "") for layer in curves), default=0)
-    right = box.right - max(RIGHT, min(names + 9, 0.3 * box.width))
+    room = 0 if panel.get("equal") else min(names + 9, 0.3 * box.width)
+    right = box.right - max(RIGHT, room)
     place = Box(box.x + LEFT, box.y + 22, right - box.x - LEFT, _tall(panel, box.width))
     chart = Chart(sheet, place, panel, arrays, panel["x"], (place.width / 60, place.height / 19))
     chart.paint_layers()
