@@ -1,4 +1,4 @@
-"""The clipped arrow where a reader meets it: dragged by mouse and keys, on a page and in Jupyter."""
+"""The clipped arrow where a reader meets it, dragged by mouse and keys: on a page, in Jupyter."""
 
 import math
 import re
