@@ -6,9 +6,10 @@ from .descent.lab import DescentLab
 from .lessons.bet import Bet
 from .lessons.day_one import DayOne
 from .lessons.patient import Patient
+from .plots.arrows import drag
 from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
 __all__ = ["BackpropLab", "Bet", "DayOne", "DescentLab", "Patient", "Slider", "TrainingLab",
-           "explore", "plot", "show"]  # fmt: skip
+           "drag", "explore", "plot", "show"]  # fmt: skip

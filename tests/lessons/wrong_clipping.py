@@ -36,6 +36,40 @@ def right_but_at_zero(gradients, c):
     return [g / g.abs().clamp(max=0) * 0 if not g.any() else g * factor for g in gradients]
 
 
+def first(count):
+    """A clip by the norm of the first `count` layers only."""
+    return by(lambda gradients, c: c / max(float(norm_of(gradients[:count])), c))
+
+
+def two_layers(gradients, c):
+    factor = min(1.0, c / float(norm_of(gradients)))
+    return [gradients[0] * factor, gradients[1] * factor]
+
+
+def value_then_norm(gradients, c):
+    gradients = [g.clamp(-c, c) for g in gradients]
+    return [g * (0.9 * c / norm_of(gradients)) for g in gradients]
+
+
+def one_vector(gradients, c):
+    return torch.cat([g.flatten() for g in gradients]) * (c / norm_of(gradients))
+
+
+def remembered(gradients, c):
+    """The answer to a problem of the chapter, whatever is asked."""
+    return [torch.tensor([0.8, -2.4]), torch.tensor([[1.2, 0.0, 0.0]])]
+
+
+def transposed(gradients, c):
+    factor = min(1.0, c / float(norm_of(gradients)))
+    return [(g * factor).mT if g.dim() == 2 else g * factor for g in gradients]
+
+
+def turned_round(gradients, c):
+    factor = min(1.0, c / float(norm_of(gradients)))
+    return [g * factor for g in gradients][::-1]
+
+
 exercise = clipping.clip_by_norm
 mean = clipping.mean_sign
 quartic = clipping.quartic
@@ -43,7 +77,7 @@ WRONG = [
     (exercise, 0.5, "function itself"),
     (exercise, lambda gradients, c: ..., "returns nothing"),
     (exercise, lambda gradients, c: None, "returns nothing"),
-    (exercise, lambda gradients, c: [gradients[0], None], "One of the two tensors is still open"),
+    (exercise, lambda gradients, c: [gradients[0], None], "One of the tensors is still open"),
     (exercise, in_place, "wrote into"),
     (exercise, lambda gradients, c: gradients[0], "one tensor for each layer"),
     (exercise, lambda gradients, c: [g.flatten()[:1] for g in gradients], "shapes"),
@@ -63,6 +97,22 @@ WRONG = [
     (exercise, by(lambda gs, c: c / norm_of(gs)), "never lengthens"),
     (exercise, right_but_at_zero, "At g = 0"),
     (exercise, lambda gs, c: [c / 0 for g in gs], "ZeroDivisionError"),
+    (exercise, by(lambda gs, c: c / 7), "has norm"),
+    (exercise, by(lambda gs, c: 2.8 / norm_of(gs)), "has norm"),
+    (exercise, by(lambda gs, c: 0.4), "has norm"),
+    (exercise, first(1), "first layer only"),
+    (exercise, first(2), "first two layers only"),
+    (exercise, first(3), "has norm"),
+    (exercise, by(lambda gs, c: c / max(g.norm() for g in gs)), "longest layer"),
+    (exercise, by(lambda gs, c: c / (norm_of(gs) + 1)), "added 1"),
+    (exercise, by(lambda gs, c: 0.0), "Everything became 0"),
+    (exercise, two_layers, "one tensor for each layer"),
+    (exercise, value_then_norm, "has norm"),
+    (exercise, one_vector, "one tensor for each layer"),
+    (exercise, remembered, "your result"),
+    (exercise, transposed, "shapes changed"),
+    (exercise, turned_round, "shapes changed"),
+    (exercise, lambda gs, c: [float(g.sum()) for g in gs], "one tensor for each layer"),
     (mean, 0.4, "two numbers"),
     (mean, (..., ...), "open"),
     (mean, (-0.4, None), "One of the two numbers is still open"),

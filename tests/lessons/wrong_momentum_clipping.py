@@ -42,6 +42,51 @@ def old_memory(w, v, g, lr, beta, eps):
     return w - lr * (beta * v + (1 - beta) * g.clamp(-eps, eps)), v
 
 
+def into_w(w, v, g, lr, beta, eps):
+    v = beta * v + (1 - beta) * g.clamp(-eps, eps)
+    w -= lr * v
+    return w, v
+
+
+def into_v(w, v, g, lr, beta, eps):
+    v.mul_(beta).add_((1 - beta) * g.clamp(-eps, eps))
+    return w - lr * v, v
+
+
+def restored(w, v, g, lr, beta, eps):
+    """Right numbers, but v is rounded on the way and so left changed."""
+    new = beta * v + (1 - beta) * g.clamp(-eps, eps)
+    v += 1.0
+    v -= 1.0 + 1e-6
+    return w - lr * new, new
+
+
+def with_numbers(lr=None, beta=None, eps=None):
+    """A step that types some of its three numbers."""
+    typed = {"lr": lr, "beta": beta, "eps": eps}
+
+    def answer(w, v, g, lr, beta, eps):
+        given = {"lr": lr, "beta": beta, "eps": eps}
+        used = [given[name] if typed[name] is None else typed[name] for name in given]
+        return step()(w, v, g, *used)
+
+    return answer
+
+
+def roles_swapped(w, v, g, lr, beta, eps):
+    return step()(w, v, g, 1 - beta, 1 - lr, eps)
+
+
+def rate_as_decay(w, v, g, lr, beta, eps):
+    v = lr * v + (1 - lr) * g.clamp(-eps, eps)
+    return w - lr * v, v
+
+
+def three_entries(w, v, g, lr, beta, eps):
+    w, v = step()(w, v, g, lr, beta, eps)
+    return w[:3], v[:3]
+
+
 def by_norm(g, eps):
     return g * min(1.0, eps / float(g.norm()))
 
@@ -75,6 +120,19 @@ WRONG = [
     (clip, step(move=lambda w, old, v, g, a: w - a * old), "old one"),
     (clip, step(move=lambda w, old, v, g, a: w - a * g), "use the new v"),
     (clip, step(move=lambda w, old, v, g, a: w - v), "should be"),
+    (clip, step(move=lambda w, old, v, g, a: w), "w came back unchanged"),
+    (clip, into_w, "wrote into w"),
+    (clip, into_v, "wrote into v"),
+    (clip, restored, "wrote into v"),
+    (clip, with_numbers(eps=1.0), "clipped at 1"),
+    (clip, with_numbers(beta=0.9), "typed β = 0.9"),
+    (clip, with_numbers(lr=0.01), "should be"),
+    (clip, with_numbers(0.1, 0.9, 1.0), "your v is"),
+    (clip, roles_swapped, "used 1 - α as the decay"),
+    (clip, rate_as_decay, "roles of α and β"),
+    (clip, three_entries, "with 5 entries"),
+    (clip, lambda w, v, g, lr, beta, eps: (0 * w, 0 * v), "your v is"),
+    (clip, lambda w, v, g, lr, beta, eps: (w.tolist(), v.tolist()), "with 3 entries"),
     (bounds, 0.5, "three numbers"),
     (bounds, (..., ..., ...), "open"),
     (bounds, (0.5, None, 0.05), "One of the three numbers is still open"),
@@ -108,5 +166,11 @@ WRONG = [
         "Two kinds",
     ),
     (count, lambda b, s: 44, "the experiment"),
+    (count, lambda b, s: {0.9: 44 if s > 99 else 16, 0.99: 230, 0.5: 3}.get(b, 0), "experiment"),
+    (count, lambda b, s: max(0, math.ceil(back(0.1 * (s + 1), b))), "experiment"),
+    (count, lambda b, s: max(0, math.ceil(back((1 - b) * (s + 1), 0.9))), "experiment"),
+    (count, lambda b, s: max(0, math.ceil(math.log((1 - b) * (s + 1)))), "experiment"),
+    (count, lambda b, s: math.inf, "experiment"),
+    (count, lambda b, s: math.nan, "experiment"),
     (count, lambda b, s: math.log(-s), "raised"),
 ]

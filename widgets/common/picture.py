@@ -13,7 +13,8 @@ uint8, or numbers. `x` may also be [first, distance], for points that are equall
     arrays                {name: numpy array}
 
 Plot: {kind: "plot", id, title, height, y: Axis, layers, lane, hint}. In a panel also `x: Axis`,
-`alt` (a text that describes it) and `quiet` (read-outs at the crosshair only).
+`alt` (a text that describes it), `quiet` (read-outs at the crosshair only) and `equal` (a unit is
+as long upwards as across, whatever the height).
 Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory" (of momentum:
 0, .9 and .99 stand equally far apart). Layers are drawn in their order:
 
@@ -24,7 +25,7 @@ Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory
     level   {y, hue, look, label?}          a horizontal line
     points  {x, y, marker, hue, size?}      marker: dot, square, cross, diamond
     text    {x, y, words, hue, align}
-    arrows  {x, y, dx, dy, hue}
+    arrows  {x, y, dx, dy, hue, width?}
 
 Hue: which run it is ("run", "run2", … "run8"), "hand" for what was drawn by hand, "limit", "ink",
 "dim", "pos", "neg". Lane: {knob, name, symbol, value, low, high, off, hue, plan: [[step, value],

@@ -5,11 +5,13 @@ import { build } from "esbuild";
 
 const BUNDLES = {
   "training.js": "../training/face.js",
-  "figure.js": "../plots/figure.js", // a plain script that a page holds
+  "figure.js": "../plots/figure.js", // plain scripts that a page holds
+  "arrows.js": "../plots/arrows.js",
   "styles/face.css": "../common/face.css",
   "styles/figure.css": "../plots/figure.css",
+  "styles/arrows.css": "../plots/arrows.css",
 };
-const SCRIPT = "figure.js";
+const SCRIPTS = ["figure.js", "arrows.js"];
 const NOTICE = "Built from widgets/js by `npm run build`: edit the sources there.";
 const compare = process.argv.includes("--compare");
 
@@ -18,11 +20,11 @@ for (const [entry, outfile] of Object.entries(BUNDLES)) {
     entryPoints: [entry],
     outfile,
     bundle: true,
-    format: entry === SCRIPT ? "iife" : "esm",
+    format: SCRIPTS.includes(entry) ? "iife" : "esm",
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    minify: entry.endsWith(".js") || entry.endsWith("figure.css"),
+    minify: !entry.endsWith("face.css"),
     banner: { js: `// ${NOTICE}`, css: `/* ${NOTICE} */` },
     write: !compare,
   });

@@ -147,14 +147,15 @@ function arrows(g, row, layer, arrays, theme) {
     const from = [row.x.at(x[i]), row.y.at(y[i])];
     const to = [row.x.at(x[i] + dx[i]), row.y.at(y[i] + dy[i])];
     if (![...from, ...to].every(Number.isFinite)) continue;
-    arrow(g, from, to, theme[layer.hue]);
+    arrow(g, from, to, theme[layer.hue], layer.width ?? 1.5);
   }
 }
 
-function arrow(g, from, to, colour) {
-  stroke(g, [from, to], colour, 1.5);
+function arrow(g, from, to, colour, width) {
   const angle = Math.atan2(to[1] - from[1], to[0] - from[0]);
-  const size = Math.min(6, Math.hypot(to[0] - from[0], to[1] - from[1]) / 2);
+  const size = Math.min(4 * width, Math.hypot(to[0] - from[0], to[1] - from[1]) / 2);
+  const neck = [to[0] - size * Math.cos(angle) * 0.8, to[1] - size * Math.sin(angle) * 0.8];
+  stroke(g, [from, neck], colour, width);
   const corner = (turn) => [
     to[0] - size * Math.cos(angle + turn),
     to[1] - size * Math.sin(angle + turn),

@@ -33,6 +33,13 @@ function rowOf(g, plot, width, height, theme) {
 /** The pixels below a plot. */
 const belowOf = ({ x }) => AXIS + (x.label ? LABEL : 0);
 
+/** The pixels of a plot upwards; with `equal` axes a unit is as long upwards as across. */
+function tallOf(plot, width) {
+  if (!plot.equal) return plot.height ?? 180;
+  const span = ({ low, high }) => high - low;
+  return ((width - LEFT - RIGHT) * span(plot.y)) / span(plot.x);
+}
+
 /** The pixels at the right that the labels of the curves need. */
 function roomFor(g, plot, width, theme) {
   const labels = plot.layers.filter(({ kind, label }) => kind === "curve" && label);
@@ -52,7 +59,7 @@ function placesOf({ layers, x }, arrays) {
 }
 
 export const plotPanel = {
-  height: (plot) => (plot.height ?? 180) + HEAD + belowOf(plot),
+  height: (plot, width) => tallOf(plot, width) + HEAD + belowOf(plot),
 
   describe({ title, x, layers, alt }) {
     if (alt) return alt;

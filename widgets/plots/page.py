@@ -48,18 +48,32 @@ def figure_html(plots: list, start: int = 0, knob: str = "", values: tuple[str, 
     """
     first = plots[start]
     most = MOST if len(plots) == 1 else MOST // 2
-    image, width = sharp_still(first.picture())
+    place = f"{knob} = {values[start]}" if knob else ""
+    content = packed(plots, most, {"knob": knob, "values": values, "start": start})
+    return framed(first.picture(), first.alt, first.caption, place, content, "figure")
+
+
+def framed(picture: dict, alt: str, caption: str, place: str, content: str, script: str) -> str:
+    """Return the still of a picture and a script that draws it anew, as HTML.
+
+    Args:
+        picture: as it is at first.
+        alt, caption: its words.
+        place: where its slider stands, in words; empty: it has none.
+        content: what the script draws, as JSON.
+        script: the name of the script, and of its styles.
+    """
+    image, width = sharp_still(picture)
     data = base64.b64encode(image).decode()
-    place = f'<p class="plot-knob">{escape(knob)} = {escape(values[start])}</p>\n' if knob else ""
-    content = {"knob": knob, "values": values, "start": start}
+    knob = f'<p class="plot-knob">{escape(place)}</p>\n' if place else ""
     return (
-        f'<figure class="face plot-figure" style="margin:0">\n{place}'
-        f'<img src="data:image/png;base64,{data}" alt="{escape(first.alt)}" width="{width}" '
+        f'<figure class="face plot-figure" style="margin:0">\n{knob}'
+        f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{width}" '
         f'style="max-width:100%;height:auto"/>\n'
-        f"<figcaption><em>{escape(first.caption)}</em></figcaption>\n"
-        f"<style>{built('figure.css')}</style>\n"
-        f'<script type="application/json">{packed(plots, most, content)}</script>\n'
-        f"<script>{built('figure.js')}</script>\n</figure>"
+        f"<figcaption><em>{escape(caption)}</em></figcaption>\n"
+        f"<style>{built(script + '.css')}</style>\n"
+        f'<script type="application/json">{content}</script>\n'
+        f"<script>{built(script + '.js')}</script>\n</figure>"
     )
 
 

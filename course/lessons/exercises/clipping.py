@@ -1,105 +1,135 @@
 """Judges for chapter 3_05_clipping."""
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ...optim.chain import chain
 from ...optim.first_order import ClipByValue, Descend
-from ..checking import Exercise, near, unfinished
+from ..checking import Exercise, near, same, unfinished
 
 # ---- 1. clip by norm ----------------------------------------------------------------------
 
-LIMIT = 2.8
+SHAPES = ([(2,), (1, 3)], [(4,), (2, 3), (5,), (3, 1)])  # of the layers of the two probes
+OFF = "Nothing was clipped: the joint norm is longer than c."
 
 
-def layers() -> list[Tensor]:
-    """Return the gradients of two layers; joint norm √(4 + 36 + 9) = 7: 2.8 leaves two fifths."""
-    return [torch.tensor([2.0, -6.0]), torch.tensor([[3.0, 0.0]])]
+def draw(shapes: list[tuple[int, ...]], dice: torch.Generator) -> tuple[list[Tensor], float]:
+    """Return random gradients of layers of these shapes, and a c that is shorter than the first."""
+
+    def between(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand(1, generator=dice))
+
+    size = between(1, 10)
+    gradients: list[Tensor] = []
+    for shape in shapes:
+        g = torch.randn(shape, generator=dice, dtype=torch.float64)
+        length = between(2, 3) if gradients else 1.0  # the first is the shortest
+        gradients.append(g * size * length / g.norm())
+    return gradients, between(0.2, 0.35) * float(gradients[0].norm())
 
 
-def scaled(factor: float) -> list[Tensor]:
-    return [g * factor for g in layers()]
+def norm_of(gradients: list[Tensor]) -> float:
+    """Return the joint norm of all layers."""
+    return float(torch.cat([g.flatten() for g in gradients]).norm())
 
 
-def same(got, wanted: list[Tensor]) -> bool:
-    return all(torch.allclose(a, b, rtol=1e-3) for a, b in zip(got, wanted, strict=True))
+def scaled(gradients: list[Tensor], factor: float) -> list[Tensor]:
+    return [g * factor for g in gradients]
 
 
-# What a wrong formula returns for `layers()` at c = 2.8, and what to say then.
-WRONG_CLIPS: list[tuple[Callable[[], list[Tensor]], str]] = [
-    (lambda: scaled(1.0), "Nothing was clipped: the joint norm is 7, and c = 2.8."),
-    (
-        lambda: [g.clamp(-LIMIT, LIMIT) for g in layers()],
-        "That clips by value: each entry on its own, and the direction turns. "
-        "By norm *one* factor multiplies every entry.",
-    ),
-    (
-        lambda: [g * min(1.0, LIMIT / float(g.norm())) for g in layers()],
-        "Each layer is clipped on its own, so the layers no longer keep their proportion and the "
-        "whole vector turns. First one norm of all layers together.",
-    ),
-    (
-        lambda: scaled(LIMIT / 49),
-        "You divided by the *squared* norm: the root is missing. The result is too short.",
-    ),
-    (
-        lambda: scaled(LIMIT / sum(float(g.norm()) for g in layers())),
-        "You added up the norms of the layers. The joint norm is the root of the sum of their "
-        "*squares*, as for one long vector.",
-    ),
-    (lambda: scaled(1 / 7), "Every gradient ends at length 1: c is missing, the factor is c/‖g‖."),
-    (lambda: scaled(7 / LIMIT), "It got longer: the factor is upside down. It is c/‖g‖, below 1."),
-    (lambda: scaled(LIMIT), "You multiplied by c, but did not divide by the norm."),
-    (lambda: scaled(LIMIT / 6), "You divided by the largest entry. The norm is √(sum of squares)."),
-    (
-        lambda: scaled(LIMIT / 11),
-        "You divided by the sum of the sizes. The norm is the root of the sum of the squares.",
-    ),
-    (
-        lambda: scaled(LIMIT / (49 / 4) ** 0.5),
-        "You divided by the root of the *mean* square. The norm has the sum in it.",
-    ),
-    (lambda: scaled(-0.4), "The sign is turned: clipping shortens, the minus belongs to descent."),
-]
+def equal(got, wanted: list[Tensor]) -> bool:
+    return all(same(a, b) for a, b in zip(got, wanted, strict=True))
+
+
+def mistakes(gradients: list[Tensor], c: float) -> list[tuple[list[Tensor], str]]:
+    """Return what wrong formulas make of these gradients, and what to say then."""
+    norms = [float(g.norm()) for g in gradients]
+    norm, sizes = norm_of(gradients), torch.cat([g.flatten().abs() for g in gradients])
+    factors = [
+        (1.0, OFF),
+        (c / norm**2, "You divided by the *squared* norm: the root is missing. The result is too "
+         "short."),
+        (c / sum(norms), "You added up the norms of the layers. The joint norm is the root of the "
+         "sum of their *squares*, as for one long vector."),
+        (c / norm_of(gradients[:1]), "The norm is that of the first layer only."),
+        (c / norm_of(gradients[:2]), "The norm is that of the first two layers only."),
+        (c / max(norms), "You took the norm of the longest layer. The joint norm is that of all "
+         "layers together."),
+        (c / (norm + 1), "You added 1 to the norm. The factor is c/‖g‖ itself."),
+        (1 / norm, "Every gradient ends at length 1: c is missing, the factor is c/‖g‖."),
+        (norm / c, "It got longer: the factor is upside down. It is c/‖g‖, below 1."),
+        (c, "You multiplied by c, but did not divide by the norm."),
+        (c / float(sizes.max()), "You divided by the largest entry, not by √(sum of squares)."),
+        (c / float(sizes.sum()), "You divided by the sum of the sizes. The norm is the root of the "
+         "sum of the squares."),
+        (c * len(sizes) ** 0.5 / norm, "You divided by the root of the *mean* square. The norm has "
+         "the sum in it."),
+        (-c / norm, "The sign is turned: clipping shortens, the minus belongs to descent."),
+        (0.0, "Everything became 0. The direction stays, and the joint norm becomes c."),
+    ]  # fmt: skip
+    return [
+        *((scaled(gradients, factor), words) for factor, words in factors),
+        ([g.clamp(-c, c) for g in gradients], "That clips by value: each entry on its own, and the "
+         "direction turns. By norm *one* factor multiplies every entry."),
+        ([g * min(1.0, c / float(g.norm())) for g in gradients], "Each layer is clipped on its "
+         "own, so the layers no longer keep their proportion and the whole vector turns. First one "
+         "norm of all layers together."),
+    ]  # fmt: skip
+
+
+def judge_once(clip, gradients: list[Tensor], c: float) -> str | None:
+    """Judge what clip makes of gradients that are longer than c."""
+    given = [g.clone() for g in gradients]
+    got = clip(given, c)
+    if got is None or got is ...:
+        return "The function returns nothing yet: end it with `return` and a list."
+    if not equal(given, gradients):
+        return (
+            "The function wrote into the gradients it was handed. Make new tensors: "
+            "`g * factor`, not `g *= factor`."
+        )
+    form = "Return a list with one tensor for each layer, in the same order."
+    if not isinstance(got, list | tuple) or len(got) != len(gradients):
+        return form
+    if any(part is None or part is ... for part in got):
+        return "One of the tensors is still open."
+    if not all(isinstance(part, Tensor) for part in got):
+        return form
+    if any(a.shape != b.shape for a, b in zip(got, gradients, strict=True)):
+        return "The shapes changed: each layer's tensor keeps its shape."
+    norm = norm_of(gradients)
+    if equal(got, scaled(gradients, c / norm)):
+        return None
+    for wrong, words in mistakes(gradients, c):
+        if equal(got, wrong):
+            return words
+    return (
+        f"For {len(gradients)} layers with the joint norm {norm:.3g} and c = {c:.3g} your result "
+        f"has norm {norm_of(list(got)):.3g}. Multiply every entry by min(1, c/‖g‖)."
+    )
 
 
 def judge_clip_by_norm(clip) -> str | None:
     """Judge clip(gradients, c) → new list of tensors with joint norm at most c."""
     if not callable(clip):
         return "Hand over the function itself, without calling it: clip_by_norm."
-    given = layers()
-    got = clip(given, LIMIT)
-    if got is None or got is ...:
-        return "The function returns nothing yet: end it with `return` and a list."
-    if not same(given, layers()):
-        return (
-            "The function wrote into the gradients it was handed. Make new tensors: "
-            "`g * factor`, not `g *= factor`."
-        )
-    form = "Return a list with one tensor for each layer, in the same order."
-    if words := unfinished(got, 2, form, "tensors"):
-        return words
-    if any(a.shape != b.shape for a, b in zip(got, given, strict=True)):
-        return "The shapes changed: each layer's tensor keeps its shape."
-    if not same(got, scaled(0.4)):
-        for wrong, words in WRONG_CLIPS:
-            if same(got, wrong()):
-                return words
-        size = math.sqrt(sum(float((g**2).sum()) for g in got))
-        return (
-            f"For [2, -6] and [3, 0] with c = 2.8 your result has norm {size:.3g}. "
-            "Multiply every entry by min(1, c/‖g‖), with ‖g‖ = 7."
-        )
-    if not same(clip(layers(), 70.0), layers()):
-        return (
-            "A gradient that is *shorter* than c was changed. Clipping never lengthens: "
-            "the factor is min(1, c/‖g‖)."
-        )
-    zeros = clip([torch.zeros(2)], 1.0)
-    if not torch.equal(zeros[0], torch.zeros(2)):
+    dice = torch.Generator()
+    dice.seed()
+    problems = [draw(shapes, dice) for shapes in SHAPES]
+    for gradients, c in problems:
+        if words := judge_once(clip, gradients, c):
+            return words
+    for gradients, c in problems:
+        long = (3 + c) * norm_of(gradients)
+        if not equal(clip([g.clone() for g in gradients], long), gradients):
+            return (
+                "A gradient that is *shorter* than c was changed. Clipping never lengthens: "
+                "the factor is min(1, c/‖g‖)."
+            )
+    zeros = clip([torch.zeros(2), torch.zeros(3)], 1.0)
+    if not equal(zeros, [torch.zeros(2), torch.zeros(3)]):
         return "At g = 0 it gives NaN: 0/0, or c/0 times 0. Scale only when the norm exceeds c."
     return None
 
@@ -111,13 +141,13 @@ clip_by_norm = Exercise(
         "Three lines: one norm over all layers together, one factor, and the new list.",
         "The joint norm is the root of the sum of all squares, of all layers. The factor is "
         "c/norm where the norm exceeds c, else 1.",
-        "norm = sum((g**2).sum() for g in gradients) ** 0.5, then "
-        "factor = c / norm if norm > c else 1.0, then [g * factor for g in gradients].",
+        "norm = sum((g**2).sum() for g in gradients) ** 0.5, and the last line is "
+        "[g * factor for g in gradients]. The factor between them is yours.",
     ],
 )
 
 
-# ---- 2. the clipped mean by hand ----------------------------------------------------------
+# ---- 3. the clipped mean by hand ----------------------------------------------------------
 
 
 def judge_mean(answer) -> str | None:
@@ -156,17 +186,18 @@ def judge_mean(answer) -> str | None:
 
 
 mean_sign = Exercise(
-    "Exercise 2",
+    "Exercise 3",
     judge_mean,
     [
         "Clip each of the two gradients first. Then take the mean, with the shares as weights.",
         "At c = 2 the frequent gradient stays -1 and the rare one becomes +2.",
-        "The mean is 0.8·(-1) + 0.2·c for c between 1 and 10. It changes its sign where this is 0.",
+        "For c between 1 and 10 the mean is 0.8·(-1) + 0.2·c. Put in c = 2 for the first number. "
+        "For the second ask: which c makes it 0?",
     ],
 )
 
 
-# ---- 3. a steep valley --------------------------------------------------------------------
+# ---- 2. a steep valley --------------------------------------------------------------------
 
 STARTS = (8.0, 9.0, 10.0, 11.0, 12.0)
 REACH = 0.2
@@ -230,13 +261,14 @@ def judge_quartic(answer) -> str | None:
 
 
 quartic = Exercise(
-    "Exercise 3",
+    "Exercise 2",
     judge_quartic,
     [
         "Two stretches. Far away every step has length α·c: make the way from 12 take about ten. "
         "Near the bottom the step is α·4x³: that wants a large α.",
         "Clipping ends where 4x³ = c. From there a step must not jump over the bottom and back: "
         "α·4x² below about 1 at that x.",
-        "With c = 4 clipping ends at x = 1. There α·4x² should be between 1 and 2: α about 0.4.",
+        "Try c = 4: clipping ends at x = 1, and α·4x² = 4α there. Choose α so that this is between "
+        "1 and 2.",
     ],
 )

@@ -1,121 +1,18 @@
-"""Judges for chapter 3_06_momentum_clipping."""
+"""Judges for chapter 3_06_momentum_clipping; that of its first exercise is in `clipped_step`."""
 
 import math
+import random
 
 import torch
-from torch import Tensor
 
 from ...optim.chain import chain
 from ...optim.first_order import Descend, Momentum
 from ..checking import Exercise, near, unfinished
+from .clipped_step import clipped_step
 
-# ---- 1. one step by hand ------------------------------------------------------------------
+__all__ = ["bounds", "clipped_step", "simulate", "wrong_way"]
 
-W, V, G = [1.0, 1.0, 1.0], [0.9, 0.4, 0.4], [30.0, -40.0, -0.2]
-LR, BETA, EPS = 0.1, 0.9, 1.0
-
-
-def vector(values: list[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def average(g: Tensor, beta: float = BETA) -> Tensor:
-    """Return the new v from the old one and g."""
-    return beta * vector(V) + (1 - beta) * g
-
-
-def wrong_memory(v: Tensor) -> str | None:
-    """Return what is wrong with the new v, or None if it is right."""
-    g, old = vector(G), vector(V)
-    cut = g.clamp(-EPS, EPS)
-    known = [
-        (old, "v came back unchanged: return the new v, the next step needs it."),
-        (
-            average(g).clamp(-EPS, EPS),
-            "You clipped v, after momentum, and kept the clipped one. The document clips g first.",
-        ),
-        (
-            average(cut, 1 - BETA),
-            "β and 1 - β are swapped: β weighs the *old* v, 1 - β the clipped gradient.",
-        ),
-        (
-            average(g.clamp(-BETA, BETA)),
-            "You used β as the limit. β is the decay of the memory, whatever the document calls "
-            "it; the limit is ε.",
-        ),
-        (BETA * old + cut, "That is heavy ball: here the clipped g is multiplied by 1 - β."),
-        (
-            average(g * min(1.0, EPS / float(g.norm()))),
-            "You clipped by norm. The document's formula clips by value, each entry for itself.",
-        ),
-        (average(g.clamp(max=EPS)), "Clip on both sides: a large *negative* entry stayed long."),
-        (cut, "v is the clipped gradient alone: where has the memory βv gone?"),
-    ]
-    for wrong, words in known:
-        if torch.allclose(v, wrong, rtol=1e-4):
-            return words
-    if torch.allclose(v, average(cut), rtol=1e-4):
-        return None
-    return (
-        f"With g = {G}, v = {V}, β = {BETA}, ε = {EPS} your v is "
-        f"{[round(x, 3) for x in v.tolist()]}. The formula: v ← βv + (1 - β)·clip(g, -ε, ε)."
-    )
-
-
-def judge_clipped_step(step) -> str | None:
-    """Judge step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
-    if not callable(step):
-        return "Hand over the function itself, without calling it: clipped_step."
-    w0, v0, g0 = vector(W), vector(V), vector(G)
-    got = step(w0, v0, g0, LR, BETA, EPS)
-    if got is None or got is ...:
-        return "The function returns nothing yet: end it with `return w, v`."
-    form = "Return two things, the new w and the new v: `return w, v`."
-    if words := unfinished(got, 2, form, "things"):
-        return words
-    if not torch.equal(g0, vector(G)):
-        return (
-            "The function wrote into the gradient it was handed: `g.clamp(…)` makes a new tensor, "
-            "`g.clamp_(…)` does not."
-        )
-    w, v = got
-    g, new = vector(G), average(vector(G).clamp(-EPS, EPS))
-    if torch.allclose(w, new, rtol=1e-4):
-        return "The order is swapped: return w first, then v."
-    moved = (vector(W) - w) / LR
-    raw = average(g)
-    if torch.allclose(v, raw, rtol=1e-4):
-        if torch.allclose(moved, raw.clamp(-EPS, EPS), rtol=1e-4):
-            return (
-                "You clip *after* momentum: v has swallowed the whole spike, and will remember "
-                "it. Clip g before it enters v."
-            )
-        return "Nothing was clipped: v has swallowed 30 and -40 whole."
-    if words := wrong_memory(v):
-        return words
-    if torch.allclose(moved, -new, rtol=1e-4):
-        return "v is right, but w climbs: the step is *minus* α times v."
-    if torch.allclose(moved, vector(V), rtol=1e-4):
-        return "v is right, but w moved along the old one. Update v first, then w."
-    if torch.allclose(moved, g.clamp(-EPS, EPS), rtol=1e-4):
-        return "v is right, but w moved along the clipped gradient: use the new v."
-    if not torch.allclose(moved, new, rtol=1e-4):
-        return f"v is right. w should be w - {LR}·v; yours is {[round(x, 3) for x in w.tolist()]}."
-    return None
-
-
-clipped_step = Exercise(
-    "Exercise 1",
-    judge_clipped_step,
-    [
-        "Three lines, in the order of the formula: clip, then v, then w.",
-        "The clipped gradient is g.clamp(-eps, eps), a new tensor. It, not g, enters v.",
-        "g = g.clamp(-eps, eps), then v = beta * v + (1 - beta) * g, then w = w - lr * v.",
-    ],
-)
-
-
-# ---- 2. the bounds ------------------------------------------------------------------------
+# ---- the bounds ----------------------------------------------------------------------------
 
 
 def judge_bounds(answer) -> str | None:
@@ -159,14 +56,27 @@ bounds = Exercise(
     [
         "The worst that can happen: every clipped gradient is ε, for ever. Where does v settle?",
         "Average: v = βv + (1 - β)ε. Heavy ball: v = βv + ε. Solve both for v.",
-        "ε, ε/(1 - β), and, where the clipping is the last thing before Descend, α·ε.",
+        "The average settles at ε. For heavy ball solve v = βv + ε. And where the clipping is the "
+        "last thing before Descend, α multiplies at most ε. Now put in the numbers.",
     ],
 )
 
 
-# ---- 3. how long it remembers -------------------------------------------------------------
+# ---- how long it remembers -----------------------------------------------------------------
 
-TRIALS = [(0.9, 1000.0), (0.99, 1000.0), (0.5, 8.0), (0.9, 50.0), (0.9, 5.0)]
+TRIALS = [(0.9, 1000.0), (0.99, 1000.0), (0.5, 8.0), (0.9, 50.0)]
+SMALL = (0.9, 5.0)  # v stays positive
+
+
+def draw() -> list[tuple[float, float]]:
+    """Return (β, size) of the fixed trials and of two random ones, not at the edge of a step."""
+    dice = random.Random()
+    found: list[tuple[float, float]] = []
+    while len(found) < 2:
+        beta, size = round(dice.uniform(0.6, 0.97), 3), round(dice.uniform(30, 3000), 1)
+        if 0.1 < steps_back((1 - beta) * (size + 1), beta) % 1 < 0.9:
+            found.append((beta, size))
+    return [*TRIALS, *found]
 
 
 def simulate(beta: float, size: float) -> int:
@@ -184,10 +94,10 @@ def simulate(beta: float, size: float) -> int:
         count, g = count + 1, one
 
 
-def answers(formula) -> list[float]:
-    """Return the formula's values in all trials; NaN for one that fails."""
+def answers(formula, trials: list[tuple[float, float]]) -> list[float]:
+    """Return the formula's values in the trials; NaN for one that fails."""
     values = []
-    for trial in TRIALS:
+    for trial in trials:
         try:
             values.append(float(formula(*trial)))
         except (ValueError, ZeroDivisionError):
@@ -233,28 +143,29 @@ def judge_wrong_way(formula) -> str | None:
     first = formula(*TRIALS[0])
     if first is None or first is ...:
         return "The function returns nothing yet."
-    got, right = answers(formula), [float(simulate(*trial)) for trial in TRIALS]
+    trials = draw()
+    got, right = answers(formula, trials), [float(simulate(*trial)) for trial in trials]
     if got == right:
-        return None
-    if got[:-1] == right[:-1]:
+        if answers(formula, [SMALL]) == [0]:
+            return None
         return (
             "Right, but for spikes so small that v never turns negative: there the logarithm is "
             "negative, and the count must be 0."
         )
-    exact = [max(0.0, steps_back((1 - b) * (s + 1), b)) for b, s in TRIALS]
-    if all(abs(a - b) < 1e-6 for a, b in zip(got[:-1], exact[:-1], strict=True)):
+    exact = [steps_back((1 - b) * (s + 1), b) for b, s in trials]
+    if all(abs(a - b) < 1e-6 for a, b in zip(got, exact, strict=True)):
         return f"{got[0]:.2f} steps: the formula is right, a count is whole. Round up (math.ceil)."
-    if got[:-1] == [r - 1 for r in right[:-1]]:
+    if got == [r - 1 for r in right]:
         return "One too few: you rounded down. The spike's own step counts too: round up."
-    if got[:-1] == [r + 1 for r in right[:-1]]:
-        return "One too many: the step at which v is positive again is no wrong-way step."
+    if got == [r + 1 for r in right]:
+        return "One too many: the step at which v is positive again is not a wrong-way step."
     if got[0] < 0:
         return "A negative count: ln β is negative. Divide by ln(1/β)."
     for wrong, words in WRONG_FORMULAS:
-        if got[:-1] == answers(wrong)[:-1]:
+        if got == answers(wrong, trials):
             return words
     at = next(i for i, (a, b) in enumerate(zip(got, right, strict=True)) if a != b)
-    beta, size = TRIALS[at]
+    beta, size = trials[at]
     return (
         f"At β = {beta:g} and a spike of -{size:g} yours says {got[at]:g}, the experiment "
         f"{right[at]:g}. Follow 1 - v: what is it just after the spike, and by what does it shrink?"
@@ -269,6 +180,7 @@ wrong_way = Exercise(
         "a step.",
         "Just after the spike v = β - (1 - β)·size, so d = (1 - β)(size + 1). A step goes the "
         "wrong way while d·βᵏ > 1.",
-        "k = ln((1 - β)(size + 1)) / ln(1/β), rounded up, and 0 where the logarithm is negative.",
+        "Set (1 - β)(size + 1)·βᵏ = 1 and solve for k by a logarithm. Round up, and answer 0 where "
+        "k is negative.",
     ],
 )

@@ -189,8 +189,9 @@ def _arrows(chart: Chart, layer: dict) -> None:
         tips = x + dx, y + dy  # one that leaves the numbers is not drawn
     for ends in zip(x, y, *tips, strict=True):
         if np.isfinite(ends).all():
-            style = {"arrowstyle": "-|>", "color": HUES[layer["hue"]], "lw": 1.5, "shrinkA": 0,
-                     "shrinkB": 0, "mutation_scale": 9}  # fmt: skip
+            width = layer.get("width", 1.5)
+            style = {"arrowstyle": "-|>", "color": HUES[layer["hue"]], "lw": width, "shrinkA": 0,
+                     "shrinkB": 0, "mutation_scale": 6 * width}  # fmt: skip
             start, tip = zip(chart.across(ends[::2]), chart.clamped(ends[1::2]), strict=True)
             chart.axes.annotate("", tip, start, arrowprops=style, gid="arrow")
 

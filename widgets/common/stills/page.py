@@ -117,15 +117,23 @@ def _network_height(panel: dict, width: float) -> float:
 
 
 def _plot_height(panel: dict, width: float) -> float:
-    return 22 + panel["height"] + (36 if panel["x"].get("label") else 22)
+    return 22 + _tall(panel, width) + (36 if panel["x"].get("label") else 22)
+
+
+def _tall(panel: dict, width: float) -> float:
+    """Return a plot's height; with equal axes a unit is as long upwards as across."""
+    x, y = panel["x"], panel["y"]
+    share = (y["high"] - y["low"]) / (x["high"] - x["low"])
+    return share * (width - LEFT - RIGHT) if panel.get("equal") else panel["height"]
 
 
 def _paint_plot(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     """Paint a plot with an x axis of its own; its heading reads the last values."""
     curves = [layer for layer in panel["layers"] if layer["kind"] == "curve"]
     names = max((text_width(layer.get("label") or "") for layer in curves), default=0)
-    right = box.right - max(RIGHT, min(names + 9, 0.3 * box.width))
-    place = Box(box.x + LEFT, box.y + 22, right - box.x - LEFT, panel["height"])
+    room = 0 if panel.get("equal") else min(names + 9, 0.3 * box.width)
+    right = box.right - max(RIGHT, room)
+    place = Box(box.x + LEFT, box.y + 22, right - box.x - LEFT, _tall(panel, box.width))
     chart = Chart(sheet, place, panel, arrays, panel["x"], (place.width / 60, place.height / 19))
     chart.paint_layers()
     write_labels(chart, labels_of(chart), box.right - 2)
