@@ -1,4 +1,4 @@
-"""Chapter 3_03_gradient_descent: all data, or one sample at a time?"""
+"""Chapter 3_03b_batches: all data, or one sample at a time?"""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ from ...optim.chain import chain
 from ...optim.first_order import Descend
 from ...training.trainer import Trainer
 from ..checking import compare
-from ..exercises.gradient_descent import samples_to
+from ..exercises.batches import samples_to
 from ..verdicts import Case, Check
 
 # ---- D4-3.2, D4-3.3: batch gradient descent, and one sample at a time ------------------------
