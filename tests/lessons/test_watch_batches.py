@@ -1,4 +1,4 @@
-"""What 3_03b_batches promises its readers: each "watch …", and each result that its prose states."""
+"""What 3_03b_batches promises: each "watch …", and each result that its prose states."""
 
 import re
 from functools import cache
@@ -29,7 +29,12 @@ class Opened:
 @cache
 def chapter(dataset: str, seed: int) -> dict:
     """Return the names that the chapter's cells leave, labs, bets, race and exercises aside."""
-    names: dict = {"bet": Opened(), "explored": []}
+    explored: list = []
+    names: dict = {"bet": Opened(), "explored": explored}
+
+    def keep(function, knob):
+        explored.append((function, knob))
+
     for cell in CELLS:
         if ASIDE.search(cell.source):
             continue
@@ -37,7 +42,7 @@ def chapter(dataset: str, seed: int) -> dict:
         if "parameters" in cell.metadata.get("tags", []):
             names |= {"dataset": dataset, "seed": seed}
         if "check_parameters" in cell.source:
-            names["explore"] = lambda function, knob: names["explored"].append((function, knob))
+            names["explore"] = keep
     return names
 
 
@@ -132,8 +137,9 @@ def test_each_curve_stops_at_a_height_and_a_larger_rate_stops_sooner_and_higher(
 def test_it_hovers_where_the_formula_says(dataset, seed):
     names = chapter(dataset, seed)
     for alpha, B in ((0.1, 1), (0.1, 4), (0.4, 4), (0.4, 16)):
-        found = names["walk"](alpha, B, 2000)[:, 1000:].square().mean().sqrt()
-        assert float(found) == pytest.approx((alpha / (2 - alpha) * names["V"] / B) ** 0.5, rel=0.15)
+        found = float(names["walk"](alpha, B, 2000)[:, 1000:].square().mean().sqrt())
+        formula = (alpha / (2 - alpha) * names["V"] / B) ** 0.5
+        assert found == pytest.approx(formula, rel=0.15)
 
 
 def test_with_one_over_t_the_weights_are_the_mean_of_what_they_have_seen(capsys):

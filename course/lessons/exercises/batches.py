@@ -186,7 +186,7 @@ def judge_mean(got, means: Tensor, counts: Tensor) -> str | None:
     if same(got, right):
         return None
     k = len(counts)
-    return first_match(got, [
+    mistakes = [
         (means.mean(0), "That is the mean of the means: a part of few rows counts as much as one "
          "of many. Give each *row* the same weight."),
         (means.sum(0), "That is the sum of the means. The parts' *sums* may be added up: a part's "
@@ -199,7 +199,9 @@ def judge_mean(got, means: Tensor, counts: Tensor) -> str | None:
         (means[counts.argmax()], "That is the gradient of the largest part alone."),
         (means.median(0).values, "That is the median. The loss is a mean over rows, so its "
          "gradient is a mean, too."),
-    ]) or "Not the gradient of the mean over all rows: how much does each part's mean count?"  # fmt: skip
+    ]  # fmt: skip
+    otherwise = "Not the gradient of the mean over all rows: how much does each part's mean count?"
+    return first_match(got, mistakes) or otherwise
 
 
 whole = Exercise(
