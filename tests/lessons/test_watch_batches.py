@@ -14,7 +14,7 @@ from widgets import TrainingLab
 
 PATH = Path(__file__).parents[2] / "notebooks" / "3_03b_batches.ipynb"
 CELLS = [c for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "code"]
-ASIDE = re.compile(r"%pip|\w+Lab\(|Bet\(|^bet\.tell|Patient\(|check\(|tune\(B|for B, used")
+ASIDE = re.compile(r"%pip|\w+Lab\(|Bet\(|^bet\.tell|Patient\(|check\(|tune\(B|for B, used|in_steps")
 RUNS = [(d, s) for d in ("digits", "moons", "spirals") for s in (0, 1)]
 each_run = pytest.mark.parametrize(("dataset", "seed"), RUNS)
 

@@ -83,8 +83,7 @@ def note(x: float, y: float, words: str, hue: str) -> dict:
 
 def add_curve(layers, arrays, key: str, curve: Curve, hue: str, look: str, marker: str) -> None:
     """Append the layers and the arrays of a curve: band, line, marks."""
-    if look:
-        arrays |= {f"{key}x": curve.x, f"{key}y": curve.y}
+    arrays |= {f"{key}x": curve.x, f"{key}y": curve.y}
     if curve.low is not None and look:
         arrays |= {f"{key}l": curve.low, f"{key}h": curve.high}
         band = {"kind": "band", "x": f"{key}x", "low": f"{key}l", "high": f"{key}h", "hue": hue}
