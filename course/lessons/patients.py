@@ -127,8 +127,8 @@ def patients() -> dict[str, Case]:
             ),
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[4], bar=0.35, cure={"batch_size": 20},
             explanation="Two images give a poor estimate of the gradient, and at this rate each "
-            "step follows it far. The weights hover in a ball of noise, whose size grows with α/B. "
-            "Take more images a step, or a lower rate.",
+            "step follows it far. The weights hover around the bottom, at a distance that grows "
+            "with α/B. Take more images a step, or a lower rate.",
         ),
         Case(
             name="F",

@@ -14,7 +14,7 @@ from course import Exercise
 from course.lessons.contents import ROUTE
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NAMES = {chapter.file: re.sub(r"^[\d_]+", "", chapter.file) for chapter in ROUTE}
+NAMES = {chapter.file: re.sub(r"^\d+(_\d+b?)?_", "", chapter.file) for chapter in ROUTE}
 MODULES = {file: import_module(f"course.lessons.exercises.{name}") for file, name in NAMES.items()}
 CHAPTERS = {
     file: [made for made in vars(module).values() if isinstance(made, Exercise)]
