@@ -22,13 +22,13 @@ class Chapter:
 
 ROUTE = [
     Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 25),
-    Chapter("3_01_forward", "Forward", "How does a prediction flow?", 50),
-    Chapter("3_02_backward", "Backward", "How does the error flow back?", 50),
-    Chapter("3_03_gradient_descent", "Gradient descent", "How far may one step go?", 50),
+    Chapter("3_01_forward", "Forward", "How does a prediction flow?", 55),
+    Chapter("3_02_backward", "Backward", "How does the error flow back?", 60),
+    Chapter("3_03_gradient_descent", "Gradient descent", "How far may one step go?", 55),
     Chapter("3_03b_batches", "Batches", "All data, one sample, or a batch?", 60),
-    Chapter("3_04_momentum", "Momentum", "What does memory of past gradients buy?", 50),
-    Chapter("3_05_clipping", "Clipping", "What does clipping protect, and what does it cost?", 50),
-    Chapter("3_06_momentum_clipping", "Momentum and clipping", "In which order?", 50),
+    Chapter("3_04_momentum", "Momentum", "What does memory of past gradients buy?", 60),
+    Chapter("3_05_clipping", "Clipping", "What does clipping protect, and what does it cost?", 60),
+    Chapter("3_06_momentum_clipping", "Momentum and clipping", "In which order?", 55),
 ]
 
 
