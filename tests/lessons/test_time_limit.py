@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from course.lessons import time_limit
 from course.lessons.time_limit import TimeIsOver, limited
 
+# Hypothesis listens to the garbage collector: a stop that arrives there is lost, and sent again.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 few = settings(derandomize=True, deadline=None, max_examples=25)
 SHORT = 0.05
 
