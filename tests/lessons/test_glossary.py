@@ -129,6 +129,22 @@ def test_it_is_introduced_in_bold_in_the_chapter_it_names(term, file):
         assert any(form(term).fullmatch(words) for words in bold), f"**{term}** is not in {file}"
 
 
+HEAD = re.compile(r"^(?:\d+\. |[*·] |\|.*\| )?$")  # what stands before bold words that name an item
+
+
+@each_chapter
+def test_a_term_in_bold_is_in_the_glossary(file):
+    """Up to three words in bold are a term, unless they name an item of a list or end a thought."""
+    for cell in cells(file):
+        for line in plain(cell).splitlines():
+            for match in BOLD.finditer(line):
+                words = match[1] or match[2]
+                names_item = HEAD.match(line[: match.start()].lstrip()) or words[-1] in ".?:"
+                if names_item or len(words.split()) > 3 or len(words) == 1:
+                    continue
+                assert any(form(term).search(words) for term, *_ in TERMS), line
+
+
 @each_term
 def test_it_is_used_in_no_chapter_before(term, file):
     assert used_too_early(term, file) == []

@@ -122,9 +122,10 @@ def _plot_height(panel: dict, width: float) -> float:
 
 def _tall(panel: dict, width: float) -> float:
     """Return a plot's height; with equal axes a unit is as long upwards as across."""
+    if not panel.get("equal"):
+        return panel["height"]
     x, y = panel["x"], panel["y"]
-    share = (y["high"] - y["low"]) / (x["high"] - x["low"])
-    return share * (width - LEFT - RIGHT) if panel.get("equal") else panel["height"]
+    return (y["high"] - y["low"]) / (x["high"] - x["low"]) * (width - LEFT - RIGHT)
 
 
 def _paint_plot(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
