@@ -24,6 +24,7 @@ from ..files import write_bytes
 from .report import Result
 
 FORMULA = re.compile(r"\$([^$\n]+)\$")
+VERBATIM = ["pre", "code", "script", "style", "textarea"]  # a $ in these is a $
 
 # Browsers ignore every mathvariant except "normal": bold letters need a style of their own.
 TEMPLATE = """{%- extends 'index.html.j2' -%}
@@ -98,7 +99,7 @@ def typeset_details(soup: BeautifulSoup, name: str) -> None:
         CourseError: a formula cannot become MathML; `name` says in which notebook.
     """
     for text in soup.find_all(string=FORMULA):
-        if text.find_parent("details") and not text.find_parent(["pre", "code"]):
+        if text.find_parent("details") and not text.find_parent(VERBATIM):
             try:
                 parts = [html.escape(part, False) if i % 2 == 0 else mathml(part)
                          for i, part in enumerate(FORMULA.split(text))]  # fmt: skip

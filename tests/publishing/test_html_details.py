@@ -30,7 +30,12 @@ def test_formulas_of_a_reveal_become_mathml_and_the_words_around_them_stay():
 
 
 @pytest.mark.parametrize(
-    "body", ["<p>from $1 to $2</p>", "<details><pre>echo $A $B</pre><code>$x$</code></details>"]
+    "body",
+    [
+        "<p>from $1 to $2</p>",
+        "<details><pre>echo $A $B</pre><code>$x$</code></details>",
+        "<details><script>const words = `${a} and ${b}`;</script></details>",
+    ],
 )
 def test_other_dollars_stay(body):
     expected = BeautifulSoup(body, "html.parser").get_text()
