@@ -123,17 +123,22 @@ class _Thrower:
         threading.Thread(target=self._watch, args=(wait,), daemon=True).start()
 
     def _watch(self, wait: float) -> None:
+        set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
         while not self.ended.wait(max(wait, 0)):
             with self.turn:
                 if self.armed:
-                    self._throw(ctypes.py_object(Stop))
+                    set_exception(ctypes.c_ulong(self.target), ctypes.py_object(Stop))
             wait = AGAIN
 
-    def _throw(self, what) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.target), what)
-
     def end(self) -> None:
-        with self.turn:
-            self.armed = False
-            self._throw(None)  # one that is on its way
-        self.ended.set()
+        # To take a stop back instead would leave the interpreter's flag for it set for ever: then a
+        # debugger hangs, or whatever else traces lines.
+        while not self.ended.is_set():
+            try:
+                with self.turn:
+                    self.armed = False
+                for _ in range(3):  # a stop that is on its way arrives here
+                    pass
+                self.ended.set()
+            except Stop:
+                pass

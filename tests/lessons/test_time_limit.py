@@ -3,6 +3,8 @@
 import itertools
 import math
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -209,6 +211,34 @@ def test_no_thread_and_no_stop_stays_behind(elsewhere):
     assert (in_another_thread(twice) if elsewhere else twice()) == 499500
     time.sleep(0.05)
     assert threading.active_count() <= before
+
+
+TRACED = """
+import sys, threading, time
+from course.lessons.time_limit import limited, TimeIsOver
+def loops():
+    while True:
+        pass
+def use():
+    limited(lambda: 1, 60)
+    try:
+        limited(loops, 0.05)
+    except TimeIsOver:
+        pass
+thread = threading.Thread(target=use)
+thread.start()
+thread.join()
+def traced(n):
+    return sum(range(n))
+sys.settrace(lambda *_: None)
+print(traced(10))
+"""
+
+
+def test_a_debugger_works_afterwards():
+    command = [sys.executable, "-c", TRACED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "45\n", done.stderr
 
 
 # ---- one inside another -----------------------------------------------------------------------
