@@ -48,7 +48,7 @@ SLOW = (  # rooms, files and tests that take a second or more
 )
 
 HEAVY = (  # start processes or paint pages for long: these tests count as `full`
-    "tests/browser/test_arrows", "tests/browser/test_backprop", "tests/browser/test_bets_page",
+    "tests/browser/test_arrows_page", "tests/browser/test_backprop", "tests/browser/test_bets_page",
     "tests/browser/test_day_one_page", "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
     "tests/browser/test_notebook7",

@@ -39,7 +39,7 @@ def new_at_each(lab, way):
 @each_seed
 def test_backward_five_times_and_the_new_numbers_go_from_right_to_left(seed):
     lab = lab_of(seed)
-    assert "range(5)" in CELLS["touch-the-lab"] and "**Backward**, five" in CELLS["touch-it-first"]
+    assert "range(5)" in CELLS["touch-the-lab"] and "*Backward*, five" in CELLS["touch-it-first"]
     for _ in range(5):
         lab.forward()
     assert "loss" in lab.numbers(), "the first screen begins at the loss"
