@@ -12,7 +12,7 @@ from . import words
 
 ALPHAS, BETAS = 72, 50  # cells
 TOP_BETA = 0.995
-WIDTHS = {"exponential average": (0.04, 200), "heavy ball": (0.02, 8)}  # α, in units of 1/λ_max
+WIDTHS = {"exponential average": (0.04, 200), "heavy ball": (0.02, 9)}  # α, in units of 1/λ_max
 REGIONS = ("monotone", "one oscillates", "both oscillate", "diverges")
 ROOM = 0.2  # of the diagram's width that a region needs for its name
 CLEAR = 0.07  # of β, around the word "fastest"
