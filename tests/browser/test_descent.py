@@ -75,7 +75,8 @@ class DescentPage(LabPage):
         """Return whether a racer's disc is painted at a point of the surface."""
         x, y = self.on_canvas(point)
         near = self.pixels(".face-surface canvas")[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
-        return bool((np.abs(near - COLOURS[HUES[name]]).sum(2) < 40).all())
+        own = np.abs(near - COLOURS[HUES[name]]).sum(2) < 40
+        return bool(own.mean() > 0.5)  # the start or another racer may lie over it
 
 
 def test_the_start_by_mouse_and_by_keys(page, jupyter):
