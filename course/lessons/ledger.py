@@ -14,9 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..errors import check_choice
+from ..training.replay import threads
 from .searches import Search
 from .settled import Row, Rows
 from .verdicts import Check
@@ -105,12 +104,8 @@ def settle(chapter: str) -> None:
         CourseError: for another name.
     """
     check_choice("chapter", chapter, sorted({c.chapter for c in claims()}))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # these runs are small: more threads only wait for each other
-    try:
+    with threads(1):  # these runs are small: more threads only wait for each other
         rows = [_row(claim) for claim in claims() if claim.chapter == chapter]
-    finally:
-        torch.set_num_threads(threads)
     from IPython.display import display  # here: the core imports no screen
 
     display(Rows(rows))
