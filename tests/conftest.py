@@ -35,7 +35,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker("fast")
     if "full" in config.option.markexpr or any("::" in arg for arg in config.args):
         return
-    left = {i for i in items if i.get_closest_marker("full") and not lanes.is_chosen(i)}
+    slow = [item for item in items if item.get_closest_marker("full")]
+    left = {item for place, item in enumerate(slow) if not lanes.is_chosen(item, place)}
     config.hook.pytest_deselected(items=list(left))
     items[:] = [item for item in items if item not in left]
 

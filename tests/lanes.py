@@ -5,8 +5,9 @@ default: all but what is marked `full`; of that, the tests of changed files and 
 full: everything that is marked so.
 
 A test marked `full` is changed when its own file, its notebook, or a file that one of them imports
-has changed since the branch left its upstream, or since the commit before. The eighth goes by the
-commit, so that each commit tries another one; without git it goes by the day.
+has changed since the branch left its upstream, or since the commit before. The eighth is every eighth
+test, so that no eighth has most of a slow file; where it begins goes by the commit, without git by the
+day.
 """
 
 import ast
@@ -213,20 +214,16 @@ def notebook_of(item) -> Path | None:
 def choice() -> tuple[str | None, set[Path], int]:
     """Return the commit compared with, the files changed since, and the eighth whose turn it is."""
     commit, since = head(), base()
-    return since, changed(since), part(commit or datetime.date.today().isoformat())
+    turn = zlib.crc32((commit or datetime.date.today().isoformat()).encode()) % PARTS
+    return since, changed(since), turn
 
 
-def part(word: str) -> int:
-    """Return to which of the eighths a word belongs."""
-    return zlib.crc32(word.encode()) % PARTS
-
-
-def is_chosen(item) -> bool:
-    """Return whether a test marked `full` runs in the default lane too."""
+def is_chosen(item, place: int) -> bool:
+    """Return whether a test marked `full` runs in the default lane too; `place` counts them."""
     _, files, turn = choice()
     notebook = notebook_of(item)
     own = {item.path} | (needed(notebook) if notebook else needed(item.path))
-    return part(item.nodeid) == turn or ROOT / LOCK in files or bool(own & files)
+    return place % PARTS == turn or ROOT / LOCK in files or bool(own & files)
 
 
 def header() -> str:

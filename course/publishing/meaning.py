@@ -7,7 +7,7 @@ Words must be equal. Numbers and pictures must agree as far as a reader sees the
   or within `RTOL` of its size
 - a residual, such as 3.2e-16: all below 100·eps mean the same, 0 included. eps is that of float32
   if the sentence names float32, else that of float64
-- a script or a style without a type: not compared; it only draws the data
+- a script or a style without a type: to the letter; a stored page must run the script of today
 - a picture: each pixel has its colour again within `RADIUS` pixels
 
 A chaotic cell may ask for more room, with a reason, in its metadata:
@@ -36,7 +36,7 @@ NUMBER = re.compile(
     r"(?<![\w.])(?>[-+−]?(?:(?:\d{1,3}(?:,\d{3})++|\d+)(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?)(?!\w)%?"
     r"|(?<![\w.])[-+−]?(?:nan|inf)(?!\w)"
 )
-CODE = re.compile(r"(?s)<(script|style)>.*?</\1>")  # draws what the output's data say
+CODE = re.compile(r"(?s)<(?:script|style)>.*?</(?:script|style)>")  # draws the output's data
 PICTURE = re.compile(r"data:(image/png);base64,([A-Za-z0-9+/=\s]+)")
 
 
@@ -215,7 +215,10 @@ def _data_difference(mime: str, was, now, tolerance: float) -> str | None:
         return None
     if mime == "image/png":
         return None if same_picture(was, now, tolerance) else f"{mime} is another picture"
-    was, now = (CODE.sub("", str(text)) for text in (was, now))
+    was, now = str(was), str(now)
+    if CODE.findall(was) != CODE.findall(now):
+        return f"{mime} has another script or style"
+    was, now = CODE.sub("", was), CODE.sub("", now)
     before, after = PICTURE.findall(was), PICTURE.findall(now)
     if len(before) != len(after):
         return f"{mime} had {len(before)} pictures, now {len(after)}"
