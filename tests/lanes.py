@@ -5,9 +5,9 @@ default: all but what is marked `full`; of that, the tests of changed files and 
 full: everything that is marked so.
 
 A test marked `full` is changed when its own file, its notebook, or a file that one of them imports
-has changed since the branch left its upstream, or since the commit before. The eighth is every eighth
-test, so that no eighth has most of a slow file; where it begins goes by the commit, without git by the
-day.
+has changed since the branch left its upstream, or since the commit before. The eighth is every
+eighth test, so that no eighth has most of a slow file; where it begins goes by the commit, without
+git by the day.
 """
 
 import ast
