@@ -142,6 +142,7 @@ def test_it_opens_with_its_question_and_what_to_know(chapter):
     entry = next(c for c in ROUTE if c.file == chapter.file)
     assert first.startswith(f"# {entry.title}\n\n**{entry.question}**")
     assert "now before" in first
+    assert ("side trip" in first.lower().partition("<small>")[0]) == (entry.after is not None)
     *_, last = first.strip().splitlines()
     assert last.startswith("<small>") and last.endswith("</small>")
     assert badges(chapter.file) in last and links(chapter.file) in last

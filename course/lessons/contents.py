@@ -12,15 +12,24 @@ BRANCH = "main"
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook of the route. minutes: what reading and trying take."""
+    """A notebook.
 
-    file: str  # without .ipynb
+    Attributes:
+        file: its name without .ipynb.
+        title: as links show it.
+        question: the one it answers.
+        minutes: what reading and trying take.
+        after: the file of the chapter that this side trip starts from; None on the route itself.
+    """
+
+    file: str
     title: str
     question: str
     minutes: int
+    after: str | None = None
 
 
-ROUTE = [
+ROUTE = [  # side trips come last: no chapter of the route may need what only they introduce
     Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 25),
     Chapter("3_01_forward", "Forward", "How does a prediction flow?", 55),
     Chapter("3_02_backward", "Backward", "How does the error flow back?", 60),
@@ -41,11 +50,18 @@ def chapter(file: str) -> Chapter:
 
 
 def links(file: str) -> str:
-    """Return Markdown with links to the previous and the next chapter on the route."""
-    at = ROUTE.index(chapter(file))
-    before = [f"← [{c.title}]({c.file}.ipynb)" for c in ROUTE[max(at - 1, 0) : at]]
-    after = [f"[{c.title}]({c.file}.ipynb) →" for c in ROUTE[at + 1 : at + 2]]
-    return " · ".join([*before, *after])
+    """Return Markdown with links to the chapters before and after it, and to its side trips.
+
+    A side trip leads back to the chapter that it starts from, and on to the one after that.
+    """
+    here = chapter(file)
+    core = [c for c in ROUTE if c.after is None]
+    at = core.index(chapter(here.after or file))
+    before = core[at : at + 1] if here.after else core[max(at - 1, 0) : at]
+    trips = [f"side trip: [{c.title}]({c.file}.ipynb)" for c in ROUTE if c.after == file]
+    back = [f"← [{c.title}]({c.file}.ipynb)" for c in before]
+    on = [f"[{c.title}]({c.file}.ipynb) →" for c in core[at + 1 : at + 2]]
+    return " · ".join([*back, *on, *trips])
 
 
 def badges(file: str) -> str:
