@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from course import CourseError
 from course.lessons import predictions
 from course.lessons.cases import READINGS, Checkup, read_symptoms
-from course.lessons.patients import patients
+from course.lessons.clinic import patients
 from course.training.replay import run_recipe
 from widgets import Patient
 from widgets.lessons.patient import INSTRUMENTS

@@ -9,7 +9,7 @@ from torch import nn
 
 from course import MLP, CourseError, Descend, Trainer, chain, load_data
 from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
-from course.lessons.patients import patients
+from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
 NAMES = "ABCDEFGH"

@@ -16,7 +16,7 @@ from course import CourseError
 from course.errors import check_choice, shown
 from course.lessons import Case, Choice
 from course.lessons.cases import READINGS, read_symptoms
-from course.lessons.patients import patients
+from course.lessons.clinic import patients
 from course.training.recipe import Recipe
 
 from ..common.front_end import has_front_end, pin
@@ -37,7 +37,7 @@ class Patient:
     """A sick run to look at, to name and to cure.
 
     Args:
-        case: a name of `course.lessons.patients.patients`, or a `Case` of your own.
+        case: a name of `course.lessons.clinic.patients`, or a `Case` of your own.
         chapter: the file name of the chapter, for the file of predictions.
         interactive: whether it has controls; None finds out.
 

@@ -1,20 +1,9 @@
-"""Eight patients. Four of them have the same symptom, a loss flat near that of guessing.
+"""Patients A to H. Four of them have the same symptom, a loss flat near that of guessing."""
 
-Each is a real run on the digits; the tests replay all of them, with cures and with wrong cures.
-"""
+from ...optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum, Spike
+from ..cases import Case, Symptom
+from .sick import FLAT, sick
 
-from dataclasses import replace
-from functools import cache
-
-from ..data.loading import load_data
-from ..nn.network import MLP
-from ..optim.chain import chain
-from ..optim.first_order import ClipByNorm, Descend, HeavyBall, Momentum, Spike
-from ..training.recipe import Recipe
-from ..training.trainer import Trainer
-from .cases import Case, Symptom
-
-STEPS = 300
 DIAGNOSES = (
     "the learning rate is far too high",
     "the learning rate is far too low",
@@ -40,27 +29,15 @@ OF_FLOW = (
     "the first weights are too small, and the image fades from layer to layer",
     "three hidden layers are more than anything can train",
 )
-FLAT = Symptom("loss", 0.9, 1.1, "The loss stays near that of guessing evenly.")
 
 
-def _sick(
-    sizes: list[int], *transforms, activation: str = "relu", init: str | None = None,
-    batch_size: int = 32, steps: int = STEPS,
-) -> Recipe:  # fmt: skip
-    data = load_data("digits", 0)
-    model = MLP([data.features, *sizes, data.classes], activation, init=init)
-    trainer = Trainer(model, data, chain(*transforms), batch_size)
-    return replace(trainer.recipe(), steps=steps, threads=1)
-
-
-@cache
-def patients() -> dict[str, Case]:
-    """Return the patients by name. The names do not tell what they have."""
-    cases = (
+def cases() -> tuple[Case, ...]:
+    """Return patients A to H."""
+    return (
         Case(
             name="A",
             story="It was given the largest rate so that it would learn fast. It learns nothing.",
-            recipe=_sick([64], Descend(3.0)),
+            recipe=sick([64], Descend(3.0)),
             symptoms=(
                 FLAT,
                 Symptom("silent", 0.9, 1.0, "Almost every hidden unit answers 0 to every image."),
@@ -74,7 +51,7 @@ def patients() -> dict[str, Case]:
         Case(
             name="B",
             story="It is careful. Nothing shakes, nothing breaks, and nothing happens.",
-            recipe=_sick([64], Descend(0.001)),
+            recipe=sick([64], Descend(0.001)),
             symptoms=(
                 FLAT,
                 Symptom("silent", 0.0, 0.2, "Hardly a hidden unit is silent."),
@@ -89,7 +66,7 @@ def patients() -> dict[str, Case]:
             name="C",
             story="Five layers of sigmoid units, as in the old textbooks. A higher rate does not "
             "help it, and a lower one does not either.",
-            recipe=_sick([32, 32, 32, 32], Descend(0.1), activation="sigmoid"),
+            recipe=sick([32, 32, 32, 32], Descend(0.1), activation="sigmoid"),
             symptoms=(
                 FLAT,
                 Symptom("reach", 0.0, 0.1, "Of the last layer's gradient little arrives in the "
@@ -103,7 +80,7 @@ def patients() -> dict[str, Case]:
         Case(
             name="D",
             story="Three hidden layers and a heavy ball. The loss falls at first, and then leaves.",
-            recipe=_sick([32, 32, 32], HeavyBall(0.9), Descend(0.3), init="torch"),
+            recipe=sick([32, 32, 32], HeavyBall(0.9), Descend(0.3), init="torch"),
             symptoms=(
                 Symptom("leap", 15, 1e12, "The longest gradient is many times the usual one."),
                 Symptom("loss", 0.7, 1.3, "The loss ends near that of guessing evenly."),
@@ -119,7 +96,7 @@ def patients() -> dict[str, Case]:
             name="E",
             story="It looks at two images a step. The loss fell quickly at first; now it jumps "
             "about and falls no further.",
-            recipe=_sick([64], Descend(0.4), batch_size=2, steps=500),
+            recipe=sick([64], Descend(0.4), batch_size=2, steps=500),
             symptoms=(
                 Symptom("loss", 0.2, 0.8, "The loss is lower than that of guessing, and far from "
                         "good."),
@@ -134,7 +111,7 @@ def patients() -> dict[str, Case]:
             name="F",
             story="α = 1 and β = 0.9 stand in a paper. They were put into torch.optim.SGD(lr=1.0, "
             "momentum=0.9), and it does not train.",
-            recipe=_sick([64], HeavyBall(0.9), Descend(1.0)),
+            recipe=sick([64], HeavyBall(0.9), Descend(1.0)),
             symptoms=(
                 Symptom("loss", 0.6, 1.4, "The loss ends near that of guessing evenly."),
                 Symptom("silent", 0.7, 1.0, "Most hidden units answer 0 to every image."),
@@ -148,7 +125,7 @@ def patients() -> dict[str, Case]:
             name="G",
             story="It clips every step at 1, by norm, and has a memory of 0.9. One batch was "
             "broken, at step 75. Until then all was well.",
-            recipe=_sick([64], Spike(75, 1024.0), Momentum(0.9), ClipByNorm(1.0), Descend(0.1),
+            recipe=sick([64], Spike(75, 1024.0), Momentum(0.9), ClipByNorm(1.0), Descend(0.1),
                          steps=120),
             symptoms=(
                 Symptom("leap", 300, 1e12, "One gradient is hundreds of times as long as usual."),
@@ -163,7 +140,7 @@ def patients() -> dict[str, Case]:
             name="H",
             story="It was given small first weights, to be careful. Whatever image comes in, "
             "nearly the same ten numbers come out.",
-            recipe=_sick([32, 32, 32], Descend(0.3), activation="tanh", init="normal"),
+            recipe=sick([32, 32, 32], Descend(0.3), activation="tanh", init="normal"),
             symptoms=(
                 FLAT,
                 Symptom("reach", 0.0, 0.01, "Hardly anything of the error arrives in the first "
@@ -176,4 +153,3 @@ def patients() -> dict[str, Case]:
             "inputs, as xavier or he. Another activation brings such weights with it.",
         ),
     )  # fmt: skip
-    return {case.name: case for case in cases}
