@@ -117,6 +117,32 @@ def test_an_error_in_the_thread_is_shown(monkeypatch):
     wait(lambda: "ZeroDivisionError" in lab.panel.sentence.value and lab.panel.play.icon == "play")
 
 
+def test_the_button_says_play_when_the_thread_ends_before_play_returns(monkeypatch):
+    lab = live()
+    start = lab.runner.start
+
+    def slow_start():
+        start()
+        lab.runner.thread.join(20)
+
+    monkeypatch.setattr(lab.race, "step", lambda: 1 / 0)
+    monkeypatch.setattr(lab.runner, "start", slow_start)
+    lab.play()
+    assert "ZeroDivisionError" in lab.panel.sentence.value and lab.panel.play.icon == "play"
+
+
+def test_play_that_cannot_start_leaves_the_button(monkeypatch):
+    lab = live()
+
+    def start():
+        raise CourseError("the last step has not ended")
+
+    monkeypatch.setattr(lab.runner, "start", start)
+    with pytest.raises(CourseError):
+        lab.play()
+    assert lab.panel.play.icon == "play"
+
+
 def test_going_back_and_on_again():
     lab = live(lr=1e-3).run(30)
     lab.set("beta", 0.5)

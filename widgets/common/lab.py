@@ -93,9 +93,14 @@ class Lab:
     def play(self) -> None:
         """Go on in the background until paused."""
         self.message = ""
-        self.runner.start()
         if self.panel:
-            self.panel.put_playing(True)
+            self.panel.put_playing(True)  # first: the thread may end at once and put Play back
+        try:
+            self.runner.start()
+        except Exception:
+            if self.panel:
+                self.panel.put_playing(self.playing)
+            raise
 
     def pause(self) -> None:
         """Stop between two steps; a step that takes long is not waited for."""
