@@ -193,7 +193,9 @@ LETTERS = {
 
 def judge_long_run(answer) -> str | None:
     """Judge (heavy-ball move, EMA move, letter) at α = .3, β = .99 under gradients of 1."""
-    form = "Give three things: (heavy ball's move, the average's move, 'letter'), as (0.5, 0.5, 'a')."
+    form = (
+        "Give three things: (heavy ball's move, the average's move, 'letter'), as (0.5, 0.5, 'a')."
+    )
     if words := unfinished(answer, 3, form, "parts"):
         return words
     ball, ema = float(answer[0]), float(answer[1])
@@ -215,7 +217,9 @@ def judge_long_run(answer) -> str | None:
     if not near(ball, 30):
         return "The heavy-ball move is not that: its v settles where v = βv + 1; then times α."
     if not near(ema, 0.3):
-        return "The average's move is not that: its v settles where v = βv + (1 - β)·1; then times α."
+        return (
+            "The average's move is not that: its v settles where v = βv + (1 - β)·1; then times α."
+        )
     if letter != "b":
         return "Both moves are right. " + LETTERS.get(
             letter, "The reason: one of 'a', 'b', 'c', 'd'."
