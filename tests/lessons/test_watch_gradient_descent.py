@@ -168,7 +168,7 @@ def test_its_sentences_hold_for_other_parameters(dataset, steps, seed, shell, ca
     for share, first, last in rows:
         assert (float(last) > float(first)) == (float(share) > 1), "the loss turns at the edge"
     assert len(rows) == 5
-    alone = printed["Three starts"].splitlines()[-1]
+    alone = printed["Three trials"].splitlines()[-1]
     assert "no hidden layer" in alone and "5 of 5 runs" in alone, "on one bowl the gradient shrinks"
     ends = re.findall(r"ends at w = +(\S+), L = (\S+)", printed["gd-start"])
     assert [w for w, _ in ends] == ["-1.07", "-1.07", "0.91"] and float(ends[0][1]) < float(

@@ -166,13 +166,18 @@ def lab(names) -> TrainingLab:
     return run(names, "forbidden-lab")["lab"].run(150)
 
 
+def test_the_lab_on_the_digits_starts_below_the_dashed_line_and_stays_there(lab):
+    assert len(lab.evaluations) > 5
+    assert all(look.edge > lab.trainer.knobs()["lr"] for look in lab.evaluations)
+
+
 def recent(lab: TrainingLab) -> float:
     return float(np.mean(lab.trainer.history.loss[-10:]))
 
 
 def test_a_forbidden_rate_crosses_the_dashed_line_and_the_loss_leaps(lab):
     edge, before = lab.evaluations[-1].edge, recent(lab)
-    assert 0.3 < edge < 3.0
+    assert lab.trainer.knobs()["lr"] < edge < 3.0
     lab.set("lr", 3.0)
     lab.run(60)
     assert max(lab.trainer.history.loss[150:]) > 20 * before and recent(lab) > 5 * before

@@ -120,6 +120,7 @@ EPOCH = [
     (sgd(move=lambda w, g, lr, size, n: w + lr * g.mean(0)), "climbs"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0)), "take the mean"),
     (sgd(move=lambda w, g, lr, size, n: w - g.mean(0)), "learning rate is missing"),
+    (sgd(move=lambda w, g, lr, size, n: w - lr * g.mean()), "over the rows alone"),
     (sgd(move=lambda w, g, lr, size, n: w - 0.21 * g.mean(0)), "differs from"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / size), "over its own 3"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / n), "Divided by all"),

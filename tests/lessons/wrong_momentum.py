@@ -124,7 +124,7 @@ WRONG = [
     (momentum.long_run, (30, 30, "b"), "average of ones"),
     (momentum.long_run, (-30, -0.3, "b"), "lengths"),
     (momentum.long_run, (7, 0.3, "b"), "heavy-ball move"),
-    (momentum.long_run, (30, 7, "b"), "EMA move"),
+    (momentum.long_run, (30, 7, "b"), "average's move"),
     (momentum.long_run, (30, 0.3, "a"), "same pace"),
     (momentum.long_run, (30, 0.3, "c"), "same function"),
     (momentum.long_run, (30, 0.3, "d"), "first step"),

@@ -33,7 +33,7 @@ def needed(path: np.ndarray) -> float:
 
 
 def best(rule: Rule, beta: float, scale: float) -> float:
-    """Return the fewest steps over rates up to `scale` times what gradient descent bears."""
+    """Return the fewest steps over rates up to `scale` times gradient descent's limit."""
     rates = 0.02 * scale * np.linspace(0.05, 0.99, 25)
     return min(needed(ride(rule(beta), float(lr), steps=900)) for lr in rates)
 

@@ -127,6 +127,8 @@ def judge_steps(diary: Diary, end, lr: float, batch_size: int) -> str | None:
             (-lr * total, "That is the sum over the batch: take the mean, else B times as long a "
              "step."),
             (-mean, "The learning rate is missing: multiply the mean gradient by lr."),
+            (-lr * mean.mean() * torch.ones_like(mean), "That mean is one number, over rows and "
+             "weights: take it over the rows alone, .mean(0)."),
             (-lr * total / batch_size, f"The last batch has {count} rows and was divided by "
              f"batch_size = {batch_size}: its mean is over its own {count}."),
             (-lr * total / diary.n, f"Divided by all {diary.n} rows: the mean is over the rows of "

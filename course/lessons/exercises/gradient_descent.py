@@ -115,7 +115,7 @@ MISTAKES: list[tuple[Rule, str]] = [
      "look where patience is over."),
     (lambda x, p: stop_rule(x, p)[::-1], "The two are swapped: first the stop, then the best."),
     (lambda x, p: (stop_rule(x, p)[0], lowest(x)),
-     "The second number looks ahead: after the stop nobody knows the later losses."),
+     "The second number looks ahead: at the stop the later losses are not known yet."),
     (lambda x, p: (stop_rule(x, p)[0],) * 2,
      "The weights at the stop are not the best ones: keep the look with the lowest loss so far."),
     (lambda x, p: stop_rule(x, 1), "It stops at the first look that is not lower: wait for "

@@ -157,7 +157,7 @@ def judge_ravine(answer) -> str | None:
     a = [lr * (1 - beta) * c for c in ANOTHER]
     low, high = (1 - beta**0.5) ** 2, (1 + beta**0.5) ** 2
     if a[1] > high:
-        return f"{needed}: so near the limit, the steep direction flips sign each step. Lower α."
+        return f"{needed}: so near the limit, the steep weight changes side at each step. Lower α."
     rescaled = lr / (1 - beta)
     if rescaled < limit and (ravine_steps(rescaled, beta, FEW, ANOTHER) or FEW + 1) <= FEW:
         return f"{needed}: that α is heavy ball's. The average needs it divided by 1 - β."
@@ -193,7 +193,9 @@ LETTERS = {
 
 def judge_long_run(answer) -> str | None:
     """Judge (heavy-ball move, EMA move, letter) at α = .3, β = .99 under gradients of 1."""
-    form = "Give three things: (heavy-ball move, EMA move, 'letter'), as (0.5, 0.5, 'a')."
+    form = (
+        "Give three things: (heavy ball's move, the average's move, 'letter'), as (0.5, 0.5, 'a')."
+    )
     if words := unfinished(answer, 3, form, "parts"):
         return words
     ball, ema = float(answer[0]), float(answer[1])
@@ -211,11 +213,13 @@ def judge_long_run(answer) -> str | None:
     if near(ball, 0.3):
         return "Heavy ball adds up, it does not average: solve v = βv + 1 for v, then times α."
     if near(ema, 30):
-        return "EMA averages: solve v = βv + (1 - β)·1 for v. An average of ones is …?"
+        return "The average: solve v = βv + (1 - β)·1 for v. What is the average of ones?"
     if not near(ball, 30):
         return "The heavy-ball move is not that: its v settles where v = βv + 1; then times α."
     if not near(ema, 0.3):
-        return "The EMA move is not that: its v settles where v = βv + (1 - β)·1; then times α."
+        return (
+            "The average's move is not that: its v settles where v = βv + (1 - β)·1; then times α."
+        )
     if letter != "b":
         return "Both moves are right. " + LETTERS.get(
             letter, "The reason: one of 'a', 'b', 'c', 'd'."
