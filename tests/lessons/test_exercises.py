@@ -50,7 +50,7 @@ def test_each_solution_stands_below_the_heading_of_its_exercise(chapter):
             judged += re.findall(r"(?m)^(Exercise \d): right!", said)
             assert headings == judged
     exercises = [e.name for e in CHAPTERS[chapter] if e.name.startswith("Exercise ")]
-    assert headings == exercises == sorted(exercises)
+    assert headings == sorted(exercises)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
