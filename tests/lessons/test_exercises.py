@@ -39,6 +39,21 @@ def test_every_solution_passes(chapter, capsys):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_each_solution_stands_below_the_heading_of_its_exercise(chapter):
+    headings, judged = [], []
+    path = NOTEBOOKS / "solutions" / f"{chapter}.ipynb"
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            headings += re.findall(r"(?m)^## (Exercise \d)$", cell.source)
+        elif ".check(" in cell.source and headings:
+            said = "".join(output.get("text", "") for output in cell.outputs)
+            judged += re.findall(r"(?m)^(Exercise \d): right!", said)
+            assert headings == judged
+    exercises = [e.name for e in CHAPTERS[chapter] if e.name.startswith("Exercise ")]
+    assert headings == sorted(exercises)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_stub_runs_and_does_not_pass(chapter):
     for exercise in CHAPTERS[chapter]:
         exercise.passed = True

@@ -98,6 +98,8 @@ def test_one_logit_moves_and_all_probabilities_follow():
         assert logits == pytest.approx([z1, 1, 0])
         assert chances == pytest.approx(softmax([z1, 1.0, 0.0]))
         assert (chances > 0).all() and (chances < 1).all(), "nothing ever reaches 0"
+        labels = [curve.name for curve, *_ in right.layers]
+        assert not any(re.search(r": [01](\.0+)?$", label) for label in labels), "nor by rounding"
         assert chances[0] > earlier[0] and (chances[1:] < earlier[1:]).all()
         assert f"−ln ŷ₁ is {-np.log(chances[0]):.3f}" in figure(z1).caption
         earlier = chances

@@ -138,7 +138,7 @@ WRONG = [
     (LAYER, layer(0, lambda d, da, z, W, a: d @ z.tanh().t()), "layer's own a"),
     (LAYER, layer(0, lambda d, da, z, W, a: W), "dW is not that"),
     (LAYER, layer(1, lambda d, da, z, W, a: d.mean(1)), "mean over the batch"),
-    (LAYER, layer(1, lambda d, da, z, W, a: d.sum(0)), "over the neurons"),
+    (LAYER, layer(1, lambda d, da, z, W, a: d.sum(0)), "over the units"),
     (LAYER, layer(1, lambda d, da, z, W, a: da.sum(1)), "db has no f′"),
     (LAYER, layer(1, lambda d, da, z, W, a: d), "one column a sample"),
     (LAYER, layer(1, lambda d, da, z, W, a: 0 * d[0]), "forgotten"),

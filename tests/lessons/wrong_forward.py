@@ -191,6 +191,7 @@ WRONG = [
     (RUN, passes(product=lambda W, a: W.t() @ a), "W is transposed"),
     (RUN, before(torch.t), "x is transposed"),
     (RUN, after(torch.t), "at the end"),
+    (RUN, lambda x, layers: forward.run(x.t(), layers).t(), "each *row* of x"),
     (RUN, after(torch.relu), "output layer too"),
     (RUN, after(lambda z: z.softmax(0)), "inside the loss"),
     (RUN, passes(add=lambda z, b: z), "forgotten"),

@@ -78,7 +78,7 @@ def judge_bias(db: Tensor, da: Tensor, delta: Tensor) -> str | None:
         db = db[:, 0]
     mistakes = [
         (delta.mean(1), "db is a mean over the batch; the 1/B is in δ already: sum."),
-        (delta.sum(0), "db sums over the neurons. Sum over the batch, along a row: .sum(1)."),
+        (delta.sum(0), "db sums over the units. Sum over the batch, along a row: .sum(1)."),
         (da.sum(1), "db has no f′: ∂L/∂b is the sum of δ, not of da, as the document has it."),
         (delta, "db is still one column a sample: the same b serves all of them, so sum."),
         (0 * delta[:, 0], "db is 0: the bias is forgotten."),

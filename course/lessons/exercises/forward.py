@@ -80,6 +80,7 @@ def judge_equal_widths(answer, draw: Draw) -> str | None:
         (run(x, layers, add=torch.add), along),
         (run(x, layers, turned), "W is transposed: row i of W holds the weights *into* unit i."),
         (run(x.t(), layers), "x is transposed: each *column* of x is a sample already."),
+        (run(x.t(), layers).t(), "It takes each *row* of x for a sample; each *column* is one."),
         (right.t(), "Transposed at the end: one column a sample, (C, B)."),
         (right.relu(), "f was applied to the output layer too; that layer has its own activation."),
         (right.softmax(0), "Softmax comes later, inside the loss. Return the logits."),
