@@ -178,8 +178,12 @@ def near(a, b: float) -> bool:
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """Tell if two tensors have one shape and, but for float32's rounding, the same numbers."""
-    return a.shape == b.shape and torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=1e-6)
+    """Tell if two tensors have one shape and, but for float32's rounding, the same real numbers."""
+    if type(a) is not Tensor or not a.is_floating_point() or a.shape != b.shape:
+        return False
+    largest = float(b.abs().max()) if b.numel() else 0.0
+    atol = 1e-6 * (max(1.0, largest) if math.isfinite(largest) else 1.0)
+    return torch.allclose(a.to(b.dtype), b, rtol=1e-4, atol=atol)
 
 
 def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:

@@ -15,6 +15,7 @@ or time. One that tries two draws of unrelated numbers, of other sizes:
 
 import inspect
 import math
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,11 +27,11 @@ from torch import Tensor
 
 from ..errors import CourseError, shown
 from ..training.replay import threads
+from .fair_play import looks_inside, tools_kept
 from .time_limit import TimeIsOver, limited
 
 SECONDS = 5.0  # that an answer may take in all; a right one takes a small part of it
 ANOTHER = "Right for the first numbers, not for others: is a number or a size fixed? "
-SEEDS = 17, 40  # of the two draws
 
 
 # ---- calling an answer ----------------------------------------------------------------------
@@ -44,8 +45,11 @@ def judged(judge: Callable[..., str | None], answer) -> str | None:
         answer: the learner's.
     """
     attempt = Attempt(answer) if callable(answer) else None
+    if attempt and (name := looks_inside(answer)):
+        return f"It uses `{name}`, which belongs to the judge. Compute from what it is handed."
+    replaced: list[str] = []
     try:
-        with quiet_torch():
+        with tools_kept() as replaced, quiet_torch():
             wrong = judge(attempt or answer)
     except TimeIsOver:
         return (
@@ -54,6 +58,8 @@ def judged(judge: Callable[..., str | None], answer) -> str | None:
         )
     except (Exception, SystemExit) as error:  # the learner's own code failed: say so, go on
         return f"your answer raised {type(error).__name__}: {error}"
+    if replaced:
+        return f"It replaced {replaced[0]}, which was put back. Give yours a name of its own."
     if wrong is None and attempt and attempt.changed:
         return (
             f"The function changed the {attempt.changed} it was handed. Make new values, as in "
@@ -137,25 +143,42 @@ class Draw:
     """Random numbers and sizes for one trial of an answer; each seed draws others.
 
     Args:
-        seed: of all that it draws.
+        seed: of all that it draws; None: a new one, which no answer can know.
         square: whether all sizes are equal: then no wrong product complains, and its numbers tell
             which mistake it was.
     """
 
-    def __init__(self, seed: int, square: bool = False):
-        self.generator = torch.Generator().manual_seed(seed)
+    def __init__(self, seed: int | None = None, square: bool = False):
+        self.generator = torch.Generator().manual_seed(new_seed() if seed is None else seed)
         self.square = square
+
+    def seed(self) -> int:
+        """Return a seed for something else."""
+        return int(torch.randint(2**40, (), generator=self.generator))
 
     def normal(self, *shape: int, dtype=torch.float64) -> Tensor:
         """Return normal numbers of a shape."""
         return torch.randn(*shape, generator=self.generator, dtype=dtype)
 
-    def sizes(self, count: int, low: int = 2, high: int = 9) -> list[int]:
-        """Return so many sizes from low to high: all equal if `square`, else all different."""
+    def size(self) -> int:
+        """Return one size."""
+        return self.sizes(1)[0]
+
+    def sizes(self, count: int, low: int | None = None, high: int | None = None) -> list[int]:
+        """Return so many sizes from low to high: all equal if `square`, else all different.
+
+        Args:
+            count: how many.
+            low, high: without them 3 to 5 if `square`, else 6 to 9: no size fits both.
+        """
+        if low is None or high is None:
+            low, high = (3, 5) if self.square else (6, 9)
         order = torch.randperm(high - low + 1, generator=self.generator) + low
+        if self.square:
+            return order[:1].tolist() * count
         if count > len(order):
             raise CourseError(f"count = {count}; allowed: up to {len(order)} different sizes")
-        return order[:1].tolist() * count if self.square else order[:count].tolist()
+        return order[:count].tolist()
 
     def numbers(self, *ranges: tuple[float, float]) -> list[float]:
         """Return a number of each range, to three digits, none related to another.
@@ -181,12 +204,17 @@ def related(a: float, b: float) -> bool:
     return any(math.isclose(b, value, rel_tol=0.04) for value in near)
 
 
+def new_seed() -> int:
+    """Return a seed that nobody knows beforehand."""
+    return secrets.randbits(40)
+
+
 def on_probes(judge: Callable[[Draw], str | None]) -> str | None:
     """Return the words of a judge on the first of two draws that it finds wrong; None: on none.
 
     The sizes of the first are equal, those of the second differ.
     """
-    if words := judge(Draw(SEEDS[0], square=True)):
+    if words := judge(Draw(square=True)):
         return words
-    words = judge(Draw(SEEDS[1]))
+    words = judge(Draw())
     return ANOTHER + words if words else None

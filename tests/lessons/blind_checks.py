@@ -95,6 +95,21 @@ def along_itself(loss, gradient, theta):
     )
 
 
+def along_ones(loss, gradient, theta):
+    """The slope along (1, 1, …): the sum of the entries, wherever they stand."""
+    theta, h = away(theta), 1e-5
+    return near(gradient(theta).sum(), (loss(theta + h) - loss(theta - h)) / (2 * h))
+
+
+def asks_the_loss(loss, gradient, theta):
+    """Has the right gradient from the problem whose loss it was handed."""
+    return torch.allclose(gradient(theta), loss.__self__.gradient(theta))
+
+
+def reads_the_mistake(loss, gradient, theta):
+    return all(cell.cell_contents not in ("twice", "sign") for cell in gradient.__closure__)
+
+
 def signs(loss, gradient, theta):
     """The sign of each entry, where it is not nearly 0."""
     theta = away(theta)

@@ -1,8 +1,19 @@
-"""What the tests of bets and patients share."""
+"""What the tests of bets, patients and exercises share."""
+
+import itertools
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+
+from course.lessons import judging
+
+
+@pytest.fixture(autouse=True)
+def known_draws(monkeypatch):
+    """Judges draw other numbers at each check, and the same ones in each run of the tests."""
+    seeds = itertools.count(1)
+    monkeypatch.setattr(judging, "new_seed", lambda: next(seeds))
 
 
 @pytest.fixture

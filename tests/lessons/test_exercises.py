@@ -1,17 +1,21 @@
 """Exercises: every solution passes; the stub and every known wrong answer do not, and say why."""
 
+import itertools
 import math
 import re
 from importlib import import_module
 from pathlib import Path
 
+import blind_checks
 import nbformat
 import numpy as np
 import pytest
 import torch
 
 from course import Exercise
+from course.lessons import judging
 from course.lessons.contents import ROUTE
+from course.lessons.exercises import backward
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = {chapter.file: re.sub(r"^\d+(_\d+b?)?_", "", chapter.file) for chapter in ROUTE}
@@ -73,6 +77,27 @@ def test_wrong_answers_are_recognised(exercise, answer, says, capsys):
     assert not exercise.check(answer) and not exercise.passed
     message = capsys.readouterr().out
     assert says in message and "not answered yet" not in message
+
+
+@pytest.mark.parametrize("mistake", backward.MISTAKES)
+def test_a_check_that_is_blind_to_one_mistake_is_told_to_which(mistake):
+    answer = blind_checks.passes_only(mistake)  # it reads its judge, so it is handed over directly
+    assert backward.MISTAKES[mistake] in backward.judge_gradient_check(answer)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.full
+def test_no_draw_lets_a_wrong_answer_pass_or_refuses_a_right_one(seed, monkeypatch, capsys):
+    seeds = itertools.count(1000 * (seed + 1))
+    monkeypatch.setattr(judging, "new_seed", lambda: next(seeds))
+    slow = [backward.check_gradients, *CHAPTERS["00_start_here"]]  # they draw little, and are slow
+    for exercise, answer, says in WRONG:
+        if exercise not in slow and callable(answer):
+            assert not exercise.check(answer)
+            assert says in capsys.readouterr().out
+    for chapter in CHAPTERS.keys() - {"00_start_here"}:
+        run_exercises(NOTEBOOKS / "solutions" / f"{chapter}.ipynb")
+        assert all(exercise.passed for exercise in CHAPTERS[chapter])
 
 
 def test_no_answer_is_no_error(capsys):

@@ -231,12 +231,13 @@ def test_related_numbers_are_known(a, b):
 @few
 @given(st.integers(0, 2**40), st.integers(1, 8))
 def test_drawn_sizes_differ(seed, count):
-    sizes = Draw(seed).sizes(count)
+    sizes = Draw(seed).sizes(count, 2, 9)
     assert len(set(sizes)) == count and 2 <= min(sizes) and max(sizes) <= 9
-    equal = Draw(seed, square=True).sizes(count)
+    equal = Draw(seed, square=True).sizes(count, 2, 9)
     assert len(equal) == count and len(set(equal)) == 1 and 2 <= equal[0] <= 9
     with pytest.raises(CourseError, match="allowed: up to 8 different sizes"):
-        Draw(seed).sizes(9)
+        Draw(seed).sizes(9, 2, 9)
+    assert 3 <= Draw(seed, square=True).size() <= 5 < 6 <= Draw(seed).size() <= 9
 
 
 def test_a_second_draw_differs_and_its_words_say_so():

@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of 3_03b_batches, and what each message must say."""
 
+import math
+
 import torch
 
 from course.lessons.exercises import batches
@@ -78,8 +80,10 @@ def backwards(n, generator, size):
 
 
 def stride(n, generator, size):
-    """Every k-th row, k drawn: n is a prime, so each row comes once."""
-    k = int(torch.randint(2, n, (), generator=generator))
+    """Every k-th row, k drawn, so that each row comes once."""
+    k = n
+    while math.gcd(k, n) > 1:
+        k = int(torch.randint(2, n, (), generator=generator))
     return (torch.arange(n) * k % n).split(size)
 
 
@@ -95,25 +99,45 @@ def half_shuffled(n, generator, size):
     return torch.cat([low, torch.arange(n // 2, n)]).split(size)
 
 
+def evens_then_odds(n, generator, size):
+    """Shuffled, but every even row comes before every odd one."""
+    order = torch.randperm(n, generator=generator)
+    return torch.cat([order[order % 2 == 0], order[order % 2 == 1]]).split(size)
+
+
+def first_row_first(n, generator, size):
+    rest = 1 + torch.randperm(n - 1, generator=generator)
+    return torch.cat([torch.zeros(1, dtype=torch.int64), rest]).split(size)
+
+
+def same_every_epoch(n, generator, size):
+    """Takes the generator's seed instead of the generator."""
+    again = torch.Generator().manual_seed(generator.initial_seed())
+    return torch.randperm(n, generator=again).split(size)
+
+
 EPOCH = [
     (3.0, "function itself"),
     (sgd(end=lambda w: None), "returns nothing"),
     (lambda w, n, gradients, lr, batch_size, generator: w, "No gradient was asked for"),
-    (in_place, "handed over has changed"),
+    (in_place, "changed the w"),
     (sgd(lambda n, g, size: torch.arange(n).split(size)), "order of the file"),
     (sgd(with_replacement), "came twice"),
     (sgd(no_tail), "never looked at"),
     (sgd(lambda n, g, size: torch.randperm(n, generator=g).split(1)), "that many at a time"),
-    (sgd(lambda n, g, size: [torch.randperm(n, generator=g)]), "at most 131 rows"),
-    (sgd(lambda n, g, size: torch.randperm(n, generator=g).split(8)), "11: take that many"),
+    (sgd(lambda n, g, size: [torch.randperm(n, generator=g)]), "There were 1 batches"),
+    (sgd(lambda n, g, size: torch.randperm(n, generator=g).split(8)), "take that many"),
     (sgd(own_draw), "two orders"),
     (sgd(fixed_order), "same order"),
+    (sgd(same_every_epoch), "same order"),
+    (sgd(evens_then_odds), "come early"),
+    (sgd(first_row_first), "come early"),
     (sgd(shuffled_blocks), "stay together"),
     (sgd(stirred_blocks), "stay together"),
     (sgd(rotated), "stay together"),
     (sgd(backwards), "stay together"),
     (sgd(stride), "stay together"),
-    (sgd(half_shuffled), "one part of the file"),
+    (sgd(half_shuffled), "stay together"),
     (sgd(halves), "one part of the file"),
     (old_w, "old w"),
     (one_behind, "moved nothing"),
@@ -122,8 +146,8 @@ EPOCH = [
     (sgd(move=lambda w, g, lr, size, n: w - g.mean(0)), "learning rate is missing"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g.mean()), "over the rows alone"),
     (sgd(move=lambda w, g, lr, size, n: w - 0.21 * g.mean(0)), "differs from"),
-    (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / size), "over its own 3"),
-    (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / n), "Divided by all"),
+    (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / size), "over its own"),
+    (sgd(move=lambda w, g, lr, size, n: w - lr * g.sum(0) / n), "rows of all batches"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g[0]), "differs from"),
     (sgd(move=lambda w, g, lr, size, n: w - lr * g[:8].mean(0)), "differs from"),
     (sgd(move=lambda w, g, lr, size, n: 1 / 0), "ZeroDivisionError"),
@@ -151,6 +175,18 @@ def of_two_parts(means, counts):
     return (counts[:, None] * means).sum(0) / counts.sum()
 
 
+def of_five_parts(means, counts):
+    """Forgets every part after the fifth."""
+    means, counts = means[:5], counts[:5]
+    return (counts[:, None] * means).sum(0) / counts.sum()
+
+
+def changed_late(means, counts):
+    found = weighted()(means, counts)
+    counts += 1
+    return found
+
+
 WHOLE = [
     (5.0, "function itself"),
     (lambda means, counts: None, "returns nothing"),
@@ -163,13 +199,16 @@ WHOLE = [
     (lambda means, counts: means[counts.argmax()], "largest part"),
     (lambda means, counts: means.median(0).values, "median"),
     (of_two_parts, "how much does each"),
+    (of_five_parts, "how much does each"),
+    (changed_late, "changed the counts"),
+    (lambda means, counts: weighted()(means, counts) + 1j, "how much does each"),
     (lambda means, counts: (counts[:, None] * means).sum(0) / 49, "how much does each"),
     (lambda means, counts: 0 * means[0], "how much does each"),
     (lambda means, counts: (counts[:, None] * means).sum() / counts.sum(), "one gradient"),
     (lambda means, counts: counts[:, None] * means / counts.sum(), "one gradient"),
     (lambda means, counts: float(means.mean()), "one gradient"),
-    (weighted(lambda means, counts: means.mul_(2)), "have changed"),
-    (weighted(lambda means, counts: counts.add_(1)), "have changed"),
+    (weighted(lambda means, counts: means.mul_(2)), "how much does each"),
+    (weighted(lambda means, counts: counts.add_(1)), "how much does each"),
 ]
 
 # ---- two budgets --------------------------------------------------------------------------------

@@ -70,6 +70,17 @@ def turned_round(gradients, c):
     return [g * factor for g in gradients][::-1]
 
 
+def only_from_twice(gradients, c):
+    """Leaves alone what is longer than c, but not twice as long."""
+    norm = float(norm_of(gradients))
+    return [g * (c / norm if norm > 2 * c else 1.0) for g in gradients]
+
+
+def of_four_layers(gradients, c):
+    factor = min(1.0, c / float(norm_of(gradients)))
+    return [g * factor for g in gradients[:4]] + gradients[4:]
+
+
 exercise = clipping.clip_by_norm
 mean = clipping.mean_sign
 quartic = clipping.quartic
@@ -77,8 +88,8 @@ WRONG = [
     (exercise, 0.5, "function itself"),
     (exercise, lambda gradients, c: ..., "returns nothing"),
     (exercise, lambda gradients, c: None, "returns nothing"),
-    (exercise, lambda gradients, c: [gradients[0], None], "One of the tensors is still open"),
-    (exercise, in_place, "wrote into"),
+    (exercise, lambda gradients, c: [*gradients[1:], None], "One of the tensors is still open"),
+    (exercise, in_place, "changed the gradients"),
     (exercise, lambda gradients, c: gradients[0], "one tensor for each layer"),
     (exercise, lambda gradients, c: [g.flatten()[:1] for g in gradients], "shapes"),
     (exercise, by(lambda gs, c: 1.0), "Nothing was clipped"),
@@ -103,13 +114,17 @@ WRONG = [
     (exercise, first(1), "first layer only"),
     (exercise, first(2), "first two layers only"),
     (exercise, first(3), "has norm"),
+    (exercise, first(5), "has norm"),
+    (exercise, only_from_twice, "only a little longer"),
+    (exercise, of_four_layers, "has norm"),
+    (exercise, by(lambda gs, c: min(1.0, c / norm_of(gs)) + 0j), "has norm"),
     (exercise, by(lambda gs, c: c / max(g.norm() for g in gs)), "longest layer"),
     (exercise, by(lambda gs, c: c / (norm_of(gs) + 1)), "added 1"),
     (exercise, by(lambda gs, c: 0.0), "Everything became 0"),
     (exercise, two_layers, "one tensor for each layer"),
     (exercise, value_then_norm, "has norm"),
     (exercise, one_vector, "one tensor for each layer"),
-    (exercise, remembered, "your result"),
+    (exercise, remembered, "one tensor for each layer"),
     (exercise, transposed, "shapes changed"),
     (exercise, turned_round, "shapes changed"),
     (exercise, lambda gs, c: [float(g.sum()) for g in gs], "one tensor for each layer"),

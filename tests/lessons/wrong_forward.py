@@ -45,30 +45,68 @@ def of_two(z):
     return z - m - ((z[0] - m).exp() + (z[1] - m).exp()).log()
 
 
+def less_the_mean(z):
+    """Takes out the mean, in float64, which is enough for logits up to 700 from it."""
+    s = z.double() - z.double().mean()
+    return (s - s.exp().sum().log()).float()
+
+
+def of_the_first_five(z):
+    """Takes out the largest of the first five logits."""
+    m = z[:5].max()
+    return z - m - (z - m).exp().sum().log()
+
+
 # ---- forward --------------------------------------------------------------------------------
+
+
+def run(x, layers, product=lambda W, a: W @ a, add=lambda z, b: z + b[:, None], f=torch.relu):
+    """A right forward pass with parts to replace."""
+    a = x
+    for W, b in layers[:-1]:
+        a = f(add(product(W, a), b))
+    return add(product(layers[-1][0], a), layers[-1][1])
+
+
+def bias_last(x, layers):
+    """f(W a) + b instead of f(W a + b)."""
+    a = x
+    for W, b in layers[:-1]:
+        a = (W @ a).relu() + b[:, None]
+    return layers[-1][0] @ a + layers[-1][1][:, None]
+
+
+def first_four(x, layers):
+    """Knows four layers."""
+    return run(x, layers[:4])
+
+
+def squeezed(x, layers):
+    """One sample loses its column."""
+    return run(x, layers).squeeze()
 
 
 def passes(**parts):
     """Return a forward pass with some part replaced."""
-    return lambda x, layers: forward.run(x, layers, **parts)
+    return lambda x, layers: run(x, layers, **parts)
 
 
 def after(change):
     """Return a pass whose logits are changed at the end."""
-    return lambda x, layers: change(forward.run(x, layers))
+    return lambda x, layers: change(run(x, layers))
 
 
 def before(change):
     """Return a pass whose input is changed first."""
-    return lambda x, layers: forward.run(change(x), layers)
+    return lambda x, layers: run(change(x), layers)
 
 
 def changes_x(x, layers):
-    return forward.run(x.mul_(2), layers)
+    return run(x.mul_(2), layers)
 
 
 def changes_x_late(x, layers):
-    right = forward.run(x, layers)
+    right = run(x, layers)
     x.zero_()
     return right
 
@@ -81,7 +119,7 @@ def zeroes_weights(x, layers):
 
 
 def scales_biases(x, layers):
-    right = forward.run(x, layers)
+    right = run(x, layers)
     for _, b in layers:
         b.mul_(3)
     return right
@@ -102,13 +140,13 @@ def of_three(x, layers):
 
 def of_three_at_most(x, layers):
     """The first three layers, the last of them without f."""
-    return forward.run(x, layers[:3])
+    return run(x, layers[:3])
 
 
 def of_two_or_three(x, layers):
     if len(layers) not in (2, 3):
         return torch.zeros(len(layers[-1][1]), x.shape[1])
-    return forward.run(x, layers)
+    return run(x, layers)
 
 
 def of_width(x, layers):
@@ -121,7 +159,7 @@ def of_width(x, layers):
 
 def first_sample(x, layers):
     """The first sample's logits in every column."""
-    return forward.run(x, layers)[:, :1].expand(-1, x.shape[1])
+    return run(x, layers)[:, :1].expand(-1, x.shape[1])
 
 
 # ---- collapse -------------------------------------------------------------------------------
@@ -154,6 +192,9 @@ WRONG = [
     (LOG, changes_z, "changed the z"),
     (LOG, changes_z_late, "changed the z"),
     (LOG, of_two, "For the logits"),
+    (LOG, less_the_mean, "*largest*"),
+    (LOG, of_the_first_five, "*largest*"),
+    (LOG, lambda z: forward.judge_log_softmax(z), "belongs to the judge"),
     (LOG, lambda z: torch.softmax(z, 0), "are the probabilities"),
     (LOG, lambda z: -torch.log_softmax(z, 0), "The sign"),
     (LOG, logs(lambda z, m: z - m), "z - m alone"),
@@ -196,20 +237,25 @@ WRONG = [
     (RUN, after(lambda z: z.softmax(0)), "inside the loss"),
     (RUN, passes(add=lambda z, b: z), "forgotten"),
     (RUN, before(torch.relu), "a₀ is x"),
-    (RUN, forward.bias_last, "inside: f(W a + b)"),
+    (RUN, bias_last, "inside: f(W a + b)"),
     (RUN, passes(f=lambda z: z), "f is missing"),
     (RUN, passes(f=torch.tanh), "That is tanh"),
     (RUN, passes(f=torch.sigmoid), "sigmoid"),
     (RUN, passes(f=torch.abs), "answers 0"),
     (RUN, passes(f=lambda z: z.clamp(0, 1)), "not those"),
     (RUN, only_x, "not x"),
-    (RUN, lambda x, layers: forward.run(x, layers[::-1]), "order of the list"),
+    (RUN, lambda x, layers: run(x, layers[::-1]), "order of the list"),
     (RUN, after(lambda z: 2 * z), "not those"),
     (RUN, first_sample, "not those"),
     (RUN, of_three, "ValueError"),
     (RUN, of_three_at_most, "is a number of layers"),
     (RUN, of_two_or_three, "is a number of layers"),
-    (RUN, of_width, "is a number of layers"),
+    (RUN, of_width, "not yet"),
+    (RUN, first_four, "is a number of layers"),
+    (RUN, squeezed, "is a number of layers"),
+    (RUN, passes(f=torch.nn.functional.relu6), "not yet"),
+    (RUN, forward.run, "belongs to the judge"),
+    (RUN, lambda x, layers: forward.run(x, layers), "belongs to the judge"),
     (ONE, 7, "function itself"),
     (ONE, lambda W1, b1, W2, b2: None, "returns nothing"),
     (ONE, lambda W1, b1, W2, b2: (W2 @ W1, None), "One of the two things is still open"),

@@ -2,6 +2,7 @@
 
 import torch
 
+from course.lessons.exercises import gradient_descent
 from course.lessons.exercises.gradient_descent import best_rate, edge, patience
 
 BEST = 2 / 101
@@ -57,6 +58,16 @@ def pops(losses, patience):
     return found
 
 
+def from_ten(losses, patience):
+    """Starts from a lowest loss of 10, which is low for large losses."""
+    lowest, best, worse = 10.0, 0, 0
+    for look, loss in enumerate(losses):
+        lowest, best, worse = (loss, look, 0) if loss < lowest else (lowest, best, worse + 1)
+        if worse == patience:
+            return look, best
+    return len(losses) - 1, best
+
+
 def rates(low=lambda H: torch.linalg.eigvalsh(H)[0], high=lambda H: torch.linalg.eigvalsh(H)[-1],
           pair=lambda low, high: (2 / high, 2 / (low + high))):  # fmt: skip
     """The two rates made of their parts, to be wrong in exactly one of them."""
@@ -109,8 +120,8 @@ WRONG = [
     (patience, lambda losses, patience: 3, "two numbers"),
     (patience, lambda losses, patience: (1, 2, 3), "two numbers"),
     (patience, lambda losses, patience: 1 / 0, "ZeroDivisionError"),
-    (patience, sorts, "has changed"),
-    (patience, pops, "has changed"),
+    (patience, sorts, "changed the losses"),
+    (patience, pops, "changed the losses"),
     (patience, rule(after=lambda losses, best: None), "never over"),
     (patience, rule(end=lambda look, best, x, p: (best, look)), "swapped"),
     (patience, rule(end=lambda look, best, x, p: (look, lowest(x))), "looks ahead"),
@@ -121,6 +132,8 @@ WRONG = [
     (patience, rule(lower=lambda x, look, best: x[look] < x[look - 1]), "look before"),
     (patience, rule(back=lambda worse: worse), "back to 0"),
     (patience, ties, "equal loss"),
+    (patience, from_ten, "stops at look"),
+    (patience, lambda losses, patience: gradient_descent.stop_rule(losses, patience), "the judge"),
     (patience, lambda losses, patience: (lowest(losses), lowest(losses)), "without knowing"),
     (patience, rule(end=lambda look, best, x, p: (look + 1, best + 1)), "counted from 0"),
     (patience, rule(over=lambda worse, patience: False), "to its end"),
@@ -133,7 +146,7 @@ WRONG = [
     (edge, lambda H: None, "returns nothing yet"),
     (edge, lambda H: 2 / torch.linalg.eigvalsh(H)[-1], "two numbers"),
     (edge, lambda H: 1 / 0, "ZeroDivisionError"),
-    (edge, in_place, "has changed"),
+    (edge, in_place, "changed the H"),
     (edge, lambda H: rates()(H * 1.0)[::-1], "swapped"),
     (edge, rates(low=lambda H: H.diagonal().min(), high=lambda H: H.diagonal().max()), "axes"),
     (edge, rates(pair=lambda low, high: (2 / low, 2 / (low + high))), "flattest direction"),

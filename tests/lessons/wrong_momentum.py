@@ -64,6 +64,18 @@ def from_nothing(w, v, g, lr, beta):
     return w - lr * new, new
 
 
+def positive(w, v, g, lr, beta):
+    """Takes every gradient for positive."""
+    new = beta * v + (1 - beta) * g.abs()
+    return w - lr * new, new
+
+
+def only_four(w, v, g, lr, beta):
+    new = v.clone()
+    new[:4] = beta * v[:4] + (1 - beta) * g[:4]
+    return w - lr * new, new
+
+
 WRONG = [
     (momentum.ema_step, lambda w, v, g, lr, beta: ..., "returns nothing"),
     (momentum.ema_step, lambda w, v, g, lr, beta: (w, None), "One of the two things is still open"),
@@ -86,15 +98,17 @@ WRONG = [
     (momentum.ema_step, step(lambda v, g, b, lr: 0.9 * v + 0.1 * g), "your v is"),
     (momentum.ema_step, step(ema, lambda w, v, new, g, lr, b: w - 0.1 * new), "your w is"),
     (momentum.ema_step, step(ema, lambda w, v, new, g, lr, b: w - (1 - b) * new), "not 1 - β"),
-    (momentum.ema_step, gradient_in_place, "changed the gradient"),
+    (momentum.ema_step, gradient_in_place, "changed the g"),
     (momentum.ema_step, memory_in_place, "changed the v"),
     (momentum.ema_step, weight_in_place, "changed the w"),
-    (momentum.ema_step, only_the_first, "For 3 weights"),
+    (momentum.ema_step, only_the_first, "weights return"),
     (momentum.ema_step, only_three, "your v is"),
+    (momentum.ema_step, only_four, "your v is"),
+    (momentum.ema_step, positive, "not yet"),
     (momentum.ema_step, mean_of_all, "your v is"),
     (momentum.ema_step, complex_numbers, "real numbers"),
     (momentum.ema_step, from_nothing, "your v is"),
-    (momentum.ema_step, lambda w, v, g, lr, beta: (w.sum(), v.sum()), "For 3 weights"),
+    (momentum.ema_step, lambda w, v, g, lr, beta: (w.sum(), v.sum()), "weights return"),
     (momentum.ema_step, step(lambda v, g, b, lr: b * v - (1 - b) * g), "*plus*"),
     (momentum.ema_step, step(lambda v, g, b, lr: lr * ema(v, g, b, lr)), "α is inside your v"),
     (momentum.ema_step, step(ema, lambda w, v, new, g, lr, b: w), "w came back unchanged"),

@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from course.lessons.exercises import momentum_clipping
 
 
@@ -87,6 +89,25 @@ def three_entries(w, v, g, lr, beta, eps):
     return w[:3], v[:3]
 
 
+def first_two_cut(g, eps):
+    return torch.cat([g[:2].clamp(-eps, eps), g[2:]])
+
+
+def far_out(g, eps):
+    """Cuts only what is more than twice as long as ε."""
+    return torch.where(g.abs() > 2 * eps, eps * g.sign(), g)
+
+
+def both_cut(w, v, g, lr, beta, eps):
+    v = (beta * v + (1 - beta) * g.clamp(-eps, eps)).clamp(-eps, eps)
+    return w - lr * v, v
+
+
+def imaginary(w, v, g, lr, beta, eps):
+    w, v = step()(w, v, g, lr, beta, eps)
+    return w + 1j, v + 1j
+
+
 def by_norm(g, eps):
     return g * min(1.0, eps / float(g.norm()))
 
@@ -103,7 +124,7 @@ WRONG = [
     (clip, lambda w, v, g, lr, beta, eps: ..., "returns nothing"),
     (clip, lambda w, v, g, lr, beta, eps: (w, None), "One of the two things is still open"),
     (clip, lambda w, v, g, lr, beta, eps: w, "two things"),
-    (clip, in_place, "wrote into"),
+    (clip, in_place, "changed the g"),
     (clip, step(order=-1), "swapped: return w first"),
     (clip, after, "*after* momentum"),
     (clip, step(cut=lambda g, e: g), "Nothing was clipped"),
@@ -121,18 +142,23 @@ WRONG = [
     (clip, step(move=lambda w, old, v, g, a: w - a * g), "use the new v"),
     (clip, step(move=lambda w, old, v, g, a: w - v), "should be"),
     (clip, step(move=lambda w, old, v, g, a: w), "w came back unchanged"),
-    (clip, into_w, "wrote into w"),
-    (clip, into_v, "wrote into v"),
-    (clip, restored, "wrote into v"),
+    (clip, into_w, "changed the w"),
+    (clip, into_v, "changed the v"),
+    (clip, restored, "changed the v"),
     (clip, with_numbers(eps=1.0), "clipped at 1"),
     (clip, with_numbers(beta=0.9), "typed β = 0.9"),
     (clip, with_numbers(lr=0.01), "should be"),
     (clip, with_numbers(0.1, 0.9, 1.0), "your v is"),
     (clip, roles_swapped, "used 1 - α as the decay"),
     (clip, rate_as_decay, "roles of α and β"),
-    (clip, three_entries, "with 5 entries"),
+    (clip, three_entries, "entries each"),
     (clip, lambda w, v, g, lr, beta, eps: (0 * w, 0 * v), "your v is"),
-    (clip, lambda w, v, g, lr, beta, eps: (w.tolist(), v.tolist()), "with 3 entries"),
+    (clip, lambda w, v, g, lr, beta, eps: (w.tolist(), v.tolist()), "entries each"),
+    (clip, step(cut=first_two_cut), "not yet"),
+    (clip, step(cut=far_out), "your v is"),
+    (clip, step(cut=lambda g, e: e * g.sign()), "your v is"),
+    (clip, both_cut, "clipped v as well"),
+    (clip, imaginary, "real numbers"),
     (bounds, 0.5, "three numbers"),
     (bounds, (..., ..., ...), "open"),
     (bounds, (0.5, None, 0.05), "One of the three numbers is still open"),
@@ -166,6 +192,8 @@ WRONG = [
         "Two kinds",
     ),
     (count, lambda b, s: 44, "the experiment"),
+    (count, lambda b, s: math.ceil(back((1 - b) * (s + 1), b)) if s > 6 else 0, "must be 0"),
+    (count, lambda b, s: momentum_clipping.simulate(b, s), "belongs to the judge"),
     (count, lambda b, s: {0.9: 44 if s > 99 else 16, 0.99: 230, 0.5: 3}.get(b, 0), "experiment"),
     (count, lambda b, s: max(0, math.ceil(back(0.1 * (s + 1), b))), "experiment"),
     (count, lambda b, s: max(0, math.ceil(back((1 - b) * (s + 1), 0.9))), "experiment"),

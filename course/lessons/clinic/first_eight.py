@@ -123,7 +123,7 @@ def cases() -> tuple[Case, ...]:
         ),
         Case(
             name="G",
-            story="It clips every step at 1, by norm, and has a memory of 0.9. One batch was "
+            story="It clips by norm, at 1, and has a memory of 0.9. One batch was "
             "broken, at step 75. Until then all was well.",
             recipe=sick([64], Spike(75, 1024.0), Momentum(0.9), ClipByNorm(1.0), Descend(0.1),
                          steps=120),

@@ -13,19 +13,18 @@ from ...optim.chain import chain
 from ...optim.first_order import Descend
 from ...training.trainer import Trainer
 from ..checking import Exercise, first_match, same, unfinished
+from ..judging import Draw, on_probes
 
 # ---- 1. one epoch -------------------------------------------------------------------------
 
-PROBES = ((131, 8, 3, 0.21), (97, 11, 5, 0.037))  # rows, batch size, weights, rate: with tails
+EPOCHS = 60  # in which each row has to come early as often as late
 
 
 class Diary:
     """Gradients of ½‖w - x_i‖² that note what was asked for: `calls` [(w, rows), …]."""
 
-    def __init__(self, n: int, size: int):
-        self.n = n
-        draw = torch.Generator().manual_seed(n)
-        self.x = torch.randn(n, size, dtype=torch.float64, generator=draw)
+    def __init__(self, x: Tensor):
+        self.x = x
         self.calls: list[tuple[Tensor, list[int]]] = []
 
     def gradients(self, w: Tensor, rows) -> Tensor:
@@ -42,34 +41,45 @@ def judge_epoch(epoch) -> str | None:
     """Judge epoch(w, n, gradients, lr, batch_size, generator) → w after one pass over n rows."""
     if not callable(epoch):
         return "Hand over the function itself, without calling it: epoch."
-    for probe in PROBES:
-        if words := judge_pass(epoch, *probe):
-            return words
-    return None
+    return on_probes(lambda draw: judge_pass(epoch, draw)) or judge_places(epoch, Draw())
 
 
-def judge_pass(epoch, n: int, batch_size: int, size: int, lr: float) -> str | None:
-    """Judge three passes over n rows, two of them from one seed."""
-    draw = torch.Generator().manual_seed(size)
-    start = torch.randn(size, dtype=torch.float64, generator=draw)
-    orders = []
-    for seed in (0, 0, 1):
-        diary, w = Diary(n, size), start.clone()
-        generator = torch.Generator().manual_seed(seed)
-        end = epoch(w, n, lambda w, rows, d=diary: d.gradients(w, rows), lr, batch_size, generator)
+def judge_pass(epoch, draw: Draw) -> str | None:
+    """Judge three passes over all rows: two from one seed, and the one that follows."""
+    size, batch_size = draw.size(), draw.size() + 3
+    (tail,) = draw.sizes(1, 2, batch_size - 1)
+    n, start = 20 * batch_size + tail, draw.normal(size)
+    (lr,) = draw.numbers((0.02, 0.4))
+    x, seed, orders = draw.normal(n, size), draw.seed(), []
+    generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
+    for generator in (*generators, generators[1]):
+        diary = Diary(x)
+        end = epoch(start.clone(), n, diary.gradients, lr, batch_size, generator)
         if end is None or end is ...:
             return "The function returns nothing yet: end it with `return w`."
         if not diary.calls:
             return "No gradient was asked for: call gradients(w, rows) once for each batch."
-        if not torch.equal(w, start):
-            return "The w that was handed over has changed: write w = w - …, not w -= …"
         orders.append(diary.order)
     return judge_rows(diary, orders, batch_size) or judge_steps(diary, end, lr, batch_size)
 
 
+def judge_places(epoch, draw: Draw) -> str | None:
+    """Judge whether in many epochs each row comes early as often as late."""
+    x, generator = draw.normal(100 + draw.size(), 1), draw.generator
+    n, places = len(x), torch.zeros(len(x))
+    for _ in range(EPOCHS):
+        diary = Diary(x)
+        epoch(x[0].clone(), n, diary.gradients, 0.1, 7, generator)
+        places[diary.order] += torch.arange(n)
+    off = (places / EPOCHS - (n - 1) / 2).abs().max()
+    if off > 5.5 * n / (12 * EPOCHS) ** 0.5:  # more than chance can do
+        return "Some rows come early in every epoch, or late. Shuffle all n rows."
+    return None
+
+
 def judge_rows(diary: Diary, orders: list[list[int]], batch_size: int) -> str | None:
     """Judge the rows: each once, in batches, in a random order that follows the generator."""
-    order, n, sizes = orders[-1], diary.n, [len(rows) for _, rows in diary.calls]
+    order, n, sizes = orders[-1], len(diary.x), [len(rows) for _, rows in diary.calls]
     if order == list(range(len(order))):
         return "The rows come in the order of the file. Shuffle: torch.randperm(n, generator=…)."
     if len(order) != len(set(order)):
@@ -89,7 +99,7 @@ def judge_rows(diary: Diary, orders: list[list[int]], batch_size: int) -> str | 
         )
     if orders[0] != orders[1]:
         return "The same generator gave two orders: pass it on, torch.randperm(n, generator=…)."
-    if orders[0] == orders[2]:
+    if orders[1] == orders[2]:
         return "Every epoch would have the same order: draw from the generator you were handed."
     return judge_shuffle(order, [rows for _, rows in diary.calls if len(rows) == batch_size])
 
@@ -99,14 +109,13 @@ def judge_shuffle(order: list[int], batches: list[list[int]]) -> str | None:
     n, half = len(order), len(order) // 2
     steps = Counter((b - a) % n for a, b in pairwise(order))
     spans = [max(rows) - min(rows) for rows in batches]
-    early = sum(order[:half]) / half
-    if abs(early - (n - 1) / 2) > n / 8:
-        return "The first half of the epoch sees one part of the file only. Shuffle all n rows."
-    if steps.most_common(1)[0][1] > n / 5 or sum(spans) / len(spans) < n / 2:
+    if steps.most_common(1)[0][1] > n / 5 or sum(spans) / len(spans) < n / 4:
         return (
             "Rows that are neighbours in the file stay together (whole blocks, or a rotation). "
             "Shuffle the rows themselves: torch.randperm(n, generator=…)."
         )
+    if abs(sum(order[:half]) / half - (n - 1) / 2) > n / 8:
+        return "The first half of the epoch sees one part of the file only. Shuffle all n rows."
     return None
 
 
@@ -120,7 +129,7 @@ def judge_steps(diary: Diary, end, lr: float, batch_size: int) -> str | None:
     for (before, after), (_, rows) in zip(pairwise(path), diary.calls, strict=True):
         move, total, count = after - before, (before - diary.x[rows]).sum(0), len(rows)
         mean = total / count
-        if close(move, -lr * mean):
+        if same(move, -lr * mean):
             continue
         return first_match(move, [
             (lr * mean, "w climbs: the step is *minus* α times the gradient."),
@@ -131,15 +140,11 @@ def judge_steps(diary: Diary, end, lr: float, batch_size: int) -> str | None:
              "weights: take it over the rows alone, .mean(0)."),
             (-lr * total / batch_size, f"The last batch has {count} rows and was divided by "
              f"batch_size = {batch_size}: its mean is over its own {count}."),
-            (-lr * total / diary.n, f"Divided by all {diary.n} rows: the mean is over the rows of "
-             "this batch."),
+            (-lr * total / len(diary.x), "Divided by the rows of all batches: the mean is over the "
+             "rows of this batch."),
             (0 * mean, "The last batch moved nothing: return the w after its step."),
         ]) or "A step differs from -lr times the mean of its rows' gradients."  # fmt: skip
     return None
-
-
-def close(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.allclose(a, b, rtol=1e-6, atol=1e-9)
 
 
 epoch = Exercise(
@@ -158,25 +163,22 @@ epoch = Exercise(
 
 # ---- 2. parts of unequal size -------------------------------------------------------------
 
-PARTS = ((7, 2, 40), (12, 5, 1, 9, 3))  # rows of the parts
-
 
 def judge_whole(whole) -> str | None:
     """Judge whole(means, counts) → the mean gradient over the rows of all parts."""
     if not callable(whole):
         return "Hand over the function itself, without calling it: whole."
-    for seed, rows in enumerate(PARTS):
-        draw = torch.Generator().manual_seed(seed)
-        means = torch.randn(len(rows), 4 + 3 * seed, dtype=torch.float64, generator=draw)
-        counts, given = torch.tensor(rows), means.clone()
-        got = whole(means, counts)
-        if got is None or got is ...:
-            return "The function returns nothing yet."
-        if not torch.equal(means, given) or counts.tolist() != list(rows):
-            return "The tensors that were handed over have changed: compute new ones."
-        if words := judge_mean(got, given, torch.tensor(rows, dtype=torch.float64)):
-            return words
-    return None
+    return on_probes(lambda draw: judge_parts(whole, draw))
+
+
+def judge_parts(whole, draw: Draw) -> str | None:
+    """Judge it on a few parts, none of which has as many rows as another."""
+    counts = (1 + torch.randperm(40, generator=draw.generator))[: draw.size()]
+    means = draw.normal(len(counts), draw.size())
+    got = whole(means.clone(), counts.clone())
+    if got is None or got is ...:
+        return "The function returns nothing yet."
+    return judge_mean(got, means, counts.double())
 
 
 def judge_mean(got, means: Tensor, counts: Tensor) -> str | None:

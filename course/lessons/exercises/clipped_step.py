@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..checking import Exercise, same, unfinished
+from ..judging import Draw, on_probes
 
 
 class Probe(NamedTuple):
@@ -18,9 +19,6 @@ class Probe(NamedTuple):
     beta: float
     eps: float
 
-    def copy(self) -> "Probe":
-        return self._replace(w=self.w.clone(), v=self.v.clone(), g=self.g.clone())
-
     def average(self, g: Tensor, beta: float | None = None) -> Tensor:
         """Return the new v from the old one and g."""
         beta = self.beta if beta is None else beta
@@ -31,15 +29,15 @@ class Probe(NamedTuple):
         return self.g.clamp(-self.eps, self.eps)
 
 
-def draw(size: int, dice: torch.Generator) -> Probe:
-    """Return a random probe. Its g has long entries of both signs, and short ones."""
-
-    def between(low: float, high: float, n: int = 1) -> Tensor:
-        return low + (high - low) * torch.rand(n, generator=dice, dtype=torch.float64)
-
-    eps, lr, beta = (float(between(*ends)) for ends in ((1.6, 4.0), (0.03, 0.2), (0.6, 0.75)))
-    g = eps * torch.cat([between(9, 30), -between(9, 30), between(-0.9, 0.9, size - 2)])
-    return Probe(between(-2, 2, size), eps * between(-0.5, 0.5, size), g, lr, beta, eps)
+def probe(draw: Draw) -> Probe:
+    """Return a random probe. In g some entries are too long, to both sides, and some are not."""
+    n = draw.size() + 1
+    eps, lr, beta = draw.numbers((1.6, 4.0), (0.03, 0.2), (0.6, 0.75))
+    edges = torch.tensor([9.0, -9.0, 1.2, -0.8], dtype=torch.float64)
+    g = eps * torch.cat([edges, draw.normal(n - 4)])
+    v = eps * torch.cat([0.3 * draw.normal(3), edges[:1] / 3, 2 * draw.normal(n - 4)])
+    order = torch.randperm(n, generator=draw.generator)
+    return Probe(draw.normal(n), v[order], g[order], lr, beta, eps)
 
 
 def close(a, b: Tensor) -> bool:
@@ -64,6 +62,10 @@ def wrong_memory(p: Probe, v: Tensor) -> str | None:
             p.average(p.g.clamp(-p.beta, p.beta)),
             "You used β as the limit. β is the decay of the memory, whatever the document calls "
             "it; the limit is ε.",
+        ),
+        (
+            p.average(p.cut).clamp(-p.eps, p.eps),
+            "You clipped v as well. The formula clips g alone.",
         ),
         (p.average(p.g.clamp(-1, 1)), "You clipped at 1. The limit is ε, which is handed in."),
         (p.average(p.cut, 0.9), "You typed β = 0.9. The decay is handed in: use `beta`."),
@@ -110,22 +112,17 @@ def wrong_move(p: Probe, w: Tensor) -> str | None:
 
 def judge_step_once(step, p: Probe) -> str | None:
     """Judge one step from a probe."""
-    given = p.copy()
-    got = step(*given)
+    got = step(p.w.clone(), p.v.clone(), p.g.clone(), p.lr, p.beta, p.eps)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
     form = "Return two things, the new w and the new v: `return w, v`."
     if words := unfinished(got, 2, form, "things"):
         return words
-    for name in "wvg":
-        if not torch.equal(getattr(given, name), getattr(p, name)):
-            return (
-                f"The function wrote into {name}, which it was handed: make new tensors. "
-                "`g.clamp(…)` and `w - …` do, `g.clamp_(…)` and `w -= …` do not."
-            )
     w, v = got
     if not all(isinstance(part, Tensor) and part.shape == p.w.shape for part in got):
         return f"Return w and v with {len(p.w)} entries each, as they came."
+    if not all(part.is_floating_point() for part in got):
+        return "Return w and v as real numbers."
     if close(w, p.average(p.cut)):
         return "The order is swapped: return w first, then v."
     raw = p.average(p.g)
@@ -143,9 +140,7 @@ def judge_clipped_step(step) -> str | None:
     """Judge step(w, v, g, lr, beta, eps) → (w, v) after one step of the documents' formula."""
     if not callable(step):
         return "Hand over the function itself, without calling it: clipped_step."
-    dice = torch.Generator()
-    dice.seed()
-    return judge_step_once(step, draw(3, dice)) or judge_step_once(step, draw(5, dice))
+    return on_probes(lambda draw: judge_step_once(step, probe(draw)))
 
 
 clipped_step = Exercise(

@@ -8,26 +8,23 @@ from torch import Tensor
 from ...optim.chain import chain
 from ...optim.first_order import ClipByValue, Descend
 from ..checking import Exercise, near, same, unfinished
+from ..judging import Draw, on_probes
 
 # ---- 1. clip by norm ----------------------------------------------------------------------
 
-SHAPES = ([(2,), (1, 3)], [(4,), (2, 3), (5,), (3, 1)])  # of the layers of the two probes
 OFF = "Nothing was clipped: the joint norm is longer than c."
 
 
-def draw(shapes: list[tuple[int, ...]], dice: torch.Generator) -> tuple[list[Tensor], float]:
-    """Return random gradients of layers of these shapes, and a c that is shorter than the first."""
-
-    def between(low: float, high: float) -> float:
-        return low + (high - low) * float(torch.rand(1, generator=dice))
-
-    size = between(1, 10)
-    gradients: list[Tensor] = []
-    for shape in shapes:
-        g = torch.randn(shape, generator=dice, dtype=torch.float64)
-        length = between(2, 3) if gradients else 1.0  # the first is the shortest
-        gradients.append(g * size * length / g.norm())
-    return gradients, between(0.2, 0.35) * float(gradients[0].norm())
+def layers(draw: Draw) -> tuple[list[Tensor], float]:
+    """Return random gradients of some layers, and a c that is shorter than each of them."""
+    gradients = []
+    for place in range(draw.size()):
+        n = draw.size() + 3 * place
+        g = draw.normal(*(n, n + 1)[: 1 + place % 2])
+        length = min(1.0 + place, 3.0)  # the first is the shortest
+        gradients.append(g * length / g.norm())
+    size, c = draw.numbers((5, 12), (1.2, 3))
+    return [size * g for g in gradients], c
 
 
 def norm_of(gradients: list[Tensor]) -> float:
@@ -81,15 +78,9 @@ def mistakes(gradients: list[Tensor], c: float) -> list[tuple[list[Tensor], str]
 
 def judge_once(clip, gradients: list[Tensor], c: float) -> str | None:
     """Judge what clip makes of gradients that are longer than c."""
-    given = [g.clone() for g in gradients]
-    got = clip(given, c)
+    got = clip([g.clone() for g in gradients], c)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return` and a list."
-    if not equal(given, gradients):
-        return (
-            "The function wrote into the gradients it was handed. Make new tensors: "
-            "`g * factor`, not `g *= factor`."
-        )
     form = "Return a list with one tensor for each layer, in the same order."
     if not isinstance(got, list | tuple) or len(got) != len(gradients):
         return form
@@ -111,23 +102,30 @@ def judge_once(clip, gradients: list[Tensor], c: float) -> str | None:
     )
 
 
+def judge_layers(clip, draw: Draw) -> str | None:
+    """Judge what clip makes of gradients that are far longer than c, a little longer, shorter."""
+    gradients, c = layers(draw)
+    if words := judge_once(clip, gradients, c):
+        return words
+    norm = norm_of(gradients)
+    for share, words in (
+        (0.95, "A gradient only a little longer than c was not clipped to c."),
+        (1.05, "A gradient that is *shorter* than c was changed. Clipping never lengthens: the "
+         "factor is min(1, c/‖g‖)."),
+        (3 + c, "A gradient that is much *shorter* than c was changed: it stays as it is."),
+    ):  # fmt: skip
+        if not equal(clip([g.clone() for g in gradients], share * norm),
+                     scaled(gradients, min(1.0, share))):  # fmt: skip
+            return words
+    return None
+
+
 def judge_clip_by_norm(clip) -> str | None:
     """Judge clip(gradients, c) → new list of tensors with joint norm at most c."""
     if not callable(clip):
         return "Hand over the function itself, without calling it: clip_by_norm."
-    dice = torch.Generator()
-    dice.seed()
-    problems = [draw(shapes, dice) for shapes in SHAPES]
-    for gradients, c in problems:
-        if words := judge_once(clip, gradients, c):
-            return words
-    for gradients, c in problems:
-        long = (3 + c) * norm_of(gradients)
-        if not equal(clip([g.clone() for g in gradients], long), gradients):
-            return (
-                "A gradient that is *shorter* than c was changed. Clipping never lengthens: "
-                "the factor is min(1, c/‖g‖)."
-            )
+    if words := on_probes(lambda draw: judge_layers(clip, draw)):
+        return words
     zeros = clip([torch.zeros(2), torch.zeros(3)], 1.0)
     if not equal(zeros, [torch.zeros(2), torch.zeros(3)]):
         return "At g = 0 it gives NaN: 0/0, or c/0 times 0. Scale only when the norm exceeds c."

@@ -64,7 +64,7 @@ def bias_last(x, layers) -> Tensor:
 
 def judge_equal_widths(answer, draw: Draw) -> str | None:
     """Judge answer(x, layers) on three layers that are all as wide as the batch."""
-    (n,) = draw.sizes(1, 3, 7)
+    n = draw.size() + 1
     x, layers = network([n] * 4, n, draw)
     got, right = answer(x.clone(), copies(layers)), run(x, layers)
     if words := unlike(got, right):
@@ -98,15 +98,17 @@ def judge_equal_widths(answer, draw: Draw) -> str | None:
 
 
 def judge_other_depths(answer, draw: Draw) -> str | None:
-    """Judge answer(x, layers) on one, two and four layers of different widths."""
-    for depth in (2, 1, 4):
-        *sizes, B = draw.sizes(depth + 2)
+    """Judge answer(x, layers) on one, two and more layers of different widths."""
+    for depth in (2, 1, 4 if draw.square else 6):
+        *sizes, B = draw.sizes(depth + 2, 2, 9)
+        sizes = sorted(sizes) if depth == 2 else sizes  # the first width is no bound for all
+        B = B if depth > 1 else 1
         x, layers = network(sizes, B, draw)
         got, right = answer(x.clone(), copies(layers)), run(x, layers)
         if unlike(got, right) or not same(torch.as_tensor(got), right):
             name = "-".join(map(str, sizes))
             return (
-                f"Right for three layers of equal width, wrong for {name} and {B} samples: is a "
+                f"Right for three layers of equal width, wrong for {name} and B = {B}: is a "
                 "number of layers or a size fixed that should not be?"
             )
     return None
@@ -137,7 +139,7 @@ forward = Exercise(
 
 FAR = [  # the largest logit at the end, at the front, in the middle; all low; two near each other
     (0.0, 200.0), (100.0, -300.0), (-1000.0, -1001.0), (5.0, 300.0, 299.0, -300.0, 0.0),
-    (-700.0, -701.0, -700.5),
+    (-700.0, -701.0, -700.5), (7.0,),
 ]  # fmt: skip
 
 
@@ -145,12 +147,14 @@ def judge_log_softmax(answer) -> str | None:
     """Judge answer(z): logits (C,) → log of the softmax, (C,), for any finite logits."""
     if not callable(answer):
         return FUNCTION.format("my_log_softmax")
-    return on_probes(lambda draw: judge_near_logits(answer, draw)) or judge_far_logits(answer)
+    return on_probes(lambda draw: judge_near_logits(answer, draw)) or judge_far_logits(
+        answer, Draw()
+    )
 
 
 def judge_near_logits(answer, draw: Draw) -> str | None:
     """Judge the formula, where nothing overflows."""
-    (C,) = draw.sizes(1, 4, 9)
+    C = draw.size() + 1
     z = 2 * draw.normal(C, dtype=torch.float32)
     got, right, m = answer(z.clone()), z.log_softmax(0), z.max()
     if words := unlike(got, right):
@@ -177,10 +181,14 @@ def judge_near_logits(answer, draw: Draw) -> str | None:
     )
 
 
-def judge_far_logits(answer) -> str | None:
+def judge_far_logits(answer, draw: Draw) -> str | None:
     """Judge a right formula in float32, where it may overflow."""
-    for number, logits in enumerate(FAR):
-        z = torch.tensor(logits)
+    far = [torch.tensor(logits) for logits in FAR]
+    for place in range(9):  # the largest at each place
+        z = 300 * draw.normal(9, dtype=torch.float32)
+        z[place] = 3000
+        far.append(z)
+    for number, z in enumerate(far):
         got, right = answer(z.clone()), z.log_softmax(0)
         if words := unlike(got, right):
             return words
@@ -230,14 +238,15 @@ def judge_collapse(answer) -> str | None:
     """Judge answer(W1, b1, W2, b2) → (W, b) with W x + b = W2 (W1 x + b1) + b2."""
     if not callable(answer):
         return FUNCTION.format("my_collapse")
-    return on_probes(
-        lambda draw: judge_product(answer, draw, draw.sizes(1, 3, 7) * 3)
-    ) or on_probes(lambda draw: judge_product(answer, draw, draw.sizes(3)))
+    return on_probes(lambda draw: judge_product(answer, draw, draw.sizes(1) * 3)) or on_probes(
+        lambda draw: judge_product(answer, draw, draw.sizes(3))
+    )
 
 
 def judge_product(answer, draw: Draw, sizes: list[int]) -> str | None:
-    """Judge the two layers of a network without f."""
-    _, ((W1, b1), (W2, b2)) = network(sizes, 1, draw)
+    """Judge the two layers of a network without f, of which the hidden one is the smallest."""
+    hidden, *ends = sorted(sizes)
+    _, ((W1, b1), (W2, b2)) = network([ends[0], hidden, ends[1]], 1, draw)
     got = answer(W1.clone(), b1.clone(), W2.clone(), b2.clone())
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return W, b."

@@ -3,13 +3,13 @@
 EMA is the documents' exponential average (`Momentum`), heavy ball the sum (`HeavyBall`).
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...optim.chain import chain
 from ...optim.first_order import Descend, Momentum
 from ..checking import Exercise, first_match, near, same, unfinished
+from ..judging import Draw, on_probes
 
 CURVATURES = (1.0, 100.0)  # the chapter's ravine
 ANOTHER = (1.0, 25.0)  # that of exercise 2
@@ -19,39 +19,26 @@ FEW = 50  # steps that exercise 2 allows
 # ---- 1. one step by hand ------------------------------------------------------------------
 
 
-def draw(size: int, rng: np.random.Generator) -> tuple[list[Tensor], float, float]:
-    """Return ([w, v, g], α, β) at random: vectors (size,), and α far from β and from 1 - β."""
-    vectors = [torch.from_numpy(rng.uniform(0.5, 2, size)) * sign for sign in (1, -1, 1)]
-    return vectors, float(rng.uniform(0.02, 0.15)), float(rng.uniform(0.55, 0.8))
-
-
 def judge_ema_step(step) -> str | None:
     """Judge step(w, v, g, lr, beta) → (w, v) after one step of the documents' formula."""
     if not callable(step):
         return "Hand over the function itself, without calling it: ema_step."
-    rng = np.random.default_rng(17)
-    for size in (3, 4):
-        vectors, lr, beta = draw(size, rng)
-        if words := judge_one_step(step, vectors, lr, beta):
-            return words
-    return None
+    return on_probes(lambda draw: judge_one_step(step, draw))
 
 
-def judge_one_step(step, vectors: list[Tensor], lr: float, beta: float) -> str | None:
-    """Judge one call; vectors: w, v and g, each (n,)."""
-    given = [x.clone() for x in vectors]
-    got = step(*given, lr, beta)
+def judge_one_step(step, draw: Draw) -> str | None:
+    """Judge one call, with vectors of one size."""
+    n = draw.size()
+    vectors = [draw.normal(n) for _ in range(3)]  # w, v and g
+    lr, beta = draw.numbers((0.02, 0.15), (0.55, 0.8))
+    got = step(*(x.clone() for x in vectors), lr, beta)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with `return w, v`."
     form = "Return two things, the new w and the new v: `return w, v`."
     if words := unfinished(got, 2, form, "things"):
         return words
-    for name, mine, theirs in zip(("w", "v", "gradient"), vectors, given, strict=True):
-        if not torch.equal(mine, theirs):
-            return f"The function changed the {name} it was handed: make a new value of it instead."
     w, v = map(torch.as_tensor, got)
-    if any(x.shape != given[0].shape or not x.is_floating_point() for x in (w, v)):
-        n = len(vectors[0])
+    if any(x.shape != (n,) or not x.is_floating_point() for x in (w, v)):
         return f"For {n} weights return {n} new w and {n} new v, all of them real numbers."
     return wrong_memory(w, v, vectors, lr, beta) or wrong_move(w, vectors, lr, beta)
 

@@ -1,13 +1,13 @@
 """Judges for chapter 3_06_momentum_clipping; that of its first exercise is in `clipped_step`."""
 
 import math
-import random
 
 import torch
 
 from ...optim.chain import chain
 from ...optim.first_order import Descend, Momentum
 from ..checking import Exercise, near, unfinished
+from ..judging import Draw
 from .clipped_step import clipped_step
 
 __all__ = ["bounds", "clipped_step", "simulate", "wrong_way"]
@@ -65,15 +65,15 @@ bounds = Exercise(
 # ---- how long it remembers -----------------------------------------------------------------
 
 TRIALS = [(0.9, 1000.0), (0.99, 1000.0), (0.5, 8.0), (0.9, 50.0)]
-SMALL = (0.9, 5.0)  # v stays positive
+SMALL = [(0.9, 5.0), (0.99, 50.0), (0.6, 0.5)]  # v stays positive
 
 
-def draw() -> list[tuple[float, float]]:
+def trials() -> list[tuple[float, float]]:
     """Return (β, size) of the fixed trials and of two random ones, not at the edge of a step."""
-    dice = random.Random()
+    draw = Draw()
     found: list[tuple[float, float]] = []
     while len(found) < 2:
-        beta, size = round(dice.uniform(0.6, 0.97), 3), round(dice.uniform(30, 3000), 1)
+        beta, size = draw.numbers((0.6, 0.97), (30, 3000))
         if 0.1 < steps_back((1 - beta) * (size + 1), beta) % 1 < 0.9:
             found.append((beta, size))
     return [*TRIALS, *found]
@@ -94,12 +94,12 @@ def simulate(beta: float, size: float) -> int:
         count, g = count + 1, one
 
 
-def answers(formula, trials: list[tuple[float, float]]) -> list[float]:
-    """Return the formula's values in the trials; NaN for one that fails."""
+def answers(formula, pairs: list[tuple[float, float]]) -> list[float]:
+    """Return the formula's values at pairs (β, size); NaN for one that fails."""
     values = []
-    for trial in trials:
+    for pair in pairs:
         try:
-            values.append(float(formula(*trial)))
+            values.append(float(formula(*pair)))
         except (ValueError, ZeroDivisionError):
             values.append(math.nan)
     return values
@@ -143,16 +143,16 @@ def judge_wrong_way(formula) -> str | None:
     first = formula(*TRIALS[0])
     if first is None or first is ...:
         return "The function returns nothing yet."
-    trials = draw()
-    got, right = answers(formula, trials), [float(simulate(*trial)) for trial in trials]
+    tried = trials()
+    got, right = answers(formula, tried), [float(simulate(*trial)) for trial in tried]
     if got == right:
-        if answers(formula, [SMALL]) == [0]:
+        if answers(formula, SMALL) == [0, 0, 0]:
             return None
         return (
             "Right, but for spikes so small that v never turns negative: there the logarithm is "
             "negative, and the count must be 0."
         )
-    exact = [steps_back((1 - b) * (s + 1), b) for b, s in trials]
+    exact = [steps_back((1 - b) * (s + 1), b) for b, s in tried]
     if all(abs(a - b) < 1e-6 for a, b in zip(got, exact, strict=True)):
         return f"{got[0]:.2f} steps: the formula is right, a count is whole. Round up (math.ceil)."
     if got == [r - 1 for r in right]:
@@ -162,10 +162,10 @@ def judge_wrong_way(formula) -> str | None:
     if got[0] < 0:
         return "A negative count: ln β is negative. Divide by ln(1/β)."
     for wrong, words in WRONG_FORMULAS:
-        if got == answers(wrong, trials):
+        if got == answers(wrong, tried):
             return words
     at = next(i for i, (a, b) in enumerate(zip(got, right, strict=True)) if a != b)
-    beta, size = trials[at]
+    beta, size = tried[at]
     return (
         f"At β = {beta:g} and a spike of -{size:g} yours says {got[at]:g}, the experiment "
         f"{right[at]:g}. Follow 1 - v: what is it just after the spike, and by what does it shrink?"

@@ -25,6 +25,8 @@ MISTAKES = {
     "swapped": "∂L/∂W has z of the layer below where its a belongs.",
     "slope": "f′ is taken at W a, without b. Where all biases are 0 that is the same: move theta "
     "to a random point before you compare.",
+    "columns": "each layer's part is flattened column by column. The numbers are right and stand "
+    "in wrong places, so their sum is right too: take a direction of random numbers.",
 }
 
 
@@ -80,7 +82,8 @@ class Problem:
             if mistake == "swapped" and n:
                 left = z[n - 1]
             db = g.sum(1, keepdim=True) * (mistake != "bias")
-            grads.append(torch.cat([g @ left.t(), db], 1) * (mistake != "first" or n > 0))
+            part = torch.cat([g @ left.t(), db], 1) * (mistake != "first" or n > 0)
+            grads.append(part.t() if mistake == "columns" else part)
             if n:
                 W, last = Ws[n][:, :-1], n == len(Ws) - 1
                 below = (W if mistake == "transposed" and not last else W.t()) @ delta
