@@ -21,6 +21,9 @@ class Dropout(Layer):
     Inverted: the division keeps the mean, so evaluating needs no factor. The masks come from the
     model's own generator.
 
+    Attributes:
+        given: the mask of the next forward pass, m / (1 - p): (n, B); None: it is drawn.
+
     Args:
         p: the probability, in [0, 1); it may change between any two steps.
 
@@ -32,6 +35,7 @@ class Dropout(Layer):
 
     in_place = True
     generator: torch.Generator | None = None
+    given: torch.Tensor | None = None
 
     def __init__(self, p: float = 0.5):
         self.p = p
@@ -48,6 +52,8 @@ class Dropout(Layer):
         mask, keep = ws.cache, 1 - self.p
         if not ws.training or self.p == 0:
             mask.fill_(1)
+        elif self.given is not None:
+            mask.copy_(self.given)
         else:
             mask.bernoulli_(keep, generator=self.generator).mul_(1 / keep)
         torch.mul(ws.x, mask, out=ws.a)
