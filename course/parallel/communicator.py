@@ -52,25 +52,25 @@ class Communicator(Protocol):
     world: int
 
     def all_reduce(self, x: Tensor, label: str = "") -> Tensor:
-        """Replace x: (n,) by its sum over the ranks, the same bits on each; return it."""
+        """Replace x, of any shape, by its sum over the ranks, the same bits on each; return it."""
 
     def start_all_reduce(self, x: Tensor, label: str = "") -> Pending:
         """Begin an `all_reduce`; x is not touched until its `wait`."""
 
     def reduce_scatter(self, x: Tensor, label: str = "") -> Tensor:
-        """Return this rank's part of the sum of x: (n,) over the ranks; parts as `cuts` gives."""
+        """Return this rank's rows of the sum of x: (n, …) over the ranks, cut as `cuts` gives."""
 
     def all_gather(self, part: Tensor, n: int, label: str = "") -> Tensor:
-        """Return (n,): the parts of all ranks in their order, their lengths as `cuts` gives."""
+        """Return (n, …): the rows of all ranks in their order, their numbers as `cuts` gives."""
 
     def broadcast(self, x: Tensor, root: int = 0, label: str = "") -> Tensor:
-        """Replace x: (n,) by that of one rank; return it."""
+        """Replace x, of any shape, by that of one rank; return it."""
 
     def send(self, x: Tensor, to: int, label: str = "") -> None:
-        """Send x: (n,) to a rank. It does not wait; x may change at once."""
+        """Send x, of any shape, to a rank. It does not wait; x may change at once."""
 
     def recv(self, x: Tensor, source: int, label: str = "") -> Tensor:
-        """Fill x: (n,) with the next vector that a rank sent here; return it."""
+        """Fill x with the next tensor that a rank sent here; return it."""
 
     def barrier(self) -> None:
         """Wait until each rank has come here."""

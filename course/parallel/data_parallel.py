@@ -40,7 +40,7 @@ class DataParallel(Strategy):
         """Return the loss of the whole batch, and leave its gradient in `grad`, on each rank."""
         net, n = self.network, len(X)
         mine = cuts(n, self.comm.world)[self.comm.rank]
-        with masked(net.dropouts(), draw_masks(net, n), mine):
+        with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), mine):
             loss = self._my_part(X[mine], Y[:, mine].contiguous(), denominator or n)
         return self.comm.all_reduce(loss.reshape(1), "loss")[0]
 

@@ -7,6 +7,7 @@ it says who waits for whom.
     InTurn(4).run(program)  # calls program(comm) on each rank, returns the four results
 """
 
+import math
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -240,12 +241,13 @@ class Rank:
 
     def all_gather(self, part, n, label=""):
         mine = cuts(n, self.world)[self.rank]
-        if part.shape != (mine.stop - mine.start,):
+        if len(part) != mine.stop - mine.start:
             raise CourseError(
-                f"all_gather of {n} numbers got a part {tuple(part.shape)} on rank {self.rank} of "
-                f"{self.world}; allowed: ({mine.stop - mine.start},), as `cuts` gives"
+                f"all_gather of {n} rows got {len(part)} on rank {self.rank} of {self.world}; "
+                f"allowed: {mine.stop - mine.start}, as `cuts` gives"
             )
-        return self._together("all_gather", part, torch.cat, label, n).clone()
+        size = n * math.prod(part.shape[1:])
+        return self._together("all_gather", part, torch.cat, label, size).clone()
 
     def broadcast(self, x, root=0, label=""):
         check_count("root", root, 0, self.world - 1, "a rank of the group")
@@ -254,12 +256,12 @@ class Rank:
     def barrier(self):
         self._together("barrier", torch.empty(0), lambda parts: parts[0], "")
 
-    def _together(self, kind, x, combine, label, n=None):
-        return Later(self, self._meet(kind, x, combine, n), label).wait()
+    def _together(self, kind, x, combine, label, size=None):
+        return Later(self, self._meet(kind, x, combine, size), label).wait()
 
-    def _meet(self, kind: str, x: Tensor, combine: Callable, n: int | None = None) -> Meeting:
+    def _meet(self, kind: str, x: Tensor, combine: Callable, size: int | None = None) -> Meeting:
         """Come to the next collective of the group; the last one to come works out the result."""
-        post, size = self.post, len(x) if n is None else n
+        post, size = self.post, x.numel() if size is None else size
         meetings = post.meetings[self.group]
         if self.calls == len(meetings):
             meetings.append(Meeting(kind, size))

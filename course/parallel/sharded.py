@@ -60,7 +60,7 @@ class Sharded(Strategy):
         net.feed(spaces, X)
         if self.stage < 3:
             self._gather_all()
-        with masked(net.dropouts(), draw_masks(net, n), rows):
+        with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), rows):
             for i, layer in enumerate(net.layers):
                 self._bind(i)
                 layer.forward(spaces[i])

@@ -43,6 +43,7 @@ class Strategy:
                 "it can see"
             )
         self.comm, self.network = comm, network
+        self.dropout_widths = dropout_widths(network.layers, network.features)
 
     def __getattr__(self, name: str) -> Any:
         if name == "network":  # not there yet: a copy is being made
@@ -75,38 +76,53 @@ CUT_WEIGHTS = {
 # ---- dropout: a mask belongs to a sample and a unit, not to a rank ------------------------------
 
 
-def draw_masks(network: Network, rows: int) -> dict[int, Tensor]:
+def dropout_widths(layers: list[Layer], n: int) -> list[int]:
+    """Return the width of each dropout, those of inner stacks too, for inputs of width n."""
+    found: list[int] = []
+    for layer in layers:
+        if isinstance(layer, Stack):
+            found += dropout_widths(layer.layers, n)
+        elif isinstance(layer, Dropout):
+            found.append(n)
+        n = layer.width_out(n)
+    return found
+
+
+def draw_masks(network: Network, sizes: list[int], rows: int) -> list[Tensor | None]:
     """Draw the masks of a forward pass over `rows` samples, as one process would.
 
     Every rank draws all of them from the same generator, and takes its part.
 
+    Args:
+        network: whose dropouts and generator they are.
+        sizes: the width of each dropout in the whole network.
+        rows: the samples of the whole batch.
+
     Returns:
-        {id of the layer: (n, rows)}, the masks m / (1 - p); those with p = 0 are left out.
+        The masks m / (1 - p): (n, rows) each; None where p = 0.
     """
-    found: dict[int, Tensor] = {}
-
-    def walk(layers: list[Layer], n: int) -> None:
-        for layer in layers:
-            if isinstance(layer, Stack):
-                walk(layer.layers, n)
-            elif isinstance(layer, Dropout) and layer.p > 0:
-                mask = network.theta.new_empty(n, rows)
-                keep = 1 - layer.p
-                mask.bernoulli_(keep, generator=network.generator).mul_(1 / keep)
-                found[id(layer)] = mask
-            n = layer.width_out(n)
-
-    if network.dropouts():
-        walk(network.layers, network.features)
-    return found
+    masks: list[Tensor | None] = []
+    for layer, n in zip(network.dropouts(), sizes, strict=True):
+        keep = 1 - layer.p
+        mask = None
+        if layer.p > 0:
+            mask = network.theta.new_empty(n, rows)
+            mask.bernoulli_(keep, generator=network.generator).mul_(1 / keep)
+        masks.append(mask)
+    return masks
 
 
 @contextmanager
-def masked(dropouts: list[Dropout], masks: dict[int, Tensor], rows: slice) -> Iterator[None]:
-    """Let these layers use the columns `rows` of masks that were drawn for the whole batch."""
-    for layer in dropouts:
-        if id(layer) in masks:
-            layer.given = masks[id(layer)][:, rows]
+def masked(
+    dropouts: list[Dropout], masks: list[Tensor | None], rows: slice, units: list[slice] | None = None
+) -> Iterator[None]:
+    """Let these layers use the columns `rows` of masks that were drawn for the whole batch.
+
+    units: the part of each mask's rows that this rank has; default: all.
+    """
+    for i, (layer, mask) in enumerate(zip(dropouts, masks, strict=True)):
+        if mask is not None:
+            layer.given = mask[units[i] if units else slice(None), rows]
     try:
         yield
     finally:
