@@ -102,14 +102,22 @@ class LayerNorm(Layer):
         torch.addcmul(self.beta, self.gamma, x_hat.mul_(scale), out=ws.a)
 
     def backward(self, ws):
+        self.backward_weights(ws)
+        self.backward_input(ws)
+
+    def backward_input(self, ws):
         x_hat, work, mean, scale = ws.cache
-        torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
-        torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
-        torch.mean(work.mul_(self.gamma), 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
+        torch.mul(ws.da, x_hat, out=work).mul_(self.gamma)
+        torch.mean(work, 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
         torch.mul(x_hat, mean, out=work)
         torch.mul(ws.da, self.gamma, out=ws.dx)  # u
         work.add_(torch.mean(ws.dx, 0, keepdim=True, out=mean))
         ws.dx.sub_(work).mul_(scale)
+
+    def backward_weights(self, ws):
+        x_hat, work, _, _ = ws.cache
+        torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
+        torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
 
     def named_parameters(self, weights):
         return {"weight": weights[0][:, 0], "bias": weights[0][:, 1]}

@@ -66,11 +66,11 @@ class Communicator(Protocol):
     def broadcast(self, x: Tensor, root: int = 0, label: str = "") -> Tensor:
         """Replace x, of any shape, by that of one rank; return it."""
 
-    def send(self, x: Tensor, to: int, label: str = "") -> None:
+    def send(self, x: Tensor, to: int, label: str = "", tag: int = 0) -> None:
         """Send x, of any shape, to a rank. It does not wait; x may change at once."""
 
-    def recv(self, x: Tensor, source: int, label: str = "") -> Tensor:
-        """Fill x with the next tensor that a rank sent here; return it."""
+    def recv(self, x: Tensor, source: int, label: str = "", tag: int = 0) -> Tensor:
+        """Fill x with the next tensor that a rank sent here under this tag; return it."""
 
     def barrier(self) -> None:
         """Wait until each rank has come here."""

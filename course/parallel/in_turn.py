@@ -198,7 +198,7 @@ class Post:
 
     def __init__(self, turns: Turns, costs: Costs, events: list[Event]):
         self.turns, self.costs, self.events = turns, costs, events
-        self.letters: defaultdict = defaultdict(deque)  # (group, from, to): (vector, arrival)
+        self.letters: defaultdict = defaultdict(deque)  # (group, from, to, tag): (tensor, arrival)
         self.meetings: defaultdict = defaultdict(list)  # group: meetings in order
         self.clock = defaultdict(float)  # rank: now
         self.wire = defaultdict(float)  # rank: when its link is free again
@@ -287,19 +287,19 @@ class Rank:
 
     # ---- from one to another ------------------------------------------------------------------
 
-    def send(self, x, to, label=""):
+    def send(self, x, to, label="", tag=0):
         check_count("to", to, 0, self.world - 1, "a rank of the group")
         post, n_bytes = self.post, x.numel() * x.element_size()
         called = post.clock[self.me]
         start = max(called, post.wire[self.me])
         end = start + post.costs.message(n_bytes)
         post.wire[self.me] = end
-        post.letters[self.group, self.rank, to].append((x.detach().clone(), end))
+        post.letters[self.group, self.rank, to, tag].append((x.detach().clone(), end))
         post.events.append(Event(self.me, "send", label, n_bytes, called, start, end))
 
-    def recv(self, x, source, label=""):
+    def recv(self, x, source, label="", tag=0):
         check_count("source", source, 0, self.world - 1, "a rank of the group")
-        post, box = self.post, self.post.letters[self.group, source, self.rank]
+        post, box = self.post, self.post.letters[self.group, source, self.rank, tag]
         post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[source]}")
         letter, arrival = box.popleft()
         if letter.shape != x.shape or letter.dtype != x.dtype:

@@ -28,7 +28,17 @@ from .strategy import CUT_WEIGHTS, Strategy, draw_masks, masked
 POINTWISE = (ReLU, Tanh, Sigmoid, GELU, Dropout)
 
 
-class ColumnLinear(Linear):
+class CutLinear(Linear):
+    """A part of a `Linear`, on one rank."""
+
+    comm: Communicator
+
+    def _note(self, ws, what: str) -> None:
+        """Note a product of this rank's matrix with a batch."""
+        self.comm.compute(what, 2 * self.W.numel() * ws.x1.shape[1])
+
+
+class ColumnLinear(CutLinear):
     """The outputs `mine` of a `Linear`, on one rank.
 
     Args:
@@ -36,8 +46,6 @@ class ColumnLinear(Linear):
         mine: which outputs this rank has.
         gather: whether the outputs of all ranks are put together.
     """
-
-    comm: Communicator
 
     def __init__(self, width: int, mine: slice, gather: bool):
         super().__init__(width)
@@ -52,33 +60,44 @@ class ColumnLinear(Linear):
     def forward(self, ws):
         if self.gather:
             own = torch.mm(self.W, ws.x1)
+            self._note(ws, "forward")
             ws.a.copy_(self.comm.all_gather(own, self.width, "outputs"))
         else:
             torch.mm(self.W, ws.x1, out=ws.a)
-        self.comm.compute("forward", 2 * self.W.numel() * ws.x1.shape[1])
+            self._note(ws, "forward")
 
-    def backward(self, ws):
-        da = ws.da[self.mine] if self.gather else ws.da
-        torch.mm(da, ws.x1T, out=self.dW)
-        self.comm.compute("backward", 4 * self.W.numel() * ws.x1.shape[1])
+    def _da(self, ws):
+        return ws.da[self.mine] if self.gather else ws.da
+
+    def backward_input(self, ws):
         if ws.dx is not None:
-            ws.dx.copy_(self.comm.all_reduce(self.WT @ da, "input gradients"))
+            dx = self.WT @ self._da(ws)
+            self._note(ws, "input gradient")
+            ws.dx.copy_(self.comm.all_reduce(dx, "input gradients"))
+
+    def backward_weights(self, ws):
+        torch.mm(self._da(ws), ws.x1T, out=self.dW)
+        self._note(ws, "weight gradient")
 
 
-class RowLinear(Linear):
+class RowLinear(CutLinear):
     """A `Linear` that gets a part of its inputs on each rank."""
 
-    comm: Communicator
-
     def forward(self, ws):
-        ws.a.copy_(self.comm.all_reduce(torch.mm(self.W, ws.x1), "outputs"))
-        self.comm.compute("forward", 2 * self.W.numel() * ws.x1.shape[1])
+        part = torch.mm(self.W, ws.x1)
+        self._note(ws, "forward")
+        ws.a.copy_(self.comm.all_reduce(part, "outputs"))
 
-    def backward(self, ws):
-        super().backward(ws)
+    def backward_input(self, ws):
+        super().backward_input(ws)
+        if ws.dx is not None:
+            self._note(ws, "input gradient")
+
+    def backward_weights(self, ws):
+        super().backward_weights(ws)
         if self.comm.rank > 0:
             self.dW[:, -1] = 0  # the bias is rank 0's; here it stays 0
-        self.comm.compute("backward", 4 * self.W.numel() * ws.x1.shape[1])
+        self._note(ws, "weight gradient")
 
 
 @dataclass(frozen=True)
@@ -216,4 +235,4 @@ def flat_layers(layers: list[Layer]) -> list[Layer]:
 
 def cut_layers(layers: list[Layer]) -> list:
     """Return the layers that talk to other ranks."""
-    return [one for one in flat_layers(layers) if isinstance(one, ColumnLinear | RowLinear)]
+    return [one for one in flat_layers(layers) if isinstance(one, CutLinear)]
