@@ -101,14 +101,18 @@ class Pipeline(Strategy):
         Raises:
             CourseError: for a batch that the micro-batches do not divide.
         """
-        n, m = len(X), self.micro_batches
-        if n % m:
+        return self.loss_of_rows(X, Y, denominator or len(X), slice(0, len(X)), len(X))
+
+    def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
+        """Do `loss_and_grad` for some rows of a batch of n."""
+        m = self.micro_batches
+        if len(X) % m:
             raise CourseError(
-                f"a batch of {n} rows cannot be cut into {m} equal micro-batches; take a number of "
-                f"micro-batches that divides {n}"
+                f"a batch of {len(X)} rows cannot be cut into {m} equal micro-batches; take a number "
+                f"of micro-batches that divides {len(X)}"
             )
-        self.X, self.Y, self.denominator = X, Y, denominator or n
-        self.rows = cuts(n, m)
+        self.X, self.Y, self.denominator = X, Y, denominator
+        self.rows, self.first_row = cuts(len(X), m), rows.start
         self.masks = draw_masks(self.network, self.dropout_widths, n)
         self.loss_sum = X.new_zeros(1)
         self.grad.zero_()
@@ -128,7 +132,8 @@ class Pipeline(Strategy):
         else:
             self._recv(spaces[0].x, s, micro, "activations")
         dropouts, first = stage.stack.dropouts(), self.dropouts_before[s]
-        with masked(dropouts, self.masks[first : first + len(dropouts)], rows):
+        in_batch = slice(self.first_row + rows.start, self.first_row + rows.stop)
+        with masked(dropouts, self.masks[first : first + len(dropouts)], in_batch):
             stage.stack.forward_through(spaces)
         self._note("forward", stage, micro, 2)
         if s < self.last:

@@ -95,7 +95,7 @@ class Processes:
         for row, part in zip(padded, parts, strict=True):
             row[: part.stop - part.start] = x[part]
         out = torch.empty_like(padded[0])
-        dist.reduce_scatter_tensor(out, padded.flatten(0, 1), group=self.process_group)
+        dist.reduce_scatter_single(out, padded.flatten(0, 1), group=self.process_group)
         self._note("reduce_scatter", x, label, called)
         mine = parts[self.rank]
         return out[: mine.stop - mine.start].clone()
@@ -107,7 +107,7 @@ class Processes:
         padded = part.new_zeros(longest, *part.shape[1:])
         padded[: len(part)] = part
         out = part.new_empty(self.world * longest, *part.shape[1:])
-        dist.all_gather_into_tensor(out, padded, group=self.process_group)
+        dist.all_gather_single(out, padded, group=self.process_group)
         rows = out.unflatten(0, (self.world, longest))
         whole = torch.cat([r[: p.stop - p.start] for r, p in zip(rows, parts, strict=True)])
         self._note("all_gather", whole, label, called)

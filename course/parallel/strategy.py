@@ -42,13 +42,17 @@ class Strategy:
                 f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose layers "
                 "it can see"
             )
-        self.comm, self.network = comm, network
+        self.comm, self.network, self.description = comm, network, network.describe()
         self.dropout_widths = dropout_widths(network.layers, network.features)
 
     def __getattr__(self, name: str) -> Any:
         if name == "network":  # not there yet: a copy is being made
             raise AttributeError(name)
         return getattr(self.network, name)
+
+    def describe(self) -> dict:
+        """Return what `build_network` makes the whole network from."""
+        return self.description
 
     def check_chain(self, chain: Chain) -> None:
         """Raise `CourseError` for a transform that would not equal one process."""
@@ -63,6 +67,25 @@ class Strategy:
     def whole(self, vector: Tensor) -> Tensor:
         """Return the (P,) vector of which each rank has a part like `theta`, in one order."""
         return vector
+
+
+def grid(comm: Communicator, columns: int) -> tuple[Communicator, Communicator]:
+    """Arrange the ranks in rows of `columns`; return this rank's row and its column, as groups.
+
+    Rank r stands in row r // columns. With tensor parallel in the rows, as its messages are many,
+    and data parallel in the columns.
+
+    Raises:
+        CourseError: when the rows do not come out even.
+    """
+    if comm.world % columns:
+        raise CourseError(
+            f"{comm.world} ranks cannot be arranged in rows of {columns}; take a number that divides "
+            f"{comm.world}"
+        )
+    ranks = list(range(comm.world))
+    rows = [ranks[i : i + columns] for i in range(0, comm.world, columns)]
+    return comm.split(rows), comm.split([ranks[i::columns] for i in range(columns)])
 
 
 WHOLE_MATRICES = "it needs whole matrices, and a rank has parts of them"
@@ -114,8 +137,9 @@ def draw_masks(network: Network, sizes: list[int], rows: int) -> list[Tensor | N
 
 @contextmanager
 def masked(
-    dropouts: list[Dropout], masks: list[Tensor | None], rows: slice, units: list[slice] | None = None
-) -> Iterator[None]:
+    dropouts: list[Dropout], masks: list[Tensor | None], rows: slice,
+    units: list[slice] | None = None,
+) -> Iterator[None]:  # fmt: skip
     """Let these layers use the columns `rows` of masks that were drawn for the whole batch.
 
     units: the part of each mask's rows that this rank has; default: all.
@@ -156,6 +180,6 @@ def widths(network: Network) -> list[int]:
 
 
 def flops(network: Network, rows: int) -> list[int]:
-    """Return the FLOPs of each layer's forward pass: 2 a weight and sample. Backward: twice that."""
+    """Return the FLOPs of each layer's forward pass: 2 a weight and sample; backward has twice."""
     return [2 * rows * (span.stop - span.start) for span in spans(network)]
 

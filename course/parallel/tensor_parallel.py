@@ -142,9 +142,13 @@ class TensorParallel(Strategy):
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         """Return the loss of the batch; leave this rank's part of its gradient in `grad`."""
-        net, n = self.network, len(X)
+        return self.loss_of_rows(X, Y, denominator or len(X), slice(0, len(X)), len(X))
+
+    def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
+        """Do `loss_and_grad` for some rows of a batch of n."""
+        net = self.network
         masks = draw_masks(net, self.dropout_widths, n)
-        with masked(net.dropouts(), masks, slice(None), self.units):
+        with masked(net.dropouts(), masks, rows, self.units):
             return net.loss_and_grad(X, Y, denominator)
 
     # ---- cutting ------------------------------------------------------------------------------
