@@ -98,4 +98,3 @@ class LocalSGD:
         if self.trainer.step_count % self.local == 0:
             with torch.inference_mode():
                 average_models(self.comm, self.trainer.model.theta)
-

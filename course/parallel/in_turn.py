@@ -343,7 +343,9 @@ class Later:
         missing = f"waits in {meeting.kind} {self.label}".rstrip()
         post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world, missing)
         post.clock[rank.me] = max(post.clock[rank.me], meeting.end)
-        sent = bytes_sent(meeting.kind, meeting.size * meeting.came[0][0].element_size(), rank.world)
+        sent = bytes_sent(
+            meeting.kind, meeting.size * meeting.came[0][0].element_size(), rank.world
+        )
         post.events.append(Event(rank.me, meeting.kind, self.label, sent, self.called,
                                  meeting.start, meeting.end))  # fmt: skip
         return meeting.result if self.x is None else self.x.copy_(meeting.result)

@@ -16,7 +16,16 @@ from ..nn.network import Network
 from ..nn.stack import Stack, arrange
 from .communicator import Communicator, cuts
 from .schedules import Action, make_schedule
-from .strategy import CUT_WEIGHTS, Strategy, draw_masks, dropout_widths, masked, pieces, spans, widths
+from .strategy import (
+    CUT_WEIGHTS,
+    Strategy,
+    draw_masks,
+    dropout_widths,
+    masked,
+    pieces,
+    spans,
+    widths,
+)
 
 
 class Stage:

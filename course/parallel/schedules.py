@@ -165,7 +165,9 @@ def time_schedule(schedule: Schedule, costs: dict[str, int] | None = None) -> Ti
                 position[r] += 1
                 moved = True
         if not moved:
-            stuck = [str(schedule[r][position[r]]) for r in range(p) if position[r] < len(schedule[r])]
+            stuck = [
+                str(schedule[r][position[r]]) for r in range(p) if position[r] < len(schedule[r])
+            ]
             raise CourseError(f"the schedule never ends: ranks wait at {', '.join(stuck)}")
     busy = sum(units[a.kind] for actions in schedule for a in actions)
     span = max(clock)

@@ -182,4 +182,3 @@ def widths(network: Network) -> list[int]:
 def flops(network: Network, rows: int) -> list[int]:
     """Return the FLOPs of each layer's forward pass: 2 a weight and sample; backward has twice."""
     return [2 * rows * (span.stop - span.start) for span in spans(network)]
-
