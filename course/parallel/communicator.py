@@ -94,8 +94,8 @@ def cuts(n: int, parts: int) -> list[slice]:
 def bytes_sent(kind: str, n_bytes: int, world: int) -> int:
     """Return how many bytes a rank sends in a collective on n_bytes, in the ring algorithm.
 
-    all_reduce: 2(p - 1)/p · n; reduce_scatter, all_gather and broadcast (as a pipeline): half of it.
-    The first and the last rank of a broadcast send less; the figure is the mean.
+    all_reduce: 2(p - 1)/p · n; reduce_scatter, all_gather and broadcast (as a pipeline): half of
+    it. The first and the last rank of a broadcast send less; the figure is the mean.
 
     Source: Patarasuk & Yuan (2009).
     """

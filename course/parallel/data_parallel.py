@@ -5,12 +5,13 @@
 n_k of the batch's n rows are rank k's. A mean runs over all n rows, so each rank's part of the
 gradient has its right weight already, and the sum is the gradient of one process. Each rank then
 makes the same step: the weights stay equal. The flat gradient is the bucket.
+
+Local SGD averages weights instead, and more rarely: another algorithm, but for one local step.
 """
 
-import torch
 from torch import Tensor
 
-from ..errors import check_count
+from ..errors import CourseError, check_count
 from ..nn.network import Network
 from .communicator import Communicator, cuts
 from .strategy import Strategy, draw_masks, flops, masked, spans
@@ -68,33 +69,51 @@ class DataParallel(Strategy):
         return [slice(part[0].start, part[-1].stop) for part in reversed(parts)]
 
 
-def average_models(comm: Communicator, theta: Tensor) -> None:
-    """Replace the weights (P,) by their mean over the ranks."""
-    comm.all_reduce(theta, "weights").div_(comm.world)
-
-
-class LocalSGD:
-    """Ranks that train alone on their own rows, and average their weights every `local` steps.
+class LocalSGD(Strategy):
+    """Ranks that train alone on their rows of each batch, and average their weights now and then.
 
     With local = 1 and plain descent this is data parallel: the mean of the steps is the step of the
-    mean gradient, if the ranks have equally many rows. With memory (momentum, Adam) or more local
-    steps it is another algorithm.
+    mean gradient. With memory (momentum, Adam) or more local steps it is another algorithm; the
+    optimiser's state stays each rank's own.
 
     Args:
-        comm: the ranks.
-        trainer: this rank's own, on its own rows.
+        comm, network: see `Strategy`.
         local: steps between two averages, 1 or more.
 
-    Source: Stich (2019).
+    Source: Stich (2019); D1 3.1, "aggregate the results into a global model".
     """
 
-    def __init__(self, comm: Communicator, trainer, local: int):
-        self.comm, self.trainer = comm, trainer
-        self.local = check_count("local", local, 1, 10**6, "steps between two averages")
+    name = "local SGD"
 
-    def step(self) -> None:
-        """Make one local step; average when it is time."""
-        self.trainer.step()
-        if self.trainer.step_count % self.local == 0:
-            with torch.inference_mode():
-                average_models(self.comm, self.trainer.model.theta)
+    def __init__(self, comm: Communicator, network: Network, local: int):
+        super().__init__(comm, network)
+        self.local = check_count("local", local, 1, 10**6, "steps between two averages")
+        self.steps, self.share = 0, 1 / comm.world
+
+    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
+        """Return the mean loss of the ranks; leave the gradient of this rank's rows in `grad`.
+
+        Raises:
+            CourseError: for fewer rows than ranks.
+        """
+        net, n, world = self.network, len(X), self.comm.world
+        if n < world:
+            raise CourseError(f"{n} rows cannot be shared by {world} ranks; take fewer ranks")
+        if self.steps and self.steps % self.local == 0:
+            net.theta.copy_(self.whole(net.theta))
+        mine = cuts(n, world)[self.comm.rank]
+        rows = mine.stop - mine.start
+        self.share = rows / n
+        with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), mine):
+            loss = net.loss_and_grad(X[mine], Y[:, mine].contiguous(), denominator or n)
+        self.steps += 1
+        net.grad.mul_(n / rows)  # the mean over this rank's rows, not over the batch
+        return self.comm.all_reduce(loss.reshape(1), "loss")[0]
+
+    def whole(self, vector: Tensor) -> Tensor:
+        """Return the mean of a (P,) vector over the ranks, each by its share of the rows."""
+        return self.comm.all_reduce(vector * self.share, "weights")
+
+    def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
+        """Return the outputs (B, C) of rows x: (B, n_0) with the mean weights, on every rank."""
+        return self.network.predict(x, self.whole(self.network.theta) if theta is None else theta)

@@ -1,8 +1,8 @@
 """All ranks in one process, one at a time: real tensors, counted bytes, a clock that is modelled.
 
 Each rank is a thread, and a baton goes round: only the rank that holds it runs. It gives the baton
-away when it has to wait for another rank. So a run is the same each time, and when no rank can go on
-it says who waits for whom.
+away when it has to wait for another rank. So a run is the same each time, and when no rank can go
+on it says who waits for whom.
 
     InTurn(4).run(program)  # calls program(comm) on each rank, returns the four results
 """
@@ -200,8 +200,8 @@ class Post:
         self.turns, self.costs, self.events = turns, costs, events
         self.letters: defaultdict = defaultdict(deque)  # (group, from, to, tag): (tensor, arrival)
         self.meetings: defaultdict = defaultdict(list)  # group: meetings in order
-        self.clock = defaultdict(float)  # rank: now
-        self.wire = defaultdict(float)  # rank: when its link is free again
+        self.clock: defaultdict[int, float] = defaultdict(float)  # rank: now
+        self.wire: defaultdict[int, float] = defaultdict(float)  # rank: when its link is free again
 
 
 class Rank:

@@ -1,8 +1,8 @@
 """Pipeline parallel: each rank has some of the layers, and micro-batches go through them.
 
 Activations go up from stage to stage, their gradients come down. A stage's gradient is the sum over
-the micro-batches; nothing is averaged. Which rank does what, and when, is the schedule's choice (see
-`schedules`); the numbers do not depend on it.
+the micro-batches; nothing is averaged. Which rank does what, and when, is the schedule's choice
+(see `schedules`); the numbers do not depend on it.
 
 Source: Huang et al. (2019); Narayanan et al. (2021).
 """
@@ -117,8 +117,8 @@ class Pipeline(Strategy):
         m = self.micro_batches
         if len(X) % m:
             raise CourseError(
-                f"a batch of {len(X)} rows cannot be cut into {m} equal micro-batches; take a number "
-                f"of micro-batches that divides {len(X)}"
+                f"a batch of {len(X)} rows cannot be cut into {m} equal micro-batches; take a "
+                f"number of micro-batches that divides {len(X)}"
             )
         self.X, self.Y, self.denominator = X, Y, denominator
         self.rows, self.first_row = cuts(len(X), m), rows.start
@@ -217,8 +217,8 @@ def cut_into_stages(network: Network, count: int) -> list[slice]:
     heavy = [i for i, span in enumerate(spans(network)) if span.stop > span.start]
     if len(heavy) < count:
         raise CourseError(
-            f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; take "
-            f"at most {len(heavy)}, or a deeper network"
+            f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; "
+            f"take at most {len(heavy)}, or a deeper network"
         )
     starts = [0, *(heavy[part.start] for part in cuts(len(heavy), count)[1:])]
     return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(network.layers)], strict=True)]

@@ -36,8 +36,8 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
                if name not in os.environ]  # fmt: skip
     if missing:
         raise CourseError(
-            f"the environment has no {', '.join(missing)}; start the processes by torchrun, or take "
-            "--ranks N for ranks in one process"
+            f"the environment has no {', '.join(missing)}; start the processes by torchrun, or "
+            "take --ranks N for ranks in one process"
         )
     if device == "cuda" and not torch.cuda.is_available():
         raise CourseError("device = 'cuda' needs nccl and a GPU, and there is none; take 'cpu'")

@@ -43,7 +43,8 @@ class Sharded(Strategy):
         self.spans, self.widths = spans(network), widths(network)
         parts = [cuts(s.stop - s.start, comm.world) for s in self.spans]
         self.parts = [part[comm.rank] for part in parts]
-        self.theta = torch.cat([network.theta[s][p] for s, p in zip(self.spans, self.parts)])
+        pairs = zip(self.spans, self.parts, strict=True)
+        self.theta = torch.cat([network.theta[span][part] for span, part in pairs])
         self.grad = torch.zeros_like(self.theta)
         ends = [0, *torch.tensor([p.stop - p.start for p in self.parts]).cumsum(0).tolist()]
         self.own = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]

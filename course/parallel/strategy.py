@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..errors import CourseError
@@ -39,8 +38,8 @@ class Strategy:
     def __init__(self, comm: Communicator, network: Network):
         if not isinstance(network, Network):
             raise CourseError(
-                f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose layers "
-                "it can see"
+                f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose "
+                "layers it can see"
             )
         self.comm, self.network, self.description = comm, network, network.describe()
         self.dropout_widths = dropout_widths(network.layers, network.features)
@@ -80,8 +79,8 @@ def grid(comm: Communicator, columns: int) -> tuple[Communicator, Communicator]:
     """
     if comm.world % columns:
         raise CourseError(
-            f"{comm.world} ranks cannot be arranged in rows of {columns}; take a number that divides "
-            f"{comm.world}"
+            f"{comm.world} ranks cannot be arranged in rows of {columns}; take a number that "
+            f"divides {comm.world}"
         )
     ranks = list(range(comm.world))
     rows = [ranks[i : i + columns] for i in range(0, comm.world, columns)]

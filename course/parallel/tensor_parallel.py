@@ -8,7 +8,10 @@
 A column layer, pointwise layers and a row layer are a block: one sum forward, one backward. A
 `Linear` without a partner is cut by columns, and its outputs are gathered.
 
-Source: Shoeybi et al. (2019), section 3.
+With sequence parallel, layers between blocks (`LayerNorm`, the sum of a residual) work on a part of
+the samples on each rank, where tensor parallel has every rank do the same.
+
+Source: Shoeybi et al. (2019), section 3; Korthikanti et al. (2022), section 4.2.2.
 """
 
 from dataclasses import dataclass
@@ -17,87 +20,16 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError
-from ..nn.blocks import Dropout
+from ..nn.blocks import Dropout, LayerNorm
 from ..nn.layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh
 from ..nn.losses import build_loss
 from ..nn.network import Network
 from ..nn.stack import Stack
 from .communicator import Communicator, cuts
+from .cut_layers import ColumnLinear, OnRanks, RowLinear, SampleNorm, ToSamples, ToWhole
 from .strategy import CUT_WEIGHTS, Strategy, draw_masks, masked
 
 POINTWISE = (ReLU, Tanh, Sigmoid, GELU, Dropout)
-
-
-class CutLinear(Linear):
-    """A part of a `Linear`, on one rank."""
-
-    comm: Communicator
-
-    def _note(self, ws, what: str) -> None:
-        """Note a product of this rank's matrix with a batch."""
-        self.comm.compute(what, 2 * self.W.numel() * ws.x1.shape[1])
-
-
-class ColumnLinear(CutLinear):
-    """The outputs `mine` of a `Linear`, on one rank.
-
-    Args:
-        width: of the whole layer.
-        mine: which outputs this rank has.
-        gather: whether the outputs of all ranks are put together.
-    """
-
-    def __init__(self, width: int, mine: slice, gather: bool):
-        super().__init__(width)
-        self.mine, self.gather = mine, gather
-
-    def width_out(self, n):
-        return self.width if self.gather else self.mine.stop - self.mine.start
-
-    def shapes(self, n):
-        return [(self.mine.stop - self.mine.start, n + 1)]
-
-    def forward(self, ws):
-        if self.gather:
-            own = torch.mm(self.W, ws.x1)
-            self._note(ws, "forward")
-            ws.a.copy_(self.comm.all_gather(own, self.width, "outputs"))
-        else:
-            torch.mm(self.W, ws.x1, out=ws.a)
-            self._note(ws, "forward")
-
-    def _da(self, ws):
-        return ws.da[self.mine] if self.gather else ws.da
-
-    def backward_input(self, ws):
-        if ws.dx is not None:
-            dx = self.WT @ self._da(ws)
-            self._note(ws, "input gradient")
-            ws.dx.copy_(self.comm.all_reduce(dx, "input gradients"))
-
-    def backward_weights(self, ws):
-        torch.mm(self._da(ws), ws.x1T, out=self.dW)
-        self._note(ws, "weight gradient")
-
-
-class RowLinear(CutLinear):
-    """A `Linear` that gets a part of its inputs on each rank."""
-
-    def forward(self, ws):
-        part = torch.mm(self.W, ws.x1)
-        self._note(ws, "forward")
-        ws.a.copy_(self.comm.all_reduce(part, "outputs"))
-
-    def backward_input(self, ws):
-        super().backward_input(ws)
-        if ws.dx is not None:
-            self._note(ws, "input gradient")
-
-    def backward_weights(self, ws):
-        super().backward_weights(ws)
-        if self.comm.rank > 0:
-            self.dW[:, -1] = 0  # the bias is rank 0's; here it stays 0
-        self._note(ws, "weight gradient")
 
 
 @dataclass(frozen=True)
@@ -115,6 +47,7 @@ class TensorParallel(Strategy):
 
     Args:
         comm, network: see `Strategy`.
+        sequence: whether what lies between blocks is cut by samples.
 
     Attributes:
         network: this rank's; `theta` are its weights.
@@ -126,9 +59,11 @@ class TensorParallel(Strategy):
     name = "tensor parallel"
     refuses = CUT_WEIGHTS
 
-    def __init__(self, comm: Communicator, network: Network):
+    def __init__(self, comm: Communicator, network: Network, sequence: bool = False):
         super().__init__(comm, network)
-        self.shapes, self.places = network.shapes, []
+        self.sequence = sequence
+        self.shapes = network.shapes
+        self.places: list[Place] = []
         self.units: list[slice] = []  # of each dropout, those that are this rank's
         layers = self._cut(network.layers, network.features)
         whole = network.theta
@@ -136,8 +71,9 @@ class TensorParallel(Strategy):
             layers, network.features, build_loss(network.loss.describe()), network.init,
             network.seed, whole.dtype, whole.device.type, anyway=True,
         )  # fmt: skip
-        for layer in cut_layers(network.layers):
-            layer.comm = comm
+        for layer in flat_layers(network.layers):
+            if isinstance(layer, OnRanks):
+                layer.comm = comm
         network.theta.copy_(self.part(whole))
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
@@ -153,33 +89,44 @@ class TensorParallel(Strategy):
 
     # ---- cutting ------------------------------------------------------------------------------
 
-    def _cut(self, layers: list[Layer], n: int) -> list[Layer]:
-        """Return this rank's layers for inputs of width n, which each rank has whole."""
+    def _cut(self, layers: list[Layer], n: int, samples: bool = False) -> list[Layer]:
+        """Return this rank's layers for inputs of width n; samples: whether those are cut."""
         found: list[Layer] = []
+        start = samples
         mine: slice | None = None  # which of the n units this rank has; None: all
         for i, layer in enumerate(layers):
+            between = mine is None and isinstance(layer, LayerNorm | Stack)
+            if self.sequence and between and not samples:
+                found.append(ToSamples())
+                samples = True
             if isinstance(layer, Linear) and mine is None:
-                found.append(self._column(layer, n, layers[i + 1 :]))
-                mine = None if found[-1].gather else found[-1].mine
-            elif isinstance(layer, Linear):
+                column = self._column(layer, n, layers[i + 1 :], samples)
+                found.append(column)
+                mine = None if column.gather else column.mine
+                samples = samples and mine is not None
+            elif isinstance(layer, Linear) and mine is not None:
                 columns = torch.tensor([*range(n)[mine], n])
                 self.places.append(Place(slice(0, layer.width), columns))
-                found.append(RowLinear(layer.width))
+                found.append(RowLinear(layer.width, samples))
                 mine = None
             elif isinstance(layer, Stack):
-                found.append(type(layer)(*self._cut(layer.layers, n)))
+                found.append(type(layer)(*self._cut(layer.layers, n, samples)))
             else:
                 if isinstance(layer, Dropout):
                     self.units.append(mine or slice(0, n))
-                for rows, columns in layer.shapes(n):  # a copy on each rank
+                for height, width in layer.shapes(n):  # a copy on each rank
                     self.places.append(
-                        Place(slice(0, rows), torch.arange(columns), self.comm.rank == 0)
+                        Place(slice(0, height), torch.arange(width), self.comm.rank == 0)
                     )
-                found.append(layer)
+                found.append(SampleNorm() if samples and isinstance(layer, LayerNorm) else layer)
             n = layer.width_out(n)
+        if start and not samples:
+            found.append(ToSamples())
+        elif samples and not start:
+            found.append(ToWhole())
         return found
 
-    def _column(self, layer: Linear, n: int, above: list[Layer]) -> ColumnLinear:
+    def _column(self, layer: Linear, n: int, above: list[Layer], samples: bool) -> ColumnLinear:
         if layer.width < self.comm.world:
             raise CourseError(
                 f"Linear({layer.width}) cannot be shared by {self.comm.world} ranks; take at most "
@@ -188,7 +135,7 @@ class TensorParallel(Strategy):
         mine = cuts(layer.width, self.comm.world)[self.comm.rank]
         self.places.append(Place(mine, torch.arange(n + 1)))
         partner = next((one for one in above if not isinstance(one, POINTWISE)), None)
-        return ColumnLinear(layer.width, mine, gather=not isinstance(partner, Linear))
+        return ColumnLinear(layer.width, mine, not isinstance(partner, Linear), samples)
 
     # ---- parts and the whole ------------------------------------------------------------------
 
@@ -235,8 +182,3 @@ def flat_layers(layers: list[Layer]) -> list[Layer]:
     for layer in layers:
         found += flat_layers(layer.layers) if isinstance(layer, Stack) else [layer]
     return found
-
-
-def cut_layers(layers: list[Layer]) -> list:
-    """Return the layers that talk to other ranks."""
-    return [one for one in flat_layers(layers) if isinstance(one, CutLinear)]

@@ -3,8 +3,20 @@
 import torch
 
 from course import (
-    Adam, ClipByNorm, Descend, Dropout, LayerNorm, Linear, Network, ReLU, Residual, Sigmoid, Tanh,
-    Trainer, chain, load_data,
+    Adam,
+    ClipByNorm,
+    Descend,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Network,
+    ReLU,
+    Residual,
+    Sigmoid,
+    Tanh,
+    Trainer,
+    chain,
+    load_data,
 )  # fmt: skip
 from course.parallel.composed import Copies
 from course.parallel.data_parallel import DataParallel
@@ -40,6 +52,7 @@ STRATEGIES = {
     **{f"zero {stage}": lambda comm, net, stage=stage: Sharded(comm, net, stage)
        for stage in (1, 2, 3)},
     "tensor": TensorParallel,
+    "sequence": lambda comm, net: TensorParallel(comm, net, sequence=True),
     **{name: lambda comm, net, name=name: Pipeline(comm, net, 6, name)
        for name in ("gpipe", "1f1b", "zero_bubble")},
     "interleaved": lambda comm, net: Pipeline(comm, net, 6, "interleaved", 2),

@@ -5,7 +5,17 @@ import torch
 from ranks import STRATEGIES, data_tensor, gap, network, outcome, program, train
 
 from course import (
-    L2, MLP, AdamW, ClipByValue, CourseError, Descend, HeavyBall, Muon, NewtonCG, SignDescent, chain,
+    L2,
+    MLP,
+    AdamW,
+    ClipByValue,
+    CourseError,
+    Descend,
+    HeavyBall,
+    Muon,
+    NewtonCG,
+    SignDescent,
+    chain,
 )  # fmt: skip
 from course.parallel.data_parallel import DataParallel
 from course.parallel.in_turn import InTurn
