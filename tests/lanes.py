@@ -61,7 +61,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/browser/test_training_lab_keys", "tests/browser/test_training_lab_notebook7",
     "tests/browser/test_training_lab_page",
     "tests/browser/test_training_lab_story", "tests/browser/test_training_lab_tabs",
-    "tests/interop/test_adopt_ddp", "tests/publishing/test_execute",
+    "tests/interop/test_adopt_ddp", "tests/parallel/test_processes", "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
     "tests/publishing/test_updates_failures", "tests/test_notebooks.py::test_nbval",
     "tests/widgets/test_backprop_lab.py::test_every_formula_gives_its_number",

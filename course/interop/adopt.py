@@ -215,6 +215,11 @@ class Adopted:
                     "which gathers the module as it now is"
                 )
 
+    @staticmethod
+    def norm(g: Tensor) -> Tensor:
+        """Return ‖g‖₂, 0-d."""
+        return torch.linalg.vector_norm(g)
+
     def dropouts(self) -> list[Any]:
         """Return every dropout layer; its `p` may change between any two steps."""
         modules = self.module.modules()

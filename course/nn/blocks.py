@@ -21,6 +21,9 @@ class Dropout(Layer):
     Inverted: the division keeps the mean, so evaluating needs no factor. The masks come from the
     model's own generator.
 
+    Attributes:
+        given: the mask of the next forward pass, m / (1 - p): (n, B); None: it is drawn.
+
     Args:
         p: the probability, in [0, 1); it may change between any two steps.
 
@@ -32,6 +35,7 @@ class Dropout(Layer):
 
     in_place = True
     generator: torch.Generator | None = None
+    given: torch.Tensor | None = None
 
     def __init__(self, p: float = 0.5):
         self.p = p
@@ -48,6 +52,8 @@ class Dropout(Layer):
         mask, keep = ws.cache, 1 - self.p
         if not ws.training or self.p == 0:
             mask.fill_(1)
+        elif self.given is not None:
+            mask.copy_(self.given)
         else:
             mask.bernoulli_(keep, generator=self.generator).mul_(1 / keep)
         torch.mul(ws.x, mask, out=ws.a)
@@ -96,14 +102,22 @@ class LayerNorm(Layer):
         torch.addcmul(self.beta, self.gamma, x_hat.mul_(scale), out=ws.a)
 
     def backward(self, ws):
+        self.backward_weights(ws)
+        self.backward_input(ws)
+
+    def backward_input(self, ws):
         x_hat, work, mean, scale = ws.cache
-        torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
-        torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
-        torch.mean(work.mul_(self.gamma), 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
+        torch.mul(ws.da, x_hat, out=work).mul_(self.gamma)
+        torch.mean(work, 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
         torch.mul(x_hat, mean, out=work)
         torch.mul(ws.da, self.gamma, out=ws.dx)  # u
         work.add_(torch.mean(ws.dx, 0, keepdim=True, out=mean))
         ws.dx.sub_(work).mul_(scale)
+
+    def backward_weights(self, ws):
+        x_hat, work, _, _ = ws.cache
+        torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
+        torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
 
     def named_parameters(self, weights):
         return {"weight": weights[0][:, 0], "bias": weights[0][:, 1]}

@@ -108,6 +108,13 @@ class Layer:
         """Write `ws.dx` and the gradients of the weights, given `ws.da`. Call after `forward`."""
         raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
+    def backward_input(self, ws: Workspace) -> None:
+        """Write `ws.dx` alone, given `ws.da`."""
+        self.backward(ws)
+
+    def backward_weights(self, ws: Workspace) -> None:
+        """Write the gradients of the weights alone, before or after `backward_input`."""
+
     def module(self, n: int) -> nn.Module:
         """Return the same layer in `torch.nn`, for inputs of width n."""
         raise TypeError(f"{type(self).__name__} has no torch.nn counterpart")
@@ -158,9 +165,15 @@ class Linear(Layer):
         torch.mm(self.W, ws.x1, out=ws.a)
 
     def backward(self, ws):
-        torch.mm(ws.da, ws.x1T, out=self.dW)
+        self.backward_weights(ws)
+        self.backward_input(ws)
+
+    def backward_input(self, ws):
         if ws.dx is not None:
             torch.mm(self.WT, ws.da, out=ws.dx)
+
+    def backward_weights(self, ws):
+        torch.mm(ws.da, ws.x1T, out=self.dW)
 
     def named_parameters(self, weights):
         return {"weight": weights[0][:, :-1], "bias": weights[0][:, -1]}

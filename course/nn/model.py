@@ -67,6 +67,9 @@ class Model(Protocol):
     def named_views(self, flat: Tensor) -> dict[str, Tensor]:
         """Return any flat (P,) vector cut into views, by parameter name."""
 
+    def norm(self, g: Tensor) -> Tensor:
+        """Return ‖g‖₂, 0-d, of a vector like theta; where ranks share the weights, of all parts."""
+
     def dropouts(self) -> list[Any]:
         """Return every dropout layer; its `p` may change between any two steps."""
 

@@ -85,6 +85,11 @@ class Network:
         """Cut a flat (P,) vector into views as `torch.nn` names them: {'0.weight': …, …}."""
         return self.stack.named_parameters(self.views(flat))
 
+    @staticmethod
+    def norm(g: Tensor) -> Tensor:
+        """Return ‖g‖₂, 0-d."""
+        return torch.linalg.vector_norm(g)
+
     def _bind(self, theta: Tensor) -> None:
         self.theta, self.grad = theta, torch.zeros_like(theta)
         self.stack.bind(self.views(theta), self.views(self.grad))
@@ -123,12 +128,17 @@ class Network:
             self._workspaces[B] = spaces
         return spaces
 
-    def forward(self, spaces: list[Workspace], X: Tensor) -> Tensor:
-        """Outputs (C, B) of X: (B, n_0 + 1) rows, the ones column included; X is not copied."""
+    @staticmethod
+    def feed(spaces: list[Workspace], X: Tensor) -> None:
+        """Make X: (B, n_0 + 1) rows, the ones column included, the input; it is not copied."""
         first = spaces[0]
         if first.x1T is not X:
             first.x1T, first.x1 = X, X.t()
             first.x = first.x1[:-1]
+
+    def forward(self, spaces: list[Workspace], X: Tensor) -> Tensor:
+        """Outputs (C, B) of X: (B, n_0 + 1) rows, the ones column included; X is not copied."""
+        self.feed(spaces, X)
         self.stack.forward_through(spaces)
         return spaces[-1].a
 

@@ -87,6 +87,16 @@ class Stack(Layer):
         for i in reversed(range(len(spaces))):
             self.layers[i].backward(spaces[i])
 
+    def backward_input_through(self, spaces: list[Workspace]) -> None:
+        """Do `backward_through` but for what `backward_weights_through` does later."""
+        for i in reversed(range(len(spaces))):
+            self.layers[i].backward_input(spaces[i])
+
+    def backward_weights_through(self, spaces: list[Workspace]) -> None:
+        """Do what `backward_input_through` left, in any order."""
+        for layer, ws in zip(self.layers, spaces, strict=True):
+            layer.backward_weights(ws)
+
     def modules(self, n: int) -> list[nn.Module]:
         """Return the layers as `torch.nn` modules, for inputs of width n."""
         found = []
@@ -136,10 +146,17 @@ class Residual(Stack):
         torch.add(ws.x, inner[-1].a, out=ws.a)
 
     def backward(self, ws):
+        self.backward_input(ws)
+        self.backward_weights(ws)
+
+    def backward_input(self, ws):
         inner = ws.cache
         inner[-1].da.copy_(ws.da)  # a layer may overwrite what it is handed; da is needed below
-        self.backward_through(inner)
+        self.backward_input_through(inner)
         torch.add(ws.da, inner[0].dx, out=ws.dx)
+
+    def backward_weights(self, ws):
+        self.backward_weights_through(ws.cache)
 
     def module(self, n):
         return ResidualModule(*self.modules(n))

@@ -39,13 +39,17 @@ class Context:
         lr: the rate of the chain's `Descend` in this step.
         named_views: called with any flat (P,) vector; returns its views by name.
         curvature: called without arguments; returns that of the loss on this batch.
+        norm: called with a vector like theta; returns ‖·‖₂, 0-d. Where each rank has a part of the
+            weights, it is that of all parts.
     """
 
     lr: float
     step = 0
 
-    def __init__(self, theta: Tensor, named_views=None, curvature=None):
-        self.theta = theta
+    def __init__(
+        self, theta: Tensor, named_views=None, curvature=None, norm=torch.linalg.vector_norm
+    ):
+        self.theta, self.norm = theta, norm
         self.named_views = named_views or (lambda flat: {"theta": flat})
         self.curvature = curvature or _no_curvature
         self.take(theta)
@@ -58,9 +62,9 @@ class Context:
     def norm_of(self, g: Tensor) -> Tensor:
         """Return ‖g‖₂, 0-d; that of the raw gradient is computed once a step."""
         if g is not self.grad:
-            return torch.linalg.vector_norm(g)
+            return self.norm(g)
         if self._norm is None:
-            self._norm = torch.linalg.vector_norm(g)
+            self._norm = self.norm(g)
         return self._norm
 
 
@@ -182,14 +186,17 @@ class Chain:
         self.descend: Any = transforms[places.index(1)]
         self.clip: Any = next((t for t in transforms if t.clips), None)
 
-    def init(self, theta: Tensor, named_views: Callable | None = None, curvature=None) -> None:
+    def init(
+        self, theta: Tensor, named_views: Callable | None = None, curvature=None,
+        norm: Callable[[Tensor], Tensor] = torch.linalg.vector_norm,
+    ) -> None:  # fmt: skip
         """Make the buffers and start counting steps at 0.
 
         Args:
             theta: the weights, (P,).
-            named_views, curvature: see `Context`; a `Trainer` hands over its model's.
+            named_views, curvature, norm: see `Context`; a `Trainer` hands over its model's.
         """
-        self.context = Context(theta, named_views, curvature)
+        self.context = Context(theta, named_views, curvature, norm)
         self.step = 0
         for t in self.transforms:
             t.init(theta)

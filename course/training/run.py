@@ -112,7 +112,7 @@ class Run:
 
     def init_chain(self, chain: Chain) -> None:
         """Make a chain's buffers for this run's weights."""
-        chain.init(self.model.theta, self.model.named_views, self.curvature)
+        chain.init(self.model.theta, self.model.named_views, self.curvature, self.model.norm)
 
     def remember_clip(self) -> None:
         """Remember the chain's threshold and order of clipping for when it is switched off."""

@@ -1,0 +1,29 @@
+"""One training step on many devices: every strategy written once, against a small communicator.
+
+from course.parallel import DataParallel, InTurn
+
+def program(comm):  # the same on each rank
+    trainer = Trainer(DataParallel(comm, MLP([64, 64, 10])), data, chain(Descend(0.3)))
+    for _ in trainer.run(100):
+        pass
+    return trainer.evaluate()
+
+InTurn(4).run(program)  # four ranks in this process, or processes: see `processes.join`
+"""
+
+from .collectives import ring_all_reduce, tree_all_reduce
+from .communicator import Communicator, Event, bytes_sent, cuts
+from .composed import Copies
+from .data_parallel import DataParallel, LocalSGD
+from .in_turn import Costs, InTurn
+from .pipeline import Pipeline
+from .schedules import Action, make_schedule, time_schedule
+from .sharded import Sharded
+from .strategy import Strategy, grid
+from .tensor_parallel import TensorParallel
+
+__all__ = [
+    "Action", "Communicator", "Copies", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
+    "Pipeline", "Sharded", "Strategy", "TensorParallel", "bytes_sent", "cuts", "grid",
+    "make_schedule", "ring_all_reduce", "time_schedule", "tree_all_reduce",
+]  # fmt: skip

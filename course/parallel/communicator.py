@@ -1,0 +1,104 @@
+"""What ranks say to each other: the operations that every strategy is written against.
+
+A rank is one of `world` devices that train together. `in_turn` runs all ranks in one process, one
+at a time; `processes` runs each in a process of its own. A strategy cannot tell them apart.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Event:
+    """What one rank did, on the clock of the cost model or, among processes, of the wall.
+
+    Attributes:
+        rank: of the whole world.
+        kind: 'compute', 'send', 'recv', or the name of a collective.
+        label: what it was for, as 'forward 3'.
+        size: FLOPs of a computation; else the bytes that this rank sends.
+        called: when the rank asked for it, in seconds.
+        start: when the work or the transfer began: for a collective, when the last rank had come.
+        end: when it was done.
+    """
+
+    rank: int
+    kind: str
+    label: str
+    size: int
+    called: float
+    start: float
+    end: float
+
+
+class Pending(Protocol):
+    """A collective that goes on while its rank computes."""
+
+    def wait(self) -> Tensor:
+        """Return the result, when it is there."""
+
+
+class Communicator(Protocol):
+    """The ranks of a group as one of them sees it. Each rank calls the same collectives in order.
+
+    Attributes:
+        rank: the number of this rank in the group, from 0.
+        world: how many ranks the group has.
+    """
+
+    rank: int
+    world: int
+
+    def all_reduce(self, x: Tensor, label: str = "") -> Tensor:
+        """Replace x, of any shape, by its sum over the ranks, the same bits on each; return it."""
+
+    def start_all_reduce(self, x: Tensor, label: str = "") -> Pending:
+        """Begin an `all_reduce`; x is not touched until its `wait`."""
+
+    def reduce_scatter(self, x: Tensor, label: str = "") -> Tensor:
+        """Return this rank's rows of the sum of x: (n, …) over the ranks, cut as `cuts` gives."""
+
+    def all_gather(self, part: Tensor, n: int, label: str = "") -> Tensor:
+        """Return (n, …): the rows of all ranks in their order, their numbers as `cuts` gives."""
+
+    def broadcast(self, x: Tensor, root: int = 0, label: str = "") -> Tensor:
+        """Replace x, of any shape, by that of one rank; return it."""
+
+    def send(self, x: Tensor, to: int, label: str = "", tag: int = 0) -> None:
+        """Send x, of any shape, to a rank. It does not wait; x may change at once."""
+
+    def recv(self, x: Tensor, source: int, label: str = "", tag: int = 0) -> Tensor:
+        """Fill x with the next tensor that a rank sent here under this tag; return it."""
+
+    def barrier(self) -> None:
+        """Wait until each rank has come here."""
+
+    def split(self, groups: list[list[int]]) -> Self:
+        """Return the group that this rank is in; `groups` holds each rank of this one once."""
+
+    def compute(self, label: str, flops: int) -> None:
+        """Note that this rank has just computed so much."""
+
+
+def cuts(n: int, parts: int) -> list[slice]:
+    """Cut n numbers into parts whose lengths differ by at most one, the longer ones first.
+
+    `torch.tensor_split` cuts so.
+    """
+    ends = [(n // parts) * i + min(i, n % parts) for i in range(parts + 1)]
+    return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def bytes_sent(kind: str, n_bytes: int, world: int) -> int:
+    """Return how many bytes a rank sends in a collective on n_bytes, in the ring algorithm.
+
+    all_reduce: 2(p - 1)/p · n; reduce_scatter, all_gather and broadcast (as a pipeline): half of
+    it. The first and the last rank of a broadcast send less; the figure is the mean.
+
+    Source: Patarasuk & Yuan (2009).
+    """
+    if kind == "barrier":
+        return 0
+    return (2 if kind == "all_reduce" else 1) * n_bytes * (world - 1) // world

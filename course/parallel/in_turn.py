@@ -1,0 +1,351 @@
+"""All ranks in one process, one at a time: real tensors, counted bytes, a clock that is modelled.
+
+Each rank is a thread, and a baton goes round: only the rank that holds it runs. It gives the baton
+away when it has to wait for another rank. So a run is the same each time, and when no rank can go
+on it says who waits for whom.
+
+    InTurn(4).run(program)  # calls program(comm) on each rank, returns the four results
+"""
+
+import math
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from ..errors import CourseError, check_count, check_number
+from .communicator import Event, bytes_sent, cuts
+
+MOST_RANKS = 256  # each is a thread
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The α–β model: a message of n bytes takes α + n·β. The defaults are a guess at one link.
+
+    Attributes:
+        latency: α, seconds a message.
+        bandwidth: 1/β, bytes a second.
+        speed: FLOPs a second of one rank.
+
+    Source: Hockney (1994).
+    """
+
+    latency: float = 5e-6
+    bandwidth: float = 5e10
+    speed: float = 1e13
+
+    def __post_init__(self):
+        check_number("latency", self.latency, 0, 1e3, "seconds a message")
+        check_number("bandwidth", self.bandwidth, 1, 1e18, "bytes a second")
+        check_number("speed", self.speed, 1, 1e21, "FLOPs a second")
+
+    def message(self, n_bytes: int) -> float:
+        """Return the seconds that one message takes."""
+        return self.latency + n_bytes / self.bandwidth
+
+    def collective(self, kind: str, n_bytes: int, world: int) -> float:
+        """Return the seconds of a collective in the ring algorithm; a barrier is one message."""
+        if world == 1:
+            return 0.0
+        rounds = {"all_reduce": 2 * (world - 1), "barrier": 1}.get(kind, world - 1)
+        return rounds * self.latency + bytes_sent(kind, n_bytes, world) / self.bandwidth
+
+
+class Stopped(BaseException):
+    """Ends a rank because another one failed."""
+
+
+class InTurn:
+    """A world of ranks in one process.
+
+    Args:
+        world: how many, 1 to 256.
+        costs: of messages and of computation, for the clock.
+
+    Attributes:
+        events: what each rank did, in the order in which it ended; grows from run to run.
+
+    Raises:
+        CourseError: for a world of another size.
+    """
+
+    def __init__(self, world: int, costs: Costs | None = None):
+        self.world = check_count("world", world, 1, MOST_RANKS, "ranks in one process")
+        self.costs = costs or Costs()
+        self.events: list[Event] = []
+
+    def run(self, program: Callable[..., Any], *args) -> list:
+        """Call program(communicator, *args) on each rank and return what it returned, by rank.
+
+        Raises:
+            CourseError: when no rank can go on, or ranks call different collectives.
+            Exception: the first one that a rank raised, with a note that names the rank.
+        """
+        turns = Turns(self.world)
+        post = Post(turns, self.costs, self.events)
+        results: list = [None] * self.world
+        threads = torch.get_num_threads()
+
+        def rank(r: int) -> None:
+            torch.set_num_threads(threads)  # a new thread has its own number
+            turns.begin(r)
+            try:
+                results[r] = program(Rank(post, tuple(range(self.world)), r), *args)
+            except Stopped:
+                pass
+            except BaseException as error:
+                if self.world > 1:
+                    error.add_note(f"on rank {r} of {self.world}")
+                turns.fail(error)
+            turns.end(r)
+
+        turns.play([threading.Thread(target=rank, args=(r,)) for r in range(self.world)])
+        return results
+
+
+class Turns:
+    """The baton: which rank runs, and which wait for what."""
+
+    def __init__(self, world: int):
+        self.gates = [threading.Lock() for _ in range(world)]  # open for the rank whose turn it is
+        for gate in self.gates:
+            gate.acquire()
+        self.waiting: dict[int, tuple[Callable[[], bool], str]] = {}
+        self.ended: set[int] = set()
+        self.fault: BaseException | None = None
+
+    def play(self, ranks: list[threading.Thread]) -> None:
+        """Run the ranks to their end; raise what one of them raised."""
+        for thread in ranks:
+            thread.daemon = True  # a rank in an endless loop must not keep the process
+            thread.start()
+        self.gates[0].release()
+        try:
+            for thread in ranks:
+                while thread.is_alive():
+                    thread.join(0.1)  # with an end, so that a keyboard interrupt arrives
+        except BaseException as error:
+            self.fail(error)
+            raise
+        if self.fault is not None:
+            raise self.fault
+
+    def begin(self, rank: int) -> None:
+        """Wait for the first turn."""
+        self.gates[rank].acquire()
+
+    def wait(self, rank: int, ready: Callable[[], bool], words: str) -> None:
+        """Let others run until `ready()`; words: what this rank waits for."""
+        if self.fault is None and not ready():
+            self.waiting[rank] = ready, words
+            self.pass_on(rank)
+            self.gates[rank].acquire()
+        if self.fault is not None:
+            raise Stopped
+
+    def end(self, rank: int) -> None:
+        """Leave: this rank is done."""
+        self.ended.add(rank)
+        if len(self.ended) < len(self.gates):
+            self.pass_on(rank)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop every rank at its next wait; the first error is kept."""
+        if self.fault is None:
+            self.fault = error
+        for gate in self.gates:
+            if gate.locked():
+                gate.release()
+
+    def pass_on(self, rank: int) -> None:
+        """Give the baton to the next rank that can go on."""
+        if self.fault is not None:
+            return
+        world = len(self.gates)
+        for other in ((rank + 1 + i) % world for i in range(world)):
+            if other in self.ended or (other in self.waiting and not self.waiting[other][0]()):
+                continue
+            self.waiting.pop(other, None)
+            self.gates[other].release()
+            return
+        waits = "; ".join(f"rank {r} {words}" for r, (_, words) in sorted(self.waiting.items()))
+        gone = f"; ended: {sorted(self.ended)}" if self.ended else ""
+        self.fail(
+            CourseError(f"no rank can go on: {waits}{gone}. Each rank must call the same "
+                        "collectives, and each recv needs a send")
+        )  # fmt: skip
+
+
+@dataclass
+class Meeting:
+    """One collective: who has come, with what, and when."""
+
+    kind: str
+    size: int
+    came: dict[int, tuple[Tensor, float]] = field(default_factory=dict)
+    result: Any = None
+    start: float = 0.0
+    end: float = 0.0
+
+
+class Post:
+    """What the ranks of one run share: letters under way, meetings, clocks."""
+
+    def __init__(self, turns: Turns, costs: Costs, events: list[Event]):
+        self.turns, self.costs, self.events = turns, costs, events
+        self.letters: defaultdict = defaultdict(deque)  # (group, from, to, tag): (tensor, arrival)
+        self.meetings: defaultdict = defaultdict(list)  # group: meetings in order
+        self.clock: defaultdict[int, float] = defaultdict(float)  # rank: now
+        self.wire: defaultdict[int, float] = defaultdict(float)  # rank: when its link is free again
+
+
+class Rank:
+    """A `Communicator` among ranks in turn.
+
+    Args:
+        post: what they share.
+        group: the ranks of the group, by their numbers in the world.
+        rank: this one's number in the group.
+    """
+
+    def __init__(self, post: Post, group: tuple[int, ...], rank: int):
+        self.post, self.group, self.rank = post, group, rank
+        self.world, self.me = len(group), group[rank]
+        self.calls = 0  # collectives called in this group
+
+    # ---- collectives ------------------------------------------------------------------------
+
+    def all_reduce(self, x, label=""):
+        return self.start_all_reduce(x, label).wait()
+
+    def start_all_reduce(self, x, label=""):
+        def total(parts):
+            whole = parts[0].clone()
+            for part in parts[1:]:
+                whole += part
+            return whole
+
+        return Later(self, self._meet("all_reduce", x, total), label, x)
+
+    def reduce_scatter(self, x, label=""):
+        def total(parts):
+            return torch.stack(parts).sum(0)
+
+        whole = self._together("reduce_scatter", x, total, label)
+        return whole[cuts(len(x), self.world)[self.rank]].clone()
+
+    def all_gather(self, part, n, label=""):
+        mine = cuts(n, self.world)[self.rank]
+        if len(part) != mine.stop - mine.start:
+            raise CourseError(
+                f"all_gather of {n} rows got {len(part)} on rank {self.rank} of {self.world}; "
+                f"allowed: {mine.stop - mine.start}, as `cuts` gives"
+            )
+        size = n * math.prod(part.shape[1:])
+        return self._together("all_gather", part, torch.cat, label, size).clone()
+
+    def broadcast(self, x, root=0, label=""):
+        check_count("root", root, 0, self.world - 1, "a rank of the group")
+        return x.copy_(self._together("broadcast", x, lambda parts: parts[root], label))
+
+    def barrier(self):
+        self._together("barrier", torch.empty(0), lambda parts: parts[0], "")
+
+    def _together(self, kind, x, combine, label, size=None):
+        return Later(self, self._meet(kind, x, combine, size), label).wait()
+
+    def _meet(self, kind: str, x: Tensor, combine: Callable, size: int | None = None) -> Meeting:
+        """Come to the next collective of the group; the last one to come works out the result."""
+        post, size = self.post, x.numel() if size is None else size
+        meetings = post.meetings[self.group]
+        if self.calls == len(meetings):
+            meetings.append(Meeting(kind, size))
+        meeting: Meeting = meetings[self.calls]
+        self.calls += 1
+        if (meeting.kind, meeting.size) != (kind, size):
+            raise CourseError(
+                f"rank {self.me} calls {kind} of {size} numbers, rank "
+                f"{self.group[next(iter(meeting.came))]} {meeting.kind} of {meeting.size}, as "
+                f"collective {self.calls} of the group {list(self.group)}; they must be the same"
+            )
+        meeting.came[self.rank] = x.detach().clone(), post.clock[self.me]
+        if len(meeting.came) == self.world:
+            parts = [meeting.came[r] for r in range(self.world)]
+            meeting.result = combine([part for part, _ in parts])
+            n_bytes = size * x.element_size()
+            free = max(post.wire[r] for r in self.group)
+            meeting.start = max(free, *(when for _, when in parts))
+            meeting.end = meeting.start + post.costs.collective(kind, n_bytes, self.world)
+            for r in self.group:
+                post.wire[r] = meeting.end
+        return meeting
+
+    # ---- from one to another ------------------------------------------------------------------
+
+    def send(self, x, to, label="", tag=0):
+        check_count("to", to, 0, self.world - 1, "a rank of the group")
+        post, n_bytes = self.post, x.numel() * x.element_size()
+        called = post.clock[self.me]
+        start = max(called, post.wire[self.me])
+        end = start + post.costs.message(n_bytes)
+        post.wire[self.me] = end
+        post.letters[self.group, self.rank, to, tag].append((x.detach().clone(), end))
+        post.events.append(Event(self.me, "send", label, n_bytes, called, start, end))
+
+    def recv(self, x, source, label="", tag=0):
+        check_count("source", source, 0, self.world - 1, "a rank of the group")
+        post, box = self.post, self.post.letters[self.group, source, self.rank, tag]
+        post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[source]}")
+        letter, arrival = box.popleft()
+        if letter.shape != x.shape or letter.dtype != x.dtype:
+            raise CourseError(
+                f"rank {self.me} receives {tuple(letter.shape)} {letter.dtype} from "
+                f"{self.group[source]} where it expects {tuple(x.shape)} {x.dtype}"
+            )
+        called = post.clock[self.me]
+        post.clock[self.me] = end = max(called, arrival)
+        post.events.append(Event(self.me, "recv", label, 0, called, end, end))
+        return x.copy_(letter)
+
+    # ---- groups, and work ---------------------------------------------------------------------
+
+    def split(self, groups) -> Self:
+        ranks = sorted(r for group in groups for r in group)
+        if ranks != list(range(self.world)):
+            raise CourseError(
+                f"split({groups}): each rank from 0 to {self.world - 1} must be in one group"
+            )
+        mine = next(group for group in groups if self.rank in group)
+        return type(self)(self.post, tuple(self.group[r] for r in mine), mine.index(self.rank))
+
+    def compute(self, label, flops):
+        post = self.post
+        start = post.clock[self.me]
+        post.clock[self.me] = end = start + flops / post.costs.speed
+        post.events.append(Event(self.me, "compute", label, flops, start, start, end))
+
+
+class Later:
+    """A collective that a rank has called and not waited for yet."""
+
+    def __init__(self, rank: Rank, meeting: Meeting, label: str, x: Tensor | None = None):
+        self.rank, self.meeting, self.label, self.x = rank, meeting, label, x
+        self.called = rank.post.clock[rank.me]
+
+    def wait(self):
+        """Return the result: in x if there is one, else a tensor that all ranks share."""
+        rank, meeting, post = self.rank, self.meeting, self.rank.post
+        missing = f"waits in {meeting.kind} {self.label}".rstrip()
+        post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world, missing)
+        post.clock[rank.me] = max(post.clock[rank.me], meeting.end)
+        sent = bytes_sent(
+            meeting.kind, meeting.size * meeting.came[0][0].element_size(), rank.world
+        )
+        post.events.append(Event(rank.me, meeting.kind, self.label, sent, self.called,
+                                 meeting.start, meeting.end))  # fmt: skip
+        return meeting.result if self.x is None else self.x.copy_(meeting.result)

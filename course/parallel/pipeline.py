@@ -1,0 +1,224 @@
+"""Pipeline parallel: each rank has some of the layers, and micro-batches go through them.
+
+Activations go up from stage to stage, their gradients come down. A stage's gradient is the sum over
+the micro-batches; nothing is averaged. Which rank does what, and when, is the schedule's choice
+(see `schedules`); the numbers do not depend on it.
+
+Source: Huang et al. (2019); Narayanan et al. (2021).
+"""
+
+import torch
+from torch import Tensor
+
+from ..errors import CourseError
+from ..nn.layers import Layer, Workspace
+from ..nn.network import Network
+from ..nn.stack import Stack, arrange
+from .communicator import Communicator, cuts
+from .schedules import Action, make_schedule
+from .strategy import (
+    CUT_WEIGHTS,
+    Strategy,
+    draw_masks,
+    dropout_widths,
+    masked,
+    pieces,
+    spans,
+    widths,
+)
+
+
+class Stage:
+    """Some layers in a row, and the memory of the micro-batches that are in flight.
+
+    Args:
+        layers: of this stage.
+        n: the width of its input.
+        theta, grad: the part of the rank's weights and of its gradient that is the stage's.
+        is_first: whether its input is data, so that nobody needs a gradient by it.
+    """
+
+    def __init__(self, layers: list[Layer], n: int, theta: Tensor, grad: Tensor, is_first: bool):
+        self.stack, self.n, self.theta, self.is_first = Stack(*layers), n, theta, is_first
+        self.total, self.grad = grad, torch.zeros_like(grad)
+        self.stack.bind(pieces(self.stack, n, theta), pieces(self.stack, n, self.grad))
+        self.flight: dict[int, list[Workspace]] = {}  # micro-batch: its arrays
+        self.free: dict[int, list[list[Workspace]]] = {}  # rows: arrays not in use
+
+    def begin(self, micro: int, rows: int) -> list[Workspace]:
+        """Return arrays for a micro-batch."""
+        kept = self.free.setdefault(rows, [])
+        if not kept:
+            below = Workspace()
+            below.x1, below.training = self.theta.new_ones(self.n + 1, rows), True
+            kept.append(arrange(self.stack.layers, below, with_dx=not self.is_first))
+        self.flight[micro] = kept.pop()
+        return self.flight[micro]
+
+    def end(self, micro: int) -> None:
+        """Add the gradient of a micro-batch to the stage's, and give its arrays back."""
+        self.total += self.grad
+        spaces = self.flight.pop(micro)
+        self.free[spaces[0].x1.shape[1]].append(spaces)
+
+
+class Pipeline(Strategy):
+    """A network whose layers are cut into stages.
+
+    Args:
+        comm, network: see `Strategy`.
+        micro_batches: into how many equal parts each batch is cut.
+        schedule: 'gpipe', '1f1b', 'interleaved' or 'zero_bubble'.
+        chunks: stages a rank; more than 1 only if interleaved.
+
+    Raises:
+        CourseError: for a network with fewer layers with weights than stages, and for numbers that
+            do not fit.
+    """
+
+    name = "pipeline parallel"
+    refuses = CUT_WEIGHTS
+
+    def __init__(
+        self, comm: Communicator, network: Network, micro_batches: int, schedule: str = "1f1b",
+        chunks: int = 1,
+    ):  # fmt: skip
+        super().__init__(comm, network)
+        plan = make_schedule(schedule, comm.world, micro_batches, chunks)
+        self.actions, self.micro_batches = plan[comm.rank], micro_batches
+        self.mine = range(comm.rank, comm.world * chunks, comm.world)
+        self.last = comm.world * chunks - 1
+        cut = cut_into_stages(network, self.last + 1)
+        places = [spans(network)[part] for part in cut]
+        self.spans = [slice(place[0].start, place[-1].stop) for place in places]
+        self.theta = torch.cat([network.theta[self.spans[s]] for s in self.mine])
+        self.grad = torch.zeros_like(self.theta)
+        sizes = [self.spans[s].stop - self.spans[s].start for s in self.mine]
+        parts = zip(self.mine, self.theta.split(sizes), self.grad.split(sizes), strict=True)
+        n_in = widths(network)
+        self.stages = [
+            Stage(network.layers[cut[s]], n_in[cut[s].start], theta, grad, s == 0)
+            for s, theta, grad in parts
+        ]
+        before = [dropout_widths(network.layers[: part.start], network.features) for part in cut]
+        self.dropouts_before = [len(found) for found in before]
+        network.theta = network.grad = network.theta.new_empty(0)
+
+    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
+        """Return the loss of the batch; leave the gradient of this rank's stages in `grad`.
+
+        Raises:
+            CourseError: for a batch that the micro-batches do not divide.
+        """
+        return self.loss_of_rows(X, Y, denominator or len(X), slice(0, len(X)), len(X))
+
+    def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
+        """Do `loss_and_grad` for some rows of a batch of n."""
+        m = self.micro_batches
+        if len(X) % m:
+            raise CourseError(
+                f"a batch of {len(X)} rows cannot be cut into {m} equal micro-batches; take a "
+                f"number of micro-batches that divides {len(X)}"
+            )
+        self.X, self.Y, self.denominator = X, Y, denominator
+        self.rows, self.first_row = cuts(len(X), m), rows.start
+        self.masks = draw_masks(self.network, self.dropout_widths, n)
+        self.loss_sum = X.new_zeros(1)
+        self.grad.zero_()
+        work = {"F": self._forward, "B": self._backward, "I": self._input, "W": self._weights}
+        for action in self.actions:
+            work[action.kind](action)
+        return self.comm.all_reduce(self.loss_sum, "loss")[0]
+
+    # ---- the work of one micro-batch ----------------------------------------------------------
+
+    def _forward(self, action: Action) -> None:
+        stage, s, micro = self.stages[action.chunk], self.mine[action.chunk], action.micro
+        rows = self.rows[micro]
+        spaces = stage.begin(micro, rows.stop - rows.start)
+        if s == 0:
+            self.network.feed(spaces, self.X[rows])
+        else:
+            self._recv(spaces[0].x, s, micro, "activations")
+        dropouts, first = stage.stack.dropouts(), self.dropouts_before[s]
+        in_batch = slice(self.first_row + rows.start, self.first_row + rows.stop)
+        with masked(dropouts, self.masks[first : first + len(dropouts)], in_batch):
+            stage.stack.forward_through(spaces)
+        self._note("forward", stage, micro, 2)
+        if s < self.last:
+            self._send(spaces[-1].a, s + 1, micro, "activations")
+        else:
+            Y = self.Y[:, rows].contiguous()
+            self.loss_sum += self.network.loss(spaces[-1].a, Y, spaces[-1].da, self.denominator)
+
+    def _backward(self, action: Action) -> None:
+        self._input(action)
+        self._weights(action)
+
+    def _input(self, action: Action) -> None:
+        """Send the gradient by the stage's input down."""
+        stage, s, micro = self.stages[action.chunk], self.mine[action.chunk], action.micro
+        spaces = stage.flight[micro]
+        if s < self.last:
+            self._recv(spaces[-1].da, s, micro, "gradients")
+        stage.stack.backward_input_through(spaces)
+        self._note("input gradient", stage, micro, 2)
+        if s > 0:
+            self._send(spaces[0].dx, s - 1, micro, "gradients")
+
+    def _weights(self, action: Action) -> None:
+        """Add the gradient by the stage's weights."""
+        stage, micro = self.stages[action.chunk], action.micro
+        stage.stack.backward_weights_through(stage.flight[micro])
+        self._note("weight gradient", stage, micro, 2)
+        stage.end(micro)
+
+    def _note(self, what: str, stage: Stage, micro: int, passes: int) -> None:
+        rows = self.rows[micro]
+        self.comm.compute(f"{what} {micro}", passes * len(stage.theta) * (rows.stop - rows.start))
+
+    # ---- messages -----------------------------------------------------------------------------
+
+    def _send(self, x: Tensor, to: int, micro: int, what: str) -> None:
+        """Send activations to the stage above, or gradients to the stage below."""
+        tag = 2 * (to * self.micro_batches + micro) + (what == "gradients")
+        self.comm.send(x, to % self.comm.world, f"{what} {micro}", tag)
+
+    def _recv(self, x: Tensor, s: int, micro: int, what: str) -> None:
+        """Receive for stage s: activations from below, or gradients from above."""
+        source = s - 1 if what == "activations" else s + 1
+        tag = 2 * (s * self.micro_batches + micro) + (what == "gradients")
+        self.comm.recv(x, source % self.comm.world, f"{what} {micro}", tag)
+
+    # ---- the rest of a model ------------------------------------------------------------------
+
+    def norm(self, g: Tensor) -> Tensor:
+        """Return the norm of a vector of which each rank has a part."""
+        return self.comm.all_reduce(torch.dot(g, g).reshape(1), "norm")[0].sqrt()
+
+    def whole(self, vector: Tensor) -> Tensor:
+        whole = vector.new_zeros(self.spans[-1].stop)
+        parts = vector.split([self.spans[s].stop - self.spans[s].start for s in self.mine])
+        for s, part in zip(self.mine, parts, strict=True):
+            whole[self.spans[s]] = part
+        return self.comm.all_reduce(whole, "whole")
+
+    def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
+        """Return the outputs (B, C) of rows x: (B, n_0); every rank calls it."""
+        return self.network.predict(x, self.whole(self.theta) if theta is None else theta)
+
+
+def cut_into_stages(network: Network, count: int) -> list[slice]:
+    """Cut the layers into stages with equally many layers that have weights, or one more.
+
+    Raises:
+        CourseError: for a network with fewer such layers than stages.
+    """
+    heavy = [i for i, span in enumerate(spans(network)) if span.stop > span.start]
+    if len(heavy) < count:
+        raise CourseError(
+            f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; "
+            f"take at most {len(heavy)}, or a deeper network"
+        )
+    starts = [0, *(heavy[part.start] for part in cuts(len(heavy), count)[1:])]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(network.layers)], strict=True)]

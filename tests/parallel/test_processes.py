@@ -1,0 +1,47 @@
+"""Ranks as processes: the strategies on torch.distributed, started as a learner starts them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course import CourseError
+from course.parallel.processes import join
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_every_strategy_equals_one_process_on_torch_distributed(world, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={world}", str(HERE / "on_processes.py"), str(tmp_path)]
+    paths = [str(HERE), str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    total = [i * world * (world + 1) / 2 for i in range(7)]
+    for rank in range(world):
+        result = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert max(result["gaps"].values()) < 1e-12, result["gaps"]
+        assert result["sums"] == [total] * 4
+
+
+def test_a_process_that_nobody_started_is_told_how(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with (
+        pytest.raises(CourseError, match="no RANK, WORLD_SIZE, .*start the processes by torchrun"),
+        join(),
+    ):
+        pass
+
+
+@pytest.mark.skipif(__import__("torch").cuda.is_available(), reason="there is a CUDA device here")
+def test_nccl_without_a_gpu_is_refused(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "1")
+    with pytest.raises(CourseError, match="needs nccl and a GPU"), join("cuda"):
+        pass
