@@ -19,8 +19,8 @@ def cases() -> tuple[Case, ...]:
     return (
         Case(
             name="L",
-            story="RMSProp with its usual memory, 0.99, and three hidden layers of tanh units. In its "
-            "first ten steps the loss leaps up, and it never comes back.",
+            story="RMSProp with its usual memory, 0.99, and three hidden layers of tanh units. In "
+            "its first ten steps the loss leaps up, and it never comes back.",
             recipe=sick([64, 64, 64], RMSProp(0.99), Descend(0.02), activation="tanh"),
             symptoms=(
                 Symptom("loss", 0.9, 2, "At the end it is no better than guessing."),
