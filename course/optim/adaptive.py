@@ -45,19 +45,19 @@ class RMSProp(Transform):
 
 @dataclass
 class Adam(Transform):
-    """m ← β₁m + (1 - β₁)g,  s ← β₂s + (1 - β₂)g²,  then m̂ / (√ŝ + ε).
+    """v ← β₁v + (1 - β₁)g,  s ← β₂s + (1 - β₂)g²,  then v̂ / (√ŝ + ε).
 
-    The averages start at 0, so m̂ = m / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ). In place of βᵗ stands the
+    The averages start at 0, so v̂ = v / (1 - β₁ᵗ) and ŝ = s / (1 - β₂ᵗ). In place of βᵗ stands the
     product of all β so far: the same for a constant β, and still right when β moves while training.
     Equals `torch.optim.Adam(betas=(β₁, β₂), eps=ε)`.
 
-    The code's form: m̂ / (√ŝ + ε) = (r / (1 - β₁ᵗ)) · m / (√s + rε) with r = √(1 - β₂ᵗ).
+    The code's form: v̂ / (√ŝ + ε) = (r / (1 - β₁ᵗ)) · v / (√s + rε) with r = √(1 - β₂ᵗ).
 
     Args:
         beta1, beta2: β₁ and β₂, in [0, 1).
         eps: ε, at least 0.
 
-    Source: Kingma & Ba (2015).
+    Source: Kingma & Ba (2015), who call v and s m and v.
     """
 
     beta1: float = 0.9
@@ -65,12 +65,12 @@ class Adam(Transform):
     eps: float = 1e-8
 
     def init(self, theta):
-        self.m, self.s = torch.zeros_like(theta), torch.zeros_like(theta)
+        self.v, self.s = torch.zeros_like(theta), torch.zeros_like(theta)
         self.out, self.products = torch.empty_like(theta), [1.0, 1.0]
 
     def state(self):
         products = torch.tensor(self.products, dtype=torch.float64)
-        return {"m": self.m, "s": self.s, "products": products}
+        return {"v": self.v, "s": self.s, "products": products}
 
     def check_state(self, state):
         super().check_state(state)
@@ -78,25 +78,25 @@ class Adam(Transform):
             check_in("Adam's product of all β", product, 0, 1)
 
     def load_state(self, state):
-        self.m.copy_(state["m"])
+        self.v.copy_(state["v"])
         self.s.copy_(state["s"])
         self.products = state["products"].tolist()
 
     def __call__(self, g, context):
-        self.m.lerp_(g, 1 - self.beta1)
+        self.v.lerp_(g, 1 - self.beta1)
         self.s.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
         self.products[0] *= self.beta1
         self.products[1] *= self.beta2
         r = math.sqrt(1 - self.products[1])
         torch.sqrt(self.s, out=self.out).add_(r * self.eps)
-        return torch.div(self.m, self.out, out=self.out).mul_(r / (1 - self.products[0]))
+        return torch.div(self.v, self.out, out=self.out).mul_(r / (1 - self.products[0]))
 
 
 @dataclass
 class AdamW(Adam):
     """Adam's step plus λθ: the decay is not divided by √ŝ.
 
-    `Descend` multiplies both by α, so θ ← (1 - αλ)θ - α m̂/(√ŝ + ε).
+    `Descend` multiplies both by α, so θ ← (1 - αλ)θ - α v̂/(√ŝ + ε).
     Equals `torch.optim.AdamW(weight_decay=λ)`; the same as `Adam` followed by `L2(λ)`.
 
     Args:

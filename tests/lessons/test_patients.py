@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from course import MLP, CourseError, Descend, Trainer, chain, load_data
+from course import MLP, Cosine, CourseError, Descend, LinearRamp, Trainer, Warmup, chain, load_data
 from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGH"
+NAMES = "ABCDEFGHL"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -32,6 +32,10 @@ CURES = [
     ("H", {"init": "he"}),
     ("H", {"init": "xavier"}),
     ("H", {"activation": "relu"}),
+    ("L", {"lr": Cosine(0.02, 300, warmup=60)}),
+    ("L", {"lr": Warmup(0.02, 100)}),
+    ("L", {"optimiser": "adam"}),
+    ("L", {"lr": 0.003}),
 ]
 WRONG = [
     ("A", {}),
@@ -68,6 +72,13 @@ WRONG = [
     ("H", {"init": "zeros"}),
     ("H", {"momentum": 0.9}),
     ("H", {"batch_size": 256}),
+    ("L", {}),
+    ("L", {"lr": LinearRamp(0.02, 0.0, 300)}),
+    ("L", {"lr": 1e-5}),
+    ("L", {"RMSProp.beta": 0.999}),
+    ("L", {"batch_size": 256}),
+    ("L", {"init": "he"}),
+    ("L", {"clip": "norm", "threshold": 0.1}),
 ]
 
 
@@ -132,6 +143,9 @@ PATIENTS = {
           {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
     "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
           {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
+    "L": ("64-64-64-64-10 tanh, 300 steps of 32: chain(RMSProp(beta=0.99, eps=1e-08), "
+          "Descend(lr=0.02))", 0.8, {"lr": Cosine(0.02, 300, warmup=60)},
+          {"loss": (0.9, 2), "reach": (0, 0.01)}),
 }  # fmt: skip
 
 
