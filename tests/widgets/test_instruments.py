@@ -48,9 +48,7 @@ def test_the_sharpness_that_the_knobs_bear_is_2_over_the_rate_and_turns_with_it(
     assert limits(run, 12, 20, 30) == pytest.approx([4, 2.5, 2.5], rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("optimiser", "gain"), [("heavy ball", 1 + 0.6), ("momentum", 1.6 / 0.4)]
-)
+@pytest.mark.parametrize(("optimiser", "gain"), [("heavy ball", 1 + 0.6), ("momentum", 1.6 / 0.4)])
 def test_memory_bears_more_sharpness_and_other_rules_have_no_limit(optimiser, gain):
     run = lab(optimiser=optimiser, momentum=0.6, instruments=("sharpness",), lr=0.5).run(25)
     assert limits(run, 0, 20) == pytest.approx([gain * 4] * 2, rel=1e-6)
