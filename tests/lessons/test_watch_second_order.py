@@ -48,7 +48,7 @@ def test_the_level_point_is_the_top_of_the_parabola_where_the_curvature_is_negat
 def test_the_loss_leaps_and_comes_back_and_the_sharpness_goes_to_its_limit(names):
     seed = names["seed"]
     for s in range(seed, seed + 3):
-        loss, lams = names["train"](s)
+        loss, lams = names["train"](s, every=10)
         assert names["fate"](loss) == names["FATES"][1]
         assert max(loss[600:640]) > 5 * np.median(loss[550:600])
         assert 4.6 < lams[59] < 5.7 and 2.9 < np.median(lams[64:68]) < 3.7
@@ -187,7 +187,7 @@ def test_gauss_newton_is_ahead_for_equally_many_gradients(names, capsys):
 
 
 def test_the_hessian_has_negative_eigenvalues_and_gauss_newton_has_none(names, capsys):
-    run(names, "network", "referee-products", "referee-newton")
+    run(names, "network", "referee-products", "referee-newton", "dampings")
     capsys.readouterr()
     run(names, "eigenvalues")
     hessian, gauss_newton = (numbers(line) for line in capsys.readouterr().out.splitlines())
