@@ -9,19 +9,22 @@ nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from ..errors import CourseError, check_number, shown
 from ..nn.network import MLP
+from ..optim.second_order import sharpness
 from ..training.recipe import Recipe, load_recipe
 from ..training.replay import build_recipe, run_recipe
 from ..training.trainer import Trainer
 
 SEEDS = 3  # runs that a cure must pass: the patient's seed and the next ones
 ROWS = 256  # training rows for the gradients
+PRODUCTS = 40  # with the Hessian, for its lowest and for its highest eigenvalue
 
 READINGS = {
     "loss": "training loss, as a share of the loss of guessing evenly",
@@ -29,6 +32,7 @@ READINGS = {
     "reach": "length of the first layer's gradient, as a share of the last layer's",
     "leap": "longest gradient of the run over the median one",
     "jitter": "largest batch loss in the second half over the median one",
+    "dip": "lowest curvature, as a share of the highest one; below 0 there is a way down",
 }
 
 
@@ -179,6 +183,7 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
     evenly = math.log(data.classes)
     kept = model.grad.clone()
     X, Y = model.encode(data.x_train[:ROWS], data.y_train[:ROWS])
+    dip = _dip(model.curvature(X, Y).hvp, model.theta)
     model.loss_and_grad(X, Y)
     norms = [float(part.norm()) for part in model.views(model.grad)]
     model.grad.copy_(kept)
@@ -193,4 +198,20 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
         "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
         "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
         "jitter": float(late[-1] / late[len(late) // 2]),
+        "dip": dip,
     }
+
+
+def _dip(product: Callable[[Tensor], Tensor], theta: Tensor) -> float:
+    """Return the lowest eigenvalue of the Hessian over the highest; NaN for broken weights.
+
+    Args:
+        product: called with v: (P,); returns H v.
+        theta: the weights, (P,).
+    """
+    if not bool(theta.isfinite().all()):
+        return math.nan
+    start = torch.randn(len(theta), generator=torch.Generator().manual_seed(0)).to(theta)
+    highest, _ = sharpness(product, start, PRODUCTS)
+    lowest, _ = sharpness(lambda v: -product(v), start, PRODUCTS)
+    return -lowest / highest if highest else math.nan

@@ -41,6 +41,10 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter(
         "3_08_adaptive", "Adaptive steps", "SGD again and again: what do its heirs change?", 65
     ),
+    Chapter(
+        "3_07_second_order", "Curvature", "What does curvature tell?", 50,
+        after="3_06_momentum_clipping",
+    ),  # fmt: skip
 ]
 
 

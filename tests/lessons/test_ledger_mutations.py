@@ -9,6 +9,7 @@ from course.lessons.checks.backward import as_printed, cross_entropy, mended
 from course.lessons.checks.batches import shuffled
 from course.lessons.checks.forward import as_printed as printed_forward
 from course.lessons.checks.gradient_descent import by_backward
+from course.lessons.checks.second_order import printed as newton
 from course.lessons.checks.steps import STEPS
 from course.lessons.checks.stopping import counted
 from course.lessons.ledger import check_of, claims
@@ -119,6 +120,15 @@ MUTANTS = [
      stated("D4-3.6") | {"faster": ("same",), "calm": ("bowl",)}, "wrong"),
     ("D4-3.6", "no clipping",
      stated("D4-3.6") | {"memory": lambda v, g, beta, eps: beta * v + (1 - beta) * g}, "wrong"),
+    ("D4-3.7", "on a bowl", stated("D4-3.7") | {"faster": ("ravine",), "calmer": ("ravine",)},
+     "holds"),
+    ("D4-3.7", "near a saddle and far away",
+     stated("D4-3.7") | {"faster": ("saddle",), "calmer": ("far",)}, "wrong"),
+    ("D4-3.7", "with λ at least 1.5",
+     stated("D4-3.7") | {"step": lambda g, H, lr, damping: newton(g, H, lr, max(damping, 1.5))},
+     "holds"),
+    ("D4-3.7", "uphill",
+     stated("D4-3.7") | {"step": lambda g, H, lr, damping: -newton(g, H, lr, damping)}, "wrong"),
 ]  # fmt: skip
 
 
@@ -145,7 +155,7 @@ ASIDES = [
     ("D4-3.2", "its step", "the same", 3), ("D4-3.2", "rows", "not all", 4),
     ("D4-3.3", "slower", "all", 1),
     ("D4-3.3", "order", torch.arange, 0), ("D3-3.1", "loss", "mse", 0),
-    ("D4-3.6", "the clipping factor", "ε", 0),
+    ("D4-3.6", "the clipping factor", "ε", 0), ("D4-3.7", "λ regularises", "the step", 0),
 ]  # fmt: skip
 
 

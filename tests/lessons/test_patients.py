@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
 from course import MLP, Cosine, CourseError, Descend, LinearRamp, Trainer, Warmup, chain, load_data
@@ -12,7 +13,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGHL"
+NAMES = "ABCDEFGHLK"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -36,6 +37,8 @@ CURES = [
     ("L", {"lr": Warmup(0.02, 100)}),
     ("L", {"optimiser": "adam"}),
     ("L", {"lr": 0.003}),
+    ("K", {"Newton.damping": 0.5}),
+    ("K", {"Newton.damping": 0.7}),
 ]
 WRONG = [
     ("A", {}),
@@ -79,6 +82,12 @@ WRONG = [
     ("L", {"batch_size": 256}),
     ("L", {"init": "he"}),
     ("L", {"clip": "norm", "threshold": 0.1}),
+    ("K", {}),
+    ("K", {"Newton.damping": 0.001}),
+    ("K", {"Newton.damping": 100.0}),
+    ("K", {"lr": 0.1}),
+    ("K", {"lr": 2.0}),
+    ("K", {"momentum": 0.9}),
 ]
 
 
@@ -146,6 +155,8 @@ PATIENTS = {
     "L": ("64-64-64-64-10 tanh, 300 steps of 32: chain(RMSProp(beta=0.99, eps=1e-08), "
           "Descend(lr=0.02))", 0.8, {"lr": Cosine(0.02, 300, warmup=60)},
           {"loss": (0.9, 2), "reach": (0, 0.01)}),
+    "K": ("64-8-10 tanh, 60 steps of 512: chain(Newton(damping=0.01), Descend(lr=1.0))", 0.6,
+          {"Newton.damping": 0.5}, {"loss": (0.9, 1.1), "dip": (-1.5, -0.5), "jitter": (1, 1.2)}),
 }  # fmt: skip
 
 
@@ -159,7 +170,7 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
     assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
-    init = {"D": "torch", "H": "normal"}.get(name)
+    init = {"D": "torch", "H": "normal", "K": "normal"}.get(name)
     assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
     assert case.story[-1] == case.explanation[-1] == "."
@@ -187,6 +198,8 @@ def test_the_instruments_agree_with_autograd(activation):
         loss = nn.functional.cross_entropy(module(data.x_train), data.y_train)
     losses, norms = trainer.history.loss, trainer.history.grad_norm
     late = sorted(losses[20:])
+    dip = read.pop("dip")
+    assert dip == pytest.approx(lowest(trainer) / lowest(trainer, "LA"), rel=0.02)
     assert read == pytest.approx({
         "loss": float(loss) / math.log(10),
         "silent": float((z <= 0).all(0).float().mean()) if activation == "relu" else 0.0,
@@ -194,6 +207,32 @@ def test_the_instruments_agree_with_autograd(activation):
         "leap": max(norms) / sorted(norms)[20],
         "jitter": late[-1] / late[10],
     }, rel=1e-4)  # fmt: skip
+
+
+def lowest(trainer: Trainer, which: str = "SA") -> float:
+    """Return an eigenvalue of the Hessian by SciPy, from products by autograd."""
+    module, data = trainer.model.to_module().double(), trainer.data
+    params = [*module.parameters()]
+    x, y = data.x_train[:256].double(), data.y_train[:256]
+    loss = nn.functional.cross_entropy(module(x), y)
+    slope = flat(torch.autograd.grad(loss, params, create_graph=True))
+
+    def product(v):
+        v = torch.from_numpy(v.ravel().astype(float))
+        return flat(torch.autograd.grad(slope @ v, params, retain_graph=True)).numpy()
+
+    operator = LinearOperator((len(slope),) * 2, matvec=product, dtype=float)
+    return float(eigsh(operator, 1, which=which, return_eigenvectors=False)[0])
+
+
+def flat(parts) -> torch.Tensor:
+    return torch.cat([part.flatten() for part in parts])
+
+
+def test_broken_weights_have_no_curvature_to_read():
+    trainer = run_recipe(replace(patients()["B"].recipe, steps=1))
+    trainer.model.theta.fill_(math.nan)
+    assert math.isnan(read_symptoms(trainer)["dip"])
 
 
 def test_a_run_without_symptoms_is_refused():

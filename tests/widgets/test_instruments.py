@@ -6,7 +6,7 @@ import torch
 from real_runs import below, curves, described, lab, module, strip, two_layers, views, watched
 from torch import nn
 
-from course import Descend, Trainer, chain, load_data
+from course import Descend, LinearRamp, Trainer, chain, load_data
 from widgets.training import instruments, side
 from widgets.training.instruments import DEFAULT, INSTRUMENTS
 from widgets.training.scene import log_domain
@@ -25,7 +25,56 @@ def test_the_strips_of_accuracy_and_sharpness_are_samples():
     ((_, _, y),) = curves(picture, strip(picture, "sharpness"), "λ")
     assert np.array_equal(y, table[:, 5])
     axis = strip(picture, "sharpness")["y"]
-    assert [axis["low"], axis["high"]] == log_domain(table[:, 5], 1.0, 10.0)
+    (_, _, limit), *_ = curves(picture, strip(picture, "sharpness"), "limit")
+    assert [axis["low"], axis["high"]] == log_domain(np.append(table[:, 5], limit), 1.0, 10.0)
+
+
+def limits(run, *steps) -> list[float]:
+    """What the strip says that the knobs bear: just after each of the steps."""
+    picture = described(run)
+    ((_, x, y),) = curves(picture, strip(picture, "sharpness"), "limit")
+    assert (np.diff(x) >= 0).all() and x[-1] == run.trainer.step_count
+    return [float(y[np.searchsorted(x, step, side="right")]) for step in steps]
+
+
+def test_the_sharpness_that_the_knobs_bear_is_2_over_the_rate_and_turns_with_it():
+    run = lab(optimiser="gradient descent", instruments=("sharpness",), lr=0.5).run(35)
+    run.set("lr", 0.2)
+    run.run(30)
+    assert limits(run, 0, 22, 34, 35, 41, 60) == pytest.approx([4, 4, 4, 10, 10, 10], rel=1e-6)
+    run.go_to(20)
+    run.set("lr", 0.8)
+    run.run(20)
+    assert limits(run, 12, 20, 30) == pytest.approx([4, 2.5, 2.5], rel=1e-6)
+
+
+@pytest.mark.parametrize(("optimiser", "gain"), [("heavy ball", 1 + 0.6), ("momentum", 1.6 / 0.4)])
+def test_memory_bears_more_sharpness_and_other_rules_have_no_limit(optimiser, gain):
+    run = lab(optimiser=optimiser, momentum=0.6, instruments=("sharpness",), lr=0.5).run(25)
+    assert limits(run, 0, 20) == pytest.approx([gain * 4] * 2, rel=1e-6)
+    run.set("optimiser", "adam")
+    picture = described(run.run(20))
+    ((_, x, y),) = curves(picture, strip(picture, "sharpness"), "limit")
+    assert np.isnan(y[x > 25]).all() and np.isfinite(y[x < 25]).all()
+    never = described(lab(optimiser="adam", instruments=("sharpness",)).run(20))
+    assert curves(never, strip(never, "sharpness"), "limit") == []
+
+
+def test_a_schedule_bears_another_sharpness_at_each_sample():
+    run = lab(optimiser="gradient descent", instruments=("sharpness",), lr=0.5)
+    run.set("lr", LinearRamp(0.5, 0.1, 40))
+    found = limits(run.run(40), 10, 30)
+    assert found == pytest.approx([2 / 0.4, 2 / 0.2], rel=0.02)
+
+
+def test_a_rate_of_0_has_no_limit():
+    run = lab(optimiser="gradient descent", instruments=("sharpness",), lr=0.0).run(15)
+    plot = strip(described(run), "sharpness")
+    assert curves(described(run), plot, "limit") == [] and plot["y"]["high"] == 10
+    run.set("lr", 0.5)
+    run.run(15)
+    found = limits(run, 0, 20)
+    assert np.isnan(found[0]) and found[1] == pytest.approx(4)
 
 
 def test_a_regression_has_no_accuracy_and_a_module_no_sharpness():

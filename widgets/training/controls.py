@@ -63,6 +63,8 @@ class TrainingPanel(Panel):
         }
         if "dropout" in now:
             knobs["dropout"] = Number("dropout", now["dropout"], turn("dropout"), 0, 0.9)
+        for name in (name for name in now if name.endswith(".damping")):
+            knobs[name] = Number("damping", now[name], turn(name), -6, 2, log=True, zero=True)
         if not data.is_regression:
             noise = now["label_noise"]
             knobs["label_noise"] = Number("label noise", noise, turn("label_noise"), 0, 1)

@@ -64,10 +64,26 @@ def accuracy(scene: Scene) -> dict | None:
 
 
 def sharpness(scene: Scene) -> dict:
-    """Return the strip of the Hessian's largest eigenvalue."""
-    layers = scene.sampled("λ", 5, "solid")
-    low, high = log_domain(scene.samples[:, 5], 1.0, 10.0)
+    """Return the strip of the Hessian's largest eigenvalue, and of the one that the knobs bear."""
+    x, y = sharpness_limit(scene)
+    layers = [scene.curve("limit", x, y, "limit", "dashed", read=True, label="limit")]
+    layers = layers if np.isfinite(y).any() else []
+    layers += scene.sampled("λ", 5, "solid")
+    low, high = log_domain(np.concatenate([scene.samples[:, 5], y]), 1.0, 10.0)
     return plot("sharpness", "sharpness λ", 72, axis("log", low, high), layers)
+
+
+def sharpness_limit(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest λ at which full-batch descent is stable, as stairs (x, y) up to now.
+
+    For gradient descent it is 2/α: λ reaches it where the rate reaches the edge of stability.
+    """
+    view = scene.view
+    past = scene.samples[scene.samples[:, 0] <= view.step]
+    rates = np.interp(past[:, 0] + 1e-6, *scene.knob("lr", view.step))  # just after a turn
+    limits = past[:, 6] * past[:, 5] / np.where(rates > 0, rates, np.nan)
+    edges = np.append(past[1:, 0], view.step) if len(past) else past[:, 0]
+    return np.column_stack([past[:, 0], edges]).ravel(), np.repeat(limits, 2)
 
 
 class UpdateRatio(Instrument):
