@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from ..errors import CourseError, check_number, shown
@@ -29,6 +30,7 @@ READINGS = {
     "reach": "length of the first layer's gradient, as a share of the last layer's",
     "leap": "longest gradient of the run over the median one",
     "jitter": "largest batch loss in the second half over the median one",
+    "late": "median batch loss of the last quarter over that of the quarter before",
 }
 
 
@@ -110,17 +112,21 @@ class Case:
         """Return the recipe with other knobs from its first step on.
 
         Args:
-            changes: knobs of a `Trainer` by name, and "activation" and "init" of the network.
+            changes: knobs of a `Trainer` by name, and "activation", "init" and "hidden" (the
+                widths) of the network.
 
         Raises:
             CourseError: for an unknown knob, and a value that it does not take.
         """
         model = self.recipe.model
-        parts = {name: changes.pop(name) for name in ("activation", "init") if name in changes}
+        names = ("activation", "init", "hidden")
+        parts = {name: changes.pop(name) for name in names if name in changes}
         if parts:
+            first, *hidden, last = model["sizes"]
             init = parts.get("init", None if "activation" in parts else model["init"])
             activation = parts.get("activation", model["activation"])
-            model = MLP(model["sizes"], activation, model["seed"], init=init).describe()
+            sizes = [first, *parts.get("hidden", hidden), last]
+            model = MLP(sizes, activation, model["seed"], init=init).describe()
         trainer = build_recipe(replace(self.recipe, model=model))
         for knob, value in changes.items():
             trainer.set(knob, value)
@@ -133,14 +139,17 @@ class Case:
             recipe: the patient's own, with other knobs; its steps are the patient's.
 
         Raises:
-            CourseError: for another patient: other data, other labels, other widths, or another
-                broken batch.
+            CourseError: for another patient: other data, other labels, another broken batch, or
+                other widths, unless these are the cure.
         """
         recipe = load_recipe(recipe)
         ours = self.recipe
+        widths = [r.model.get("sizes") for r in (recipe, ours)]
+        if "hidden" in self.cure:
+            widths = [sizes and [sizes[0], sizes[-1]] for sizes in widths]
         for what, theirs, own in (
             ("data", recipe.data, ours.data),
-            ("widths", recipe.model.get("sizes"), ours.model["sizes"]),
+            ("widths", *widths),
             ("label noise", recipe.label_noise, ours.label_noise),
             ("broken batch", _broken(recipe), _broken(ours)),
         ):
@@ -186,11 +195,12 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
     z = data.x_train @ first[:, :-1].t() + first[:, -1]
     silent = (z <= 0).all(0) if model.activation == "relu" else torch.zeros(1)
     losses, gradients = trainer.history.loss, trainer.history.grad_norm
-    late = sorted(losses[len(losses) // 2 :])
+    late, quarter = sorted(losses[len(losses) // 2 :]), max(len(losses) // 4, 1)
     return {
         "loss": trainer.evaluate("train")[0] / evenly,
         "silent": float(silent.float().mean()),
         "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
         "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
         "jitter": float(late[-1] / late[len(late) // 2]),
+        "late": float(np.median(losses[-quarter:]) / np.median(losses[-2 * quarter :][:quarter])),
     }

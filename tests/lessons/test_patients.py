@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from statistics import median
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGH"
+NAMES = "ABCDEFGHI"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -32,6 +33,9 @@ CURES = [
     ("H", {"init": "he"}),
     ("H", {"init": "xavier"}),
     ("H", {"activation": "relu"}),
+    ("I", {"hidden": [16]}),
+    ("I", {"hidden": [8]}),
+    ("I", {"hidden": [64], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -68,6 +72,13 @@ WRONG = [
     ("H", {"init": "zeros"}),
     ("H", {"momentum": 0.9}),
     ("H", {"batch_size": 256}),
+    ("I", {}),
+    ("I", {"lr": 1.0}),
+    ("I", {"lr": 0.03}),
+    ("I", {"batch_size": 128}),
+    ("I", {"optimiser": "adam", "lr": 0.03}),
+    ("I", {"hidden": [2, 2]}),
+    ("I", {"hidden": [64, 2]}),
 ]
 
 
@@ -132,6 +143,8 @@ PATIENTS = {
           {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
     "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
           {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
+    "I": ("64-2-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [16]},
+          {"loss": (0.35, 0.65), "late": (0.88, 1.02), "jitter": (1, 1.8), "reach": (1, 15)}),
 }  # fmt: skip
 
 
@@ -179,6 +192,7 @@ def test_the_instruments_agree_with_autograd(activation):
         "reach": float(first / last),
         "leap": max(norms) / sorted(norms)[20],
         "jitter": late[-1] / late[10],
+        "late": median(losses[31:].tolist()) / median(losses[21:31].tolist()),
     }, rel=1e-4)  # fmt: skip
 
 
@@ -240,6 +254,17 @@ def test_another_patient_is_refused(change, words):
     case = patients()["A"]
     with pytest.raises(CourseError, match=f"{words}.* is another patient; allowed: "):
         case.check(change(case.recipe))
+
+
+def test_where_widths_are_the_cure_only_the_hidden_ones_may_change():
+    case = patients()["I"]
+    wider = case.treated(hidden=[16])
+    assert wider.model["sizes"] == [64, 16, 10] and wider.model["activation"] == "tanh"
+    other = replace(wider, model=wider.model | {"sizes": [64, 16, 11]})
+    with pytest.raises(CourseError, match=r"widths = .* is another patient; allowed: "):
+        case.check(other)
+    with pytest.raises(CourseError, match="widths = "):
+        patients()["A"].check(patients()["A"].treated(hidden=[16]))
 
 
 def test_bad_cures_and_cases_are_refused():
