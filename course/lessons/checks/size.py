@@ -151,13 +151,14 @@ def examine_therefore(says: dict[str, str]) -> list[Case]:
         cases.append(Case(f"the {says['size']} network needs {says['needs']} {what}", holds,
                           f"{a:,} → {b:,} {unit}"))  # fmt: skip
     share = 4 * 60e6 / PHONE  # AlexNet, one of the large ones of its time
-    known = memorised(plain, 8)[0], memorised(plain, {"larger": 64, "smaller": 2}[says["size"]])[0]
+    units = {"larger": 64, "smaller": 2}[says["size"]]
+    known = memorised(plain, 8)[0], memorised(plain, units)[0]
     return [
         *cases,
         Case("an ordinary network is too large for a phone", share > 1,
              f"AlexNet's 60 million parameters take {share:.0%} of 4 GB", aside=True),
         Case(f"a {says['size']} network can memorise more random labels", known[1] > known[0],
-             f"{known[0]:.2f} of 300 with 8 units, {known[1]:.2f} with the other one", aside=True),
+             f"{known[0]:.2f} of them with 8 units, {known[1]:.2f} with {units}", aside=True),
     ]  # fmt: skip
 
 

@@ -71,10 +71,10 @@ def known_mistake(a, b, flops, seconds, overhead: float, per_flop: float) -> str
     slope, start = np.polyfit(flops, seconds, 1)
     if alike(a, start) and alike(b, slope):
         return (
-            f"That is the usual line through all points. It is right about the longest steps, and "
-            f"its overhead is {a * 1e6:.0f} µs. The shortest step took {min(seconds) * 1e6:.0f} µs. "
-            "In seconds, an error of 3 % of the longest step is larger than the whole overhead: "
-            "make *relative* errors small."
+            "That is the usual line through all points. It is right about the longest steps, and "
+            f"its overhead is {a * 1e6:.0f} µs. The shortest step took {min(seconds) * 1e6:.0f} "
+            "µs. An error of 3 % of the longest step is more than the whole overhead: make "
+            "*relative* errors small."
         )
     slope = (seconds[-1] - seconds[0]) / (flops[-1] - flops[0])
     if alike(b, slope) or alike(b, seconds[-1] / flops[-1]):
@@ -91,8 +91,8 @@ def known_mistake(a, b, flops, seconds, overhead: float, per_flop: float) -> str
     if not close(b, per_flop):
         return f"per_flop = {b:.3g} s is not that of this machine, and overhead = {a:.3g} s."
     return (
-        f"per_flop is right; the overhead is off by a factor of {a / overhead:.2f}. The short steps "
-        "decide it: does an error of 3 % count as much for them as for the long ones?"
+        f"per_flop is right; the overhead is off by a factor of {a / overhead:.2f}. The short "
+        "steps decide it: does an error of 3 % count as much for them as for the long ones?"
     )
 
 
@@ -167,7 +167,7 @@ def wrong_factor(a: float, years, flops, slope: float) -> str:
 def wrong_months(b: float, factor: float) -> str:
     """Say what is wrong with the months beside a right factor."""
     mistakes = [
-        (1 / np.log2(factor), "The factor is right. The second number is in years: months, please."),
+        (1 / np.log2(factor), "The factor is right. The second number is in years, not in months."),
         (12 * np.log2(factor), "The factor is right. 12·log₂ of it counts doublings of a year: "
                                "how many months has one?"),
         (np.log2(factor), "The factor is right. log₂ of it counts the doublings of one year: how "
