@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from ..errors import CourseError, check_number, shown
@@ -30,7 +29,6 @@ READINGS = {
     "reach": "length of the first layer's gradient, as a share of the last layer's",
     "leap": "longest gradient of the run over the median one",
     "jitter": "largest batch loss in the second half over the median one",
-    "late": "median batch loss of the last quarter over that of the quarter before",
 }
 
 
@@ -195,12 +193,11 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
     z = data.x_train @ first[:, :-1].t() + first[:, -1]
     silent = (z <= 0).all(0) if model.activation == "relu" else torch.zeros(1)
     losses, gradients = trainer.history.loss, trainer.history.grad_norm
-    late, quarter = sorted(losses[len(losses) // 2 :]), max(len(losses) // 4, 1)
+    late = sorted(losses[len(losses) // 2 :])
     return {
         "loss": trainer.evaluate("train")[0] / evenly,
         "silent": float(silent.float().mean()),
         "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
         "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
         "jitter": float(late[-1] / late[len(late) // 2]),
-        "late": float(np.median(losses[-quarter:]) / np.median(losses[-2 * quarter :][:quarter])),
     }

@@ -6,7 +6,7 @@ FLOPs of training are the source's own number, or follow from what it states (se
 from dataclasses import dataclass
 
 # Multiplications of AlexNet for one image: outputs of each layer times the inputs of each output,
-# from the sizes in section 3.5 of its paper. Layers 2, 4 and 5 see half of the channels.
+# from the sizes in figure 2 of its paper. Layers 2, 4 and 5 see half of the channels.
 ALEXNET = (
     55 * 55 * 96 * (11 * 11 * 3) + 27 * 27 * 256 * (5 * 5 * 48) + 13 * 13 * 384 * (3 * 3 * 256)
     + 13 * 13 * 384 * (3 * 3 * 192) + 13 * 13 * 256 * (3 * 3 * 192)
@@ -40,7 +40,7 @@ MILESTONES = (
               "LeCun et al. 1998, sections II.B and III.B"),
     Milestone(2012, "AlexNet", 60e6, 6 * ALEXNET * 1.2e6 * 90,
               "6 · 0.72·10⁹ multiplications · 1.2·10⁶ images · 90 passes",
-              "Krizhevsky et al. 2012, sections 3.5 and 5"),
+              "Krizhevsky et al. 2012, figure 2 and section 5"),
     Milestone(2017, "Transformer (big)", 213e6, 2.3e19, "as stated",
               "Vaswani et al. 2017, tables 2 and 3"),
     Milestone(2020, "GPT-3", 175e9, 6 * 175e9 * 300e9, "6 · parameters · 300·10⁹ tokens",

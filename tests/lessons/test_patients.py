@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from statistics import median
 
 import pytest
 import torch
@@ -144,7 +143,7 @@ PATIENTS = {
     "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
           {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
     "I": ("64-2-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [16]},
-          {"loss": (0.35, 0.65), "late": (0.88, 1.02), "jitter": (1, 1.8), "reach": (1, 15)}),
+          {"loss": (0.35, 0.65), "jitter": (1, 1.8), "reach": (1, 15)}),
 }  # fmt: skip
 
 
@@ -192,7 +191,6 @@ def test_the_instruments_agree_with_autograd(activation):
         "reach": float(first / last),
         "leap": max(norms) / sorted(norms)[20],
         "jitter": late[-1] / late[10],
-        "late": median(losses[31:].tolist()) / median(losses[21:31].tolist()),
     }, rel=1e-4)  # fmt: skip
 
 

@@ -23,14 +23,14 @@ def cases() -> tuple[Case, ...]:
             symptoms=(
                 Symptom("loss", 0.35, 0.65, "The loss is lower than that of guessing, and far from "
                         "good."),
-                Symptom("late", 0.88, 1.02, "In the last quarter of the run it hardly fell."),
-                Symptom("jitter", 1.0, 1.8, "No batch is much worse than the others."),
+                Symptom("jitter", 1.0, 1.8, "No batch is much worse than the others: it is not "
+                        "noise."),
                 Symptom("reach", 1.0, 15, "The gradient arrives in the first layer."),
             ),
             diagnoses=OF_SIZE, diagnosis=OF_SIZE[0], bar=0.3, cure={"hidden": [16]},
-            explanation="Nothing is broken. But all that the network knows of an image must pass "
-            "through two units, and two numbers are not enough to tell ten digits apart. No rate "
-            "and no batch size changes that. Give it more units: press *Start again with …*, and "
-            "write 16 as hidden widths.",
+            explanation="Nothing is broken, and the loss is level long before the end. But all "
+            "that the network knows of an image must pass through two units, and two numbers keep "
+            "too little of it. A rate or a batch size does not change that. Give it more units: "
+            "press *Start again with …*, and write 16 as hidden widths.",
         ),
     )  # fmt: skip
