@@ -114,17 +114,21 @@ class Case:
         """Return the recipe with other knobs from its first step on.
 
         Args:
-            changes: knobs of a `Trainer` by name, and "activation" and "init" of the network.
+            changes: knobs of a `Trainer` by name, and "activation", "init" and "hidden" (the
+                widths) of the network.
 
         Raises:
             CourseError: for an unknown knob, and a value that it does not take.
         """
         model = self.recipe.model
-        parts = {name: changes.pop(name) for name in ("activation", "init") if name in changes}
+        names = ("activation", "init", "hidden")
+        parts = {name: changes.pop(name) for name in names if name in changes}
         if parts:
+            first, *hidden, last = model["sizes"]
             init = parts.get("init", None if "activation" in parts else model["init"])
             activation = parts.get("activation", model["activation"])
-            model = MLP(model["sizes"], activation, model["seed"], init=init).describe()
+            sizes = [first, *parts.get("hidden", hidden), last]
+            model = MLP(sizes, activation, model["seed"], init=init).describe()
         trainer = build_recipe(replace(self.recipe, model=model))
         for knob, value in changes.items():
             trainer.set(knob, value)
@@ -137,14 +141,17 @@ class Case:
             recipe: the patient's own, with other knobs; its steps are the patient's.
 
         Raises:
-            CourseError: for another patient: other data, other labels, other widths, or another
-                broken batch.
+            CourseError: for another patient: other data, other labels, another broken batch, or
+                other widths, unless these are the cure.
         """
         recipe = load_recipe(recipe)
         ours = self.recipe
+        widths = [r.model.get("sizes") for r in (recipe, ours)]
+        if "hidden" in self.cure:
+            widths = [sizes and [sizes[0], sizes[-1]] for sizes in widths]
         for what, theirs, own in (
             ("data", recipe.data, ours.data),
-            ("widths", recipe.model.get("sizes"), ours.model["sizes"]),
+            ("widths", *widths),
             ("label noise", recipe.label_noise, ours.label_noise),
             ("broken batch", _broken(recipe), _broken(ours)),
         ):

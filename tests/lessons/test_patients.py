@@ -13,7 +13,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGHLK"
+NAMES = "ABCDEFGHIKL"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -39,6 +39,9 @@ CURES = [
     ("L", {"lr": 0.003}),
     ("K", {"Newton.damping": 0.5}),
     ("K", {"Newton.damping": 0.7}),
+    ("I", {"hidden": [16]}),
+    ("I", {"hidden": [8]}),
+    ("I", {"hidden": [64], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -88,6 +91,13 @@ WRONG = [
     ("K", {"lr": 0.1}),
     ("K", {"lr": 2.0}),
     ("K", {"momentum": 0.9}),
+    ("I", {}),
+    ("I", {"lr": 1.0}),
+    ("I", {"lr": 0.03}),
+    ("I", {"batch_size": 128}),
+    ("I", {"optimiser": "adam", "lr": 0.03}),
+    ("I", {"hidden": [2, 2]}),
+    ("I", {"hidden": [64, 2]}),
 ]
 
 
@@ -157,6 +167,8 @@ PATIENTS = {
           {"loss": (0.9, 2), "reach": (0, 0.01)}),
     "K": ("64-8-10 tanh, 60 steps of 512: chain(Newton(damping=0.01), Descend(lr=1.0))", 0.6,
           {"Newton.damping": 0.5}, {"loss": (0.9, 1.1), "dip": (-1.5, -0.5), "jitter": (1, 1.2)}),
+    "I": ("64-2-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [16]},
+          {"loss": (0.35, 0.65), "jitter": (1, 1.8), "reach": (1, 15)}),
 }  # fmt: skip
 
 
@@ -293,6 +305,17 @@ def test_another_patient_is_refused(change, words):
     case = patients()["A"]
     with pytest.raises(CourseError, match=f"{words}.* is another patient; allowed: "):
         case.check(change(case.recipe))
+
+
+def test_where_widths_are_the_cure_only_the_hidden_ones_may_change():
+    case = patients()["I"]
+    wider = case.treated(hidden=[16])
+    assert wider.model["sizes"] == [64, 16, 10] and wider.model["activation"] == "tanh"
+    other = replace(wider, model=wider.model | {"sizes": [64, 16, 11]})
+    with pytest.raises(CourseError, match=r"widths = .* is another patient; allowed: "):
+        case.check(other)
+    with pytest.raises(CourseError, match="widths = "):
+        patients()["A"].check(patients()["A"].treated(hidden=[16]))
 
 
 def test_bad_cures_and_cases_are_refused():

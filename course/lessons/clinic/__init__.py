@@ -6,9 +6,9 @@ The tests replay all of them, with cures and with wrong cures.
 from functools import cache
 
 from ..cases import Case
-from . import adaptive, first_eight, second_order
+from . import adaptive, background, first_eight, second_order
 
-WARDS = (first_eight, adaptive, second_order)  # one module for some chapters, each with `cases()`
+WARDS = (first_eight, background, adaptive, second_order)  # each with its `cases()`
 
 
 @cache
