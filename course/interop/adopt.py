@@ -221,6 +221,11 @@ class Adopted:
         return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
 
     @staticmethod
+    def switches() -> list[Any]:
+        """Return no layer: a module's own layers have no switch."""
+        return []
+
+    @staticmethod
     def inputs(X: Tensor) -> Tensor:
         """Return the data's own part of encoded rows X: all of it."""
         return X

@@ -1,4 +1,4 @@
-"""Layers that need more than one line: Dropout and LayerNorm.
+"""Layers that need more than one line: Dropout and LayerNorm; and what can be switched off.
 
 Columns are samples, as in `layers`: LayerNorm's mean runs down a column, over one sample's values.
 """
@@ -6,13 +6,36 @@ Columns are samples, as in `layers`: LayerNorm's mean runs down a column, over o
 import torch
 from torch import nn
 
-from ..errors import check_number
+from ..errors import check_choice, check_number
 from .layers import Layer
 
 
 def check_rate(p: object) -> float:
     """Return a dropout probability as a float in [0, 1), or raise `CourseError`."""
     return check_number("Dropout.p", p, 0, 1, "a common choice is 0.5", open_high=True)
+
+
+class Switchable(Layer):
+    """Base of layers that can be switched off, and on again, between any two steps.
+
+    Attributes:
+        on: True or False. Weights stay as they are while the layer is off.
+        knob: the name of the knob that switches all layers of a kind.
+
+    Raises:
+        CourseError: for any other `on`; the old one stays.
+    """
+
+    on: bool = True
+    knob = ""
+
+    def __setattr__(self, name, value):
+        if name == "on":
+            value = check_choice(f"{type(self).__name__}.on", value, (True, False))
+        super().__setattr__(name, value)
+
+    def describe(self):
+        return super().describe() | ({} if self.on else {"on": False})
 
 
 class Dropout(Layer):
@@ -62,7 +85,7 @@ class Dropout(Layer):
         return {"kind": "Dropout", "p": self.p}
 
 
-class LayerNorm(Layer):
+class LayerNorm(Switchable):
     """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column.
 
     Backward: x̂ depends on μ and σ, so what moves a whole column or stretches it has no effect:
@@ -70,10 +93,15 @@ class LayerNorm(Layer):
         dx = (u - mean(u) - x̂ mean(u ⊙ x̂)) / √(σ² + ε),   u = γ ⊙ da
         dγ = Σ_batch da ⊙ x̂,   dβ = Σ_batch da
 
-    γ and β lie in one (n, 2) matrix and start at 1 and 0. Source: Ba, Kiros & Hinton (2016).
+    γ and β lie in one (n, 2) matrix and start at 1 and 0. Switched off, a = x.
+
+    Source: Ba, Kiros & Hinton (2016).
     """
 
-    eps, n_matrices = 1e-5, 1
+    eps, n_matrices, knob = 1e-5, 1, "norm"
+
+    def __init__(self, on: bool = True):
+        self.on = on
 
     def shapes(self, n):
         return [(n, 2)]
@@ -88,6 +116,9 @@ class LayerNorm(Layer):
         return torch.empty_like(ws.a), torch.empty_like(ws.a), line, torch.empty_like(line)
 
     def forward(self, ws):
+        if not self.on:
+            ws.a.copy_(ws.x)
+            return
         x_hat, work, mean, scale = ws.cache
         torch.mean(ws.x, 0, keepdim=True, out=mean)
         torch.sub(ws.x, mean, out=x_hat)
@@ -96,6 +127,11 @@ class LayerNorm(Layer):
         torch.addcmul(self.beta, self.gamma, x_hat.mul_(scale), out=ws.a)
 
     def backward(self, ws):
+        if not self.on:
+            ws.dx.copy_(ws.da)
+            self.dgamma.zero_()
+            self.dbeta.zero_()
+            return
         x_hat, work, mean, scale = ws.cache
         torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
         torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
@@ -112,4 +148,11 @@ class LayerNorm(Layer):
         weights[0][:, 0] = 1
 
     def module(self, n):
-        return nn.LayerNorm(n)
+        return nn.LayerNorm(n) if self.on else NormOff(n)
+
+
+class NormOff(nn.LayerNorm):
+    """x, its weights unused: what a `LayerNorm` that is switched off exports."""
+
+    def forward(self, input):
+        return input
