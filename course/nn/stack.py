@@ -228,8 +228,9 @@ def hidden_layers(
     for below, n in pairwise(sizes[:-1]):
         block: list[Layer] = [Linear(n)] + ([] if norm is None else [LayerNorm(norm)])
         block += [activation()] + ([] if dropout is None else [Dropout(dropout)])
-        adds = residual is not None and n == below
-        layers += [Residual(*block, on=residual)] if adds else block
+        if residual is not None and n == below:
+            block = [Residual(*block, on=residual)]
+        layers += block
     if residual is not None and not any(isinstance(layer, Residual) for layer in layers):
         raise CourseError(
             f"sizes = {shown(sizes)} have no hidden layer as wide as what it gets, and x + f(x) "

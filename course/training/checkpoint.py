@@ -41,9 +41,7 @@ def signature(description):
     if isinstance(description, dict):
         loose = ("seed", "init", "dropout", "p", "on")
         switches = ("residual", "norm")  # whether they are there makes a difference, not how
-        return {
-            k: k in switches or signature(v) for k, v in description.items() if k not in loose
-        }
+        return {k: k in switches or signature(v) for k, v in description.items() if k not in loose}
     return [signature(v) for v in description] if isinstance(description, list) else description
 
 

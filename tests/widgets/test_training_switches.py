@@ -71,7 +71,8 @@ def test_depth_shows_what_the_layers_have(switches):
     assert arrays["a, up"] == pytest.approx(found.signal)
     assert arrays["δ, down"] == pytest.approx(found.error)
     assert arrays["depth"].tolist() == [1, 2, 3, 4] and panel["x"]["high"] == 4
-    assert panel["note"] == f"δ, first layer ÷ last: {found.error[0] / found.error[-1]:.1e}"
+    share = found.error[0] / found.error[-1]
+    assert panel["title"] == f"size by layer; δ in the first ÷ last: {share:.1e}"
 
 
 def test_depth_of_numbers_that_a_log_axis_has_no_place_for():
@@ -80,7 +81,7 @@ def test_depth_of_numbers_that_a_log_axis_has_no_place_for():
     check_picture(lab)
     lab.trainer.model.theta.fill_(np.nan)
     (panel,) = [p for p in check_picture(lab)["below"] if p.get("id") == "depth"]
-    assert panel["note"] == "δ is not a number"
+    assert panel["title"] == "size by layer; δ is not a number"
 
 
 def test_a_network_with_normalisation_is_measured_all_but_its_curvature():

@@ -1,11 +1,11 @@
-"""The instrument "depth": how large signal and error signal are, from the first layer to the last."""
+"""The instrument "depth": how large signal and error signal are, layer by layer."""
 
 import numpy as np
 
 from course import CourseError, Network
 from course.nn.depth import sizes_by_layer
 
-from .scene import LARGEST
+from .scene import LARGEST, axis
 
 ROWS = 256  # training rows
 SMALLEST = 1e-30
@@ -24,13 +24,13 @@ def depth(view, arrays: dict) -> list[dict]:
     for (name, hue, look), values in zip(names, drawn, strict=True):
         arrays[name] = values
         layers.append({"kind": "curve", "name": name, "x": "depth", "y": name, "hue": hue,
-                       "look": look, "label": name, "read": True})  # fmt: skip
+                       "look": look, "label": name})  # fmt: skip
     fine = np.log10([*drawn[np.isfinite(drawn)], 1e-3, 10.0])
     low, high = 10.0 ** np.floor(fine.min()), 10.0 ** np.ceil(fine.max())
-    return [{"kind": "plot", "id": "depth", "title": "size of a number, by layer", "height": 200,
-             "note": ratio(found.error), "lane": None, "hint": "", "layers": layers,
-             "x": {"scale": "linear", "low": 1.0, "high": max(len(found.error), 2), "label": "layer"},
-             "y": {"scale": "log", "low": float(low), "high": float(high), "label": ""}}]  # fmt: skip
+    return [{"kind": "plot", "id": "depth", "title": f"size by layer; {ratio(found.error)}",
+             "height": 200, "lane": None, "hint": "", "layers": layers,
+             "x": axis("linear", 1.0, max(len(found.error), 2)) | {"label": "layer"},
+             "y": axis("log", float(low), float(high))}]  # fmt: skip
 
 
 def ratio(error: list[float]) -> str:
@@ -38,4 +38,4 @@ def ratio(error: list[float]) -> str:
     first, last = error[0], error[-1]
     if not (np.isfinite(first) and np.isfinite(last) and last > 0):
         return "δ is not a number"
-    return f"δ, first layer ÷ last: {first / last:.1e}"
+    return f"δ in the first ÷ last: {first / last:.1e}"
