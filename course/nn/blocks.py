@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..errors import check_choice, check_number
-from .layers import Layer
+from .layers import Layer, Workspace
 
 
 def check_rate(p: object) -> float:
@@ -26,13 +26,39 @@ class Switchable(Layer):
         CourseError: for any other `on`; the old one stays.
     """
 
-    on: bool = True
     knob = ""
+
+    def __init__(self, on: bool = True):
+        self.on = on
 
     def __setattr__(self, name, value):
         if name == "on":
             value = check_choice(f"{type(self).__name__}.on", value, (True, False))
         super().__setattr__(name, value)
+
+    def bind(self, weights, grads):
+        self.grads = grads
+
+    def forward(self, ws):
+        if self.on:
+            self.forward_on(ws)
+        else:
+            ws.a.copy_(ws.x)
+
+    def backward(self, ws):
+        if self.on:
+            return self.backward_on(ws)
+        ws.dx.copy_(ws.da)
+        for grad in self.grads:
+            grad.zero_()
+
+    def forward_on(self, ws: Workspace) -> None:
+        """Do what `forward` does while the layer is on."""
+        raise TypeError(f"{type(self).__name__} does not say what to do with an input")
+
+    def backward_on(self, ws: Workspace) -> None:
+        """Do what `backward` does while the layer is on."""
+        raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
 
     def describe(self):
         return super().describe() | ({} if self.on else {"on": False})
@@ -86,27 +112,23 @@ class Dropout(Layer):
 
 
 class LayerNorm(Switchable):
-    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column.
+    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column; off, a = x.
 
     Backward: x̂ depends on μ and σ, so what moves a whole column or stretches it has no effect:
 
         dx = (u - mean(u) - x̂ mean(u ⊙ x̂)) / √(σ² + ε),   u = γ ⊙ da
         dγ = Σ_batch da ⊙ x̂,   dβ = Σ_batch da
 
-    γ and β lie in one (n, 2) matrix and start at 1 and 0. Switched off, a = x.
-
-    Source: Ba, Kiros & Hinton (2016).
+    γ and β lie in one (n, 2) matrix and start at 1 and 0. Source: Ba, Kiros & Hinton (2016).
     """
 
     eps, n_matrices, knob = 1e-5, 1, "norm"
-
-    def __init__(self, on: bool = True):
-        self.on = on
 
     def shapes(self, n):
         return [(n, 2)]
 
     def bind(self, weights, grads):
+        super().bind(weights, grads)
         (P,), (dP,) = weights, grads
         self.gamma, self.beta = P[:, :1], P[:, 1:]
         self.dgamma, self.dbeta = dP[:, :1], dP[:, 1:]
@@ -115,10 +137,7 @@ class LayerNorm(Switchable):
         line = torch.empty_like(ws.a[:1])
         return torch.empty_like(ws.a), torch.empty_like(ws.a), line, torch.empty_like(line)
 
-    def forward(self, ws):
-        if not self.on:
-            ws.a.copy_(ws.x)
-            return
+    def forward_on(self, ws):
         x_hat, work, mean, scale = ws.cache
         torch.mean(ws.x, 0, keepdim=True, out=mean)
         torch.sub(ws.x, mean, out=x_hat)
@@ -126,12 +145,7 @@ class LayerNorm(Switchable):
         torch.mean(work, 0, keepdim=True, out=scale).add_(self.eps).rsqrt_()
         torch.addcmul(self.beta, self.gamma, x_hat.mul_(scale), out=ws.a)
 
-    def backward(self, ws):
-        if not self.on:
-            ws.dx.copy_(ws.da)
-            self.dgamma.zero_()
-            self.dbeta.zero_()
-            return
+    def backward_on(self, ws):
         x_hat, work, mean, scale = ws.cache
         torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
         torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)

@@ -111,18 +111,18 @@ class Stack(Layer):
         return twin
 
     def describe(self):
-        kind = type(self).__name__
-        return {"kind": kind, "layers": [layer.describe() for layer in self.layers]}
+        return super().describe() | {"layers": [layer.describe() for layer in self.layers]}
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+        parts = [*map(repr, self.layers)] + ([] if getattr(self, "on", True) else ["on=False"])
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
-class Residual(Switchable, Stack):
-    """a = x + f(x), f a stack of layers that keeps the width.
+class Residual(Stack, Switchable):
+    """a = x + f(x), f a stack of layers that keeps the width; switched off, a = f(x).
 
     Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
-    deep the network: that is why residual networks train. Switched off, a = f(x).
+    deep the network: that is why residual networks train.
 
     Args:
         layers: of f, at least one.
@@ -134,7 +134,7 @@ class Residual(Switchable, Stack):
     knob = "residual"
 
     def __init__(self, *layers: Layer, on: bool = True):
-        super().__init__(*layers)
+        Stack.__init__(self, *layers)
         self.on = on
 
     def shapes(self, n):
@@ -170,10 +170,6 @@ class Residual(Switchable, Stack):
     def module(self, n):
         kind = ResidualModule if self.on else nn.Sequential
         return kind(*self.modules(n))
-
-    def __repr__(self):
-        layers = ", ".join(map(repr, self.layers))
-        return f"Residual({layers})" if self.on else f"Residual({layers}, on=False)"
 
 
 class ResidualModule(nn.Sequential):
