@@ -8,6 +8,8 @@ from .interop.adopt import adopt
 from .interop.torch_optimizer import as_optimizer
 from .lessons.checking import Exercise, compare, gradient_check
 from .nn.blocks import Dropout, LayerNorm
+from .nn.depth import sizes_by_layer
+from .nn.initialisation import INITS
 from .nn.layers import ACTIVATIONS, GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.losses import CrossEntropy
 from .nn.network import MLP, Network, build_network

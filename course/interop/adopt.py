@@ -225,6 +225,8 @@ class Adopted:
         modules = self.module.modules()
         return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
 
+    switches = staticmethod(list[Any])  # none: a module's own layers have no switch
+
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
         """Return the data's own part of encoded rows X: all of it."""

@@ -29,6 +29,7 @@ PRODUCTS = 40  # with the Hessian, for its lowest and for its highest eigenvalue
 READINGS = {
     "loss": "training loss, as a share of the loss of guessing evenly",
     "silent": "share of the first layer's units that answer 0 to every training row",
+    "twins": "share of the first layer's units whose weights are those of another unit",
     "reach": "length of the first layer's gradient, as a share of the last layer's",
     "leap": "longest gradient of the run over the median one",
     "jitter": "largest batch loss in the second half over the median one",
@@ -202,6 +203,7 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
     return {
         "loss": trainer.evaluate("train")[0] / evenly,
         "silent": float(silent.float().mean()),
+        "twins": twins(first),
         "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
         "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
         "jitter": float(late[-1] / late[len(late) // 2]),
@@ -222,3 +224,10 @@ def _dip(product: Callable[[Tensor], Tensor], theta: Tensor) -> float:
     highest, _ = sharpness(product, start, PRODUCTS)
     lowest, _ = sharpness(lambda v: -product(v), start, PRODUCTS)
     return -lowest / highest if highest else math.nan
+
+
+def twins(W: Tensor) -> float:
+    """Return the share of rows of W (n, m) that are those of another row, to three digits."""
+    apart = torch.cdist(W, W, compute_mode="donot_use_mm_for_euclid_dist")  # exact where it is 0
+    nearest = apart.fill_diagonal_(math.inf).min(1).values
+    return float((nearest <= 1e-3 * W.norm(dim=1)).float().mean())

@@ -1,4 +1,4 @@
-"""Layers that need more than one line: Dropout and LayerNorm.
+"""Layers that need more than one line: Dropout and LayerNorm; and what can be switched off.
 
 Columns are samples, as in `layers`: LayerNorm's mean runs down a column, over one sample's values.
 """
@@ -6,13 +6,74 @@ Columns are samples, as in `layers`: LayerNorm's mean runs down a column, over o
 import torch
 from torch import nn
 
-from ..errors import check_number
-from .layers import Layer
+from ..errors import check_choice, check_number
+from .layers import Layer, Workspace
 
 
 def check_rate(p: object) -> float:
     """Return a dropout probability as a float in [0, 1), or raise `CourseError`."""
     return check_number("Dropout.p", p, 0, 1, "a common choice is 0.5", open_high=True)
+
+
+class Switchable(Layer):
+    """Base of layers that can be switched off, and on again, between any two steps.
+
+    Attributes:
+        on: True or False. Weights stay as they are while the layer is off.
+        knob: the name of the knob that switches all layers of a kind.
+
+    Raises:
+        CourseError: for any other `on`; the old one stays.
+    """
+
+    knob = ""
+
+    def __init__(self, on: bool = True):
+        self.on = on
+
+    def __setattr__(self, name, value):
+        if name == "on":
+            value = check_choice(f"{type(self).__name__}.on", value, (True, False))
+        super().__setattr__(name, value)
+
+    def bind(self, weights, grads):
+        self.grads = grads
+
+    def forward(self, ws):
+        if self.on:
+            self.forward_on(ws)
+        else:
+            ws.a.copy_(ws.x)
+
+    def backward(self, ws):
+        self.backward_weights(ws)
+        self.backward_input(ws)
+
+    def backward_input(self, ws):
+        if self.on:
+            self.backward_input_on(ws)
+        else:
+            ws.dx.copy_(ws.da)
+
+    def backward_weights(self, ws):
+        if self.on:
+            return self.backward_weights_on(ws)
+        for grad in self.grads:
+            grad.zero_()
+
+    def forward_on(self, ws: Workspace) -> None:
+        """Do what `forward` does while the layer is on."""
+        raise TypeError(f"{type(self).__name__} does not say what to do with an input")
+
+    def backward_input_on(self, ws: Workspace) -> None:
+        """Do what `backward_input` does while the layer is on."""
+        raise TypeError(f"{type(self).__name__} does not say what to do with a gradient")
+
+    def backward_weights_on(self, ws: Workspace) -> None:
+        """Do what `backward_weights` does while the layer is on."""
+
+    def describe(self):
+        return super().describe() | ({} if self.on else {"on": False})
 
 
 class Dropout(Layer):
@@ -68,8 +129,8 @@ class Dropout(Layer):
         return {"kind": "Dropout", "p": self.p}
 
 
-class LayerNorm(Layer):
-    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column.
+class LayerNorm(Switchable):
+    """a = γ ⊙ x̂ + β with x̂ = (x - μ) / √(σ² + ε), μ and σ² over each column; off, a = x.
 
     Backward: x̂ depends on μ and σ, so what moves a whole column or stretches it has no effect:
 
@@ -79,12 +140,13 @@ class LayerNorm(Layer):
     γ and β lie in one (n, 2) matrix and start at 1 and 0. Source: Ba, Kiros & Hinton (2016).
     """
 
-    eps, n_matrices = 1e-5, 1
+    eps, n_matrices, knob = 1e-5, 1, "norm"
 
     def shapes(self, n):
         return [(n, 2)]
 
     def bind(self, weights, grads):
+        super().bind(weights, grads)
         (P,), (dP,) = weights, grads
         self.gamma, self.beta = P[:, :1], P[:, 1:]
         self.dgamma, self.dbeta = dP[:, :1], dP[:, 1:]
@@ -93,7 +155,7 @@ class LayerNorm(Layer):
         line = torch.empty_like(ws.a[:1])
         return torch.empty_like(ws.a), torch.empty_like(ws.a), line, torch.empty_like(line)
 
-    def forward(self, ws):
+    def forward_on(self, ws):
         x_hat, work, mean, scale = ws.cache
         torch.mean(ws.x, 0, keepdim=True, out=mean)
         torch.sub(ws.x, mean, out=x_hat)
@@ -101,11 +163,7 @@ class LayerNorm(Layer):
         torch.mean(work, 0, keepdim=True, out=scale).add_(self.eps).rsqrt_()
         torch.addcmul(self.beta, self.gamma, x_hat.mul_(scale), out=ws.a)
 
-    def backward(self, ws):
-        self.backward_weights(ws)
-        self.backward_input(ws)
-
-    def backward_input(self, ws):
+    def backward_input_on(self, ws):
         x_hat, work, mean, scale = ws.cache
         torch.mul(ws.da, x_hat, out=work).mul_(self.gamma)
         torch.mean(work, 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
@@ -114,7 +172,7 @@ class LayerNorm(Layer):
         work.add_(torch.mean(ws.dx, 0, keepdim=True, out=mean))
         ws.dx.sub_(work).mul_(scale)
 
-    def backward_weights(self, ws):
+    def backward_weights_on(self, ws):
         x_hat, work, _, _ = ws.cache
         torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
         torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
@@ -126,4 +184,11 @@ class LayerNorm(Layer):
         weights[0][:, 0] = 1
 
     def module(self, n):
-        return nn.LayerNorm(n)
+        return nn.LayerNorm(n) if self.on else NormOff(n)
+
+
+class NormOff(nn.LayerNorm):
+    """x, its weights unused: what a `LayerNorm` that is switched off exports."""
+
+    def forward(self, input):
+        return input

@@ -73,6 +73,9 @@ class Model(Protocol):
     def dropouts(self) -> list[Any]:
         """Return every dropout layer; its `p` may change between any two steps."""
 
+    def switches(self) -> list[Any]:
+        """Return every layer that can be switched off; its `on` may change likewise."""
+
     # ---- training ---------------------------------------------------------------------------
 
     def validate_data(self, data: Dataset) -> None:

@@ -16,12 +16,12 @@ from ..data.dataset import Dataset
 from ..descriptions import Registry
 from ..errors import CourseError, check_choice, check_count, check_seed, shown
 from ..states import check_names, check_random
-from .blocks import Dropout
+from .blocks import Dropout, Switchable
 from .curvature import Curvature
 from .initialisation import INITS
 from .layers import ACTIVATIONS, Layer, Linear, Workspace
 from .losses import Loss, build_loss
-from .stack import Stack, arrange, build_layers
+from .stack import Stack, arrange, build_layers, hidden_layers
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_LAYERS = 3000  # far more than trains, few enough to build at once
@@ -107,6 +107,10 @@ class Network:
     def dropouts(self) -> list[Dropout]:
         """Return every Dropout in the network, those inside a Residual too."""
         return self.stack.dropouts()
+
+    def switches(self) -> list[Switchable]:
+        """Return every layer that can be switched off."""
+        return self.stack.switches()
 
     def to(self, device: str) -> Self:
         """Move the weights to a device; their values stay, the gradient starts again at 0."""
@@ -257,6 +261,8 @@ class MLP(Network):
         sizes: [n_0, …, n_L], from the input to the output.
         init: default: He for ReLU and GELU, Xavier for tanh and sigmoid.
         dropout: the probability after each hidden activation; None builds no dropout, 0 a knob.
+        residual: whether a hidden layer as wide as its input adds that, x + f(x); False: a switch.
+        norm: whether each hidden layer normalises z before its activation; likewise.
 
     Raises:
         CourseError: for fewer than two sizes, a size below 1, or an unknown name.
@@ -264,7 +270,7 @@ class MLP(Network):
 
     def __init__(
         self, sizes, activation="relu", seed=0, dtype=torch.float32, device="cpu", init=None,
-        dropout=None, loss="cross_entropy", anyway=False,
+        dropout=None, loss="cross_entropy", anyway=False, residual=None, norm=None,
     ):  # fmt: skip
         if not isinstance(sizes, list | tuple) or not 2 <= len(sizes) <= MOST_LAYERS // 3:
             raise CourseError(
@@ -272,24 +278,18 @@ class MLP(Network):
                 f"{MOST_LAYERS // 3} widths"
             )
         self.sizes = [check_count("a layer size", n, 1, 10**6, "as in [64, 64, 10]") for n in sizes]
-        check_choice("activation", activation, ACTIVATIONS)
-        self.activation = activation
-        f = ACTIVATIONS[activation]
-        self.gain = f.gain
-        layers: list[Layer] = []
-        for n in self.sizes[1:-1]:
-            layers += [Linear(n), f()] + ([] if dropout is None else [Dropout(dropout)])
-        layers.append(Linear(self.sizes[-1]))
+        f = ACTIVATIONS[check_choice("activation", activation, ACTIVATIONS)]
+        self.activation, self.gain = activation, f.gain
+        layers = [*hidden_layers(self.sizes, f, dropout, residual, norm), Linear(self.sizes[-1])]
         init = f.init if init is None else init
         super().__init__(layers, self.sizes[0], loss, init, seed, dtype, device, anyway)
 
     def describe(self):
-        dropouts = self.dropouts()
         return {
             "kind": "MLP", "sizes": self.sizes, "activation": self.activation, "init": self.init,
-            "dropout": dropouts[0].p if dropouts else None, "loss": self.loss.describe(),
+            "dropout": next((d.p for d in self.dropouts()), None), "loss": self.loss.describe(),
             "seed": self.seed, "dtype": str(self.theta.dtype).removeprefix("torch."),
-        }  # fmt: skip
+        } | {layer.knob: layer.on for layer in self.switches()}  # fmt: skip
 
 
 def _decode(field: str, value):

@@ -5,13 +5,15 @@ reads, without a copy.
 """
 
 import copy
+from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from ..descriptions import Registry
 from ..errors import CourseError, shown
-from .blocks import Dropout, LayerNorm
+from .blocks import Dropout, LayerNorm, Switchable
 from .layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh, Workspace
 
 
@@ -77,6 +79,14 @@ class Stack(Layer):
                 found += layer.dropouts()
         return found
 
+    def switches(self) -> list[Switchable]:
+        """Return every layer that can be switched off, those of inner stacks too."""
+        found: list[Switchable] = []
+        for layer in self.layers:
+            found += [layer] if isinstance(layer, Switchable) else []
+            found += layer.switches() if isinstance(layer, Stack) else []
+        return found
+
     def forward_through(self, spaces: list[Workspace]) -> None:
         """Run the layers from the first to the last, each in its own workspace."""
         for layer, ws in zip(self.layers, spaces, strict=True):
@@ -111,21 +121,31 @@ class Stack(Layer):
         return twin
 
     def describe(self):
-        kind = type(self).__name__
-        return {"kind": kind, "layers": [layer.describe() for layer in self.layers]}
+        return super().describe() | {"layers": [layer.describe() for layer in self.layers]}
 
     def __repr__(self):
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+        parts = [*map(repr, self.layers)] + ([] if getattr(self, "on", True) else ["on=False"])
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
-class Residual(Stack):
-    """a = x + f(x), f a stack of layers that keeps the width.
+class Residual(Stack, Switchable):
+    """a = x + f(x), f a stack of layers that keeps the width; switched off, a = f(x).
 
     Backward: dx = da + (∂f/∂x)ᵀ da. The first term reaches every layer below undiminished, however
     deep the network: that is why residual networks train.
 
+    Args:
+        layers: of f, at least one.
+        on: whether x is added.
+
     Source: He et al. (2016).
     """
+
+    knob = "residual"
+
+    def __init__(self, *layers: Layer, on: bool = True):
+        Stack.__init__(self, *layers)
+        self.on = on
 
     def shapes(self, n):
         width = self.width_out(n)
@@ -143,7 +163,10 @@ class Residual(Stack):
         inner = ws.cache
         inner[0].x, inner[0].x1, inner[0].x1T = ws.x, ws.x1, ws.x1T
         self.forward_through(inner)
-        torch.add(ws.x, inner[-1].a, out=ws.a)
+        if self.on:
+            torch.add(ws.x, inner[-1].a, out=ws.a)
+        else:
+            ws.a.copy_(inner[-1].a)
 
     def backward(self, ws):
         self.backward_input(ws)
@@ -153,13 +176,17 @@ class Residual(Stack):
         inner = ws.cache
         inner[-1].da.copy_(ws.da)  # a layer may overwrite what it is handed; da is needed below
         self.backward_input_through(inner)
-        torch.add(ws.da, inner[0].dx, out=ws.dx)
+        if self.on:
+            torch.add(ws.da, inner[0].dx, out=ws.dx)
+        else:
+            ws.dx.copy_(inner[0].dx)
 
     def backward_weights(self, ws):
         self.backward_weights_through(ws.cache)
 
     def module(self, n):
-        return ResidualModule(*self.modules(n))
+        kind = ResidualModule if self.on else nn.Sequential
+        return kind(*self.modules(n))
 
 
 class ResidualModule(nn.Sequential):
@@ -201,6 +228,30 @@ def arrange(layers: list[Layer], below: Workspace, with_dx: bool = False) -> lis
     return spaces
 
 
+def hidden_layers(
+    sizes: list[int], activation: Callable[[], Layer], dropout: float | None = None,
+    residual: bool | None = None, norm: bool | None = None,
+) -> list[Layer]:  # fmt: skip
+    """Return the hidden layers of an `MLP`, whose arguments these are.
+
+    Raises:
+        CourseError: for `residual` without a hidden layer as wide as what it gets.
+    """
+    layers: list[Layer] = []
+    for below, n in pairwise(sizes[:-1]):
+        block: list[Layer] = [Linear(n)] + ([] if norm is None else [LayerNorm(norm)])
+        block += [activation()] + ([] if dropout is None else [Dropout(dropout)])
+        if residual is not None and n == below:
+            block = [Residual(*block, on=residual)]
+        layers += block
+    if residual is not None and not any(isinstance(layer, Residual) for layer in layers):
+        raise CourseError(
+            f"sizes = {shown(sizes)} have no hidden layer as wide as what it gets, and x + f(x) "
+            "needs one; repeat a width, as [64, 32, 32, 10], or leave out residual"
+        )
+    return layers
+
+
 LAYERS = Registry("layer", lambda field, value: build_layers(value) if field == "layers" else value)
 for _kind in (Linear, ReLU, Tanh, Sigmoid, GELU, Dropout, LayerNorm):
     LAYERS.add(_kind)
@@ -217,8 +268,8 @@ def build_layers(layers: object) -> list[Layer]:
     return [LAYERS.build(layer) for layer in layers]
 
 
-def _residual(layers: list[Layer]) -> Residual:
-    return Residual(*layers)
+def _residual(layers: list[Layer], on: bool = True) -> Residual:
+    return Residual(*layers, on=on)
 
 
 LAYERS.add(_residual, "Residual")

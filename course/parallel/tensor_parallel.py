@@ -110,7 +110,9 @@ class TensorParallel(Strategy):
                 found.append(RowLinear(layer.width, samples))
                 mine = None
             elif isinstance(layer, Stack):
-                found.append(type(layer)(*self._cut(layer.layers, n, samples)))
+                inner = layer.clone()
+                inner.layers = self._cut(layer.layers, n, samples)
+                found.append(inner)
             else:
                 if isinstance(layer, Dropout):
                     self.units.append(mine or slice(0, n))
@@ -118,7 +120,8 @@ class TensorParallel(Strategy):
                     self.places.append(
                         Place(slice(0, height), torch.arange(width), self.comm.rank == 0)
                     )
-                found.append(SampleNorm() if samples and isinstance(layer, LayerNorm) else layer)
+                is_norm = samples and isinstance(layer, LayerNorm)
+                found.append(SampleNorm(layer.on) if is_norm else layer)
             n = layer.width_out(n)
         if start and not samples:
             found.append(ToSamples())

@@ -39,8 +39,9 @@ RUN = ("for", "seed", "step", "settings", "theta", "model", "transforms", "batch
 def signature(description):
     """Return a model's description without what may differ between two that fit the same state."""
     if isinstance(description, dict):
-        loose = ("seed", "init", "dropout", "p")
-        return {k: signature(v) for k, v in description.items() if k not in loose}
+        loose = ("seed", "init", "dropout", "p", "on")
+        switches = ("residual", "norm")  # whether they are there makes a difference, not how
+        return {k: k in switches or signature(v) for k, v in description.items() if k not in loose}
     return [signature(v) for v in description] if isinstance(description, list) else description
 
 
@@ -127,6 +128,7 @@ def _draft(run: Run, saved) -> Run:
     dropouts = check_list("the dropouts", settings["dropouts"], len(layers))
     for layer, p in zip(layers, dropouts, strict=True):
         check_in("dropout", p, 0, 1, open_high=isinstance(layer, Dropout))  # torch's takes 1
+    _check_switches(run, settings.get("switches", []))
 
     draft = copy.copy(run)
     draft.step_count = check_whole("step", saved["step"], 0, MOST)
@@ -144,6 +146,14 @@ def _draft(run: Run, saved) -> Run:
     if labels_differ and (noise or run.label_noise):
         set_label_noise(draft, noise)
     return draft
+
+
+def _check_switches(run: Run, saved) -> None:
+    layers = run.model.switches()
+    for layer, switch in zip(layers, check_list("the switches", saved, len(layers)), strict=True):
+        knob, on = check_list("a switch", switch, 2)
+        check_same("a switch", knob, layer.knob)
+        check_type("a switch", on, bool, "true or false")
 
 
 def _check_fits(run: Run, kind) -> None:
@@ -197,6 +207,9 @@ def _become(run: Run, draft: Run, saved: dict) -> None:
     run.model.load_state(saved["model"])
     for layer, p in zip(run.model.dropouts(), saved["settings"]["dropouts"], strict=True):
         layer.p = p
+    switches = saved["settings"].get("switches", [])
+    for layer, (_, on) in zip(run.model.switches(), switches, strict=True):
+        layer.on = on
 
 
 # ---- files -------------------------------------------------------------------------------------

@@ -187,16 +187,25 @@ def _fields(run: Run) -> dict[str, tuple[Any, str]]:
     return places
 
 
-def knobs(run: Run) -> dict[str, object]:
-    """Return every knob as it stands: the common ones, then 'Transform.field', then dropout.
+def _switches(run: Run) -> dict[str, list[Any]]:
+    """Return {knob: the layers that it switches}."""
+    found: dict[str, list[Any]] = {}
+    for layer in run.model.switches():
+        found.setdefault(layer.knob, []).append(layer)
+    return found
 
-    Of a schedule, the value in the next step.
+
+def knobs(run: Run) -> dict[str, object]:
+    """Return every knob as it stands: the common ones, 'Transform.field', dropout, switches.
+
+    Of a schedule, the value in the next step; of a switch, whether all its layers are on.
     """
     fields = {
         name: setting_now(run, t, field) if isinstance(t, Transform) else getattr(t, field)
         for name, (t, field) in _fields(run).items()
     }
-    return {name: read(run) for name, (read, _) in KNOBS.items()} | fields
+    switches = {name: all(layer.on for layer in those) for name, those in _switches(run).items()}
+    return {name: read(run) for name, (read, _) in KNOBS.items()} | fields | switches
 
 
 def schedules(run: Run) -> dict[str, Schedule]:
@@ -227,6 +236,11 @@ def turn(run: Run, knob: str, value) -> object:
         CourseError: for an unknown knob or a bad value; nothing changes then.
     """
     check_choice("knob", knob, knobs(run), "see Trainer.knobs()")
+    if knob in (switches := _switches(run)):
+        check_choice(knob, value, (True, False))
+        for layer in switches[knob]:
+            layer.on = value
+        return value
     if isinstance(value, dict) and knob != "spike":
         value = SCHEDULES.build(value)
     recorded = value.describe() if hasattr(value, "describe") else None

@@ -88,7 +88,7 @@ class Recipe:
             schema=SCHEMA, data=run.data.source or {"own": run.data.name}, model=model,
             seed=run.seed, steps=run.step_count, knobs=[list(turn) for turn in run.history.knobs],
             threads=torch.get_num_threads(), versions=versions(),
-            **{name: value for name, value in settings.items() if name != "dropouts"},
+            **{k: v for k, v in settings.items() if k not in ("dropouts", "switches")},
         )  # fmt: skip
 
     def describe(self) -> dict:

@@ -78,6 +78,7 @@ def _model_code(description: dict) -> str:
     for name in ("init", "dropout", "loss"):
         if description[name] != usual[name]:
             words.append(f"{name}={description[name]!r}")
+    words += [f"{k}={description[k]!r}" for k in ("residual", "norm") if k in description]
     if description["dtype"] != "float32":
         words.append(f"dtype=torch.{description['dtype']}")
     return f"MLP({', '.join(words)})"

@@ -123,6 +123,7 @@ class Run:
     def settings(self) -> dict:
         """Return where the knobs stand, as plain JSON values."""
         augment, limit = self.batches.augment, self.threshold
+        switches = [[layer.knob, layer.on] for layer in self.model.switches()]
         return {
             "chain": self.chain.describe(),
             "batch_size": self.batch_size,
@@ -132,6 +133,7 @@ class Run:
             "threshold": limit.describe() if isinstance(limit, Schedule) else limit,
             "clip_order": self.clip_order,
             "dropouts": [layer.p for layer in self.model.dropouts()],
+            **({"switches": switches} if switches else {}),
         }
 
     @property

@@ -9,11 +9,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
 from course import MLP, Cosine, CourseError, Descend, LinearRamp, Trainer, Warmup, chain, load_data
-from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
+from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms, twins
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGHIKL"
+NAMES = "ABCDEFGHIKLM"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -42,6 +42,9 @@ CURES = [
     ("I", {"hidden": [16]}),
     ("I", {"hidden": [8]}),
     ("I", {"hidden": [64], "activation": "relu"}),
+    ("M", {"init": "xavier"}),
+    ("M", {"init": "normal"}),
+    ("M", {"activation": "tanh"}),
 ]
 WRONG = [
     ("A", {}),
@@ -98,6 +101,12 @@ WRONG = [
     ("I", {"optimiser": "adam", "lr": 0.03}),
     ("I", {"hidden": [2, 2]}),
     ("I", {"hidden": [64, 2]}),
+    ("M", {}),
+    ("M", {"lr": 1.0}),
+    ("M", {"lr": 0.03}),
+    ("M", {"momentum": 0.0}),
+    ("M", {"batch_size": 256}),
+    ("M", {"optimiser": "adam"}),
 ]
 
 
@@ -169,6 +178,8 @@ PATIENTS = {
           {"Newton.damping": 0.5}, {"loss": (0.9, 1.1), "dip": (-1.5, -0.5), "jitter": (1, 1.2)}),
     "I": ("64-2-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [16]},
           {"loss": (0.35, 0.65), "jitter": (1, 1.8), "reach": (1, 15)}),
+    "M": ("64-32-10 sigmoid, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
+          {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
 }  # fmt: skip
 
 
@@ -182,7 +193,7 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
     assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
-    init = {"D": "torch", "H": "normal", "K": "normal"}.get(name)
+    init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros"}.get(name)
     assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
     assert case.story[-1] == case.explanation[-1] == "."
@@ -215,6 +226,7 @@ def test_the_instruments_agree_with_autograd(activation):
     assert read == pytest.approx({
         "loss": float(loss) / math.log(10),
         "silent": float((z <= 0).all(0).float().mean()) if activation == "relu" else 0.0,
+        "twins": 0.0,
         "reach": float(first / last),
         "leap": max(norms) / sorted(norms)[20],
         "jitter": late[-1] / late[10],
@@ -264,6 +276,15 @@ def test_a_unit_is_silent_whatever_the_last_layer_gets():
     trainer.model.theta.zero_()
     read = read_symptoms(trainer)
     assert read["silent"] == 1 and read["loss"] == pytest.approx(1) and read["reach"] == 0
+
+
+def test_twins_are_units_with_the_same_weights_to_three_digits():
+    W = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
+    assert twins(W) == 0 and twins(W[:1]) == 0
+    W[3] = W[1] * (1 + 1e-4)
+    W[5] = W[1] * (1 + 1e-2)
+    assert twins(W) == pytest.approx(2 / 6)
+    assert twins(torch.zeros(4, 3)) == 1 == twins(torch.full((4, 3), 0.1))
 
 
 def test_three_of_them_share_the_first_symptom():

@@ -11,6 +11,7 @@ from .view import View
 
 BATCHES = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CLIPS = [("off", "off"), ("value", "value"), ("norm", "norm")]
+SWITCHES = {"residual": "residual connections", "norm": "layer normalisation"}
 
 
 class TrainingPanel(Panel):
@@ -38,7 +39,7 @@ class TrainingPanel(Panel):
         now, rows = lab.trainer.knobs(), len(lab.trainer.data.y_train)
         sizes = sorted({b for b in BATCHES if b <= rows} | {now["batch_size"], rows})
         turn = self.turn
-        return {
+        knobs: dict[str, Knob] = {
             "lr": Number("learning rate α", now["lr"], turn("lr"), -4, 2, log=True),
             "momentum": Number("momentum β", now["momentum"], turn("momentum"), 0, 0.99),
             "clip": Buttons("clipping", CLIPS, now["clip"], turn("clip")),
@@ -46,6 +47,11 @@ class TrainingPanel(Panel):
                 "threshold c", now["threshold"], turn("threshold"), -3, 2, log=True
             ),
             "batch_size": Choice("batch size", sizes, now["batch_size"], turn("batch_size")),
+        }
+        switches = [(name, words) for name, words in SWITCHES.items() if name in now]
+        return knobs | {
+            name: Buttons(words, [("off", False), ("on", True)], now[name], turn(name))
+            for name, words in switches
         }
 
     def _more(self, lab) -> dict[str, Knob]:

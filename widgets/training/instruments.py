@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from course import CourseError, Network
 
 from . import side, strips
+from .depth import depth
 from .scene import Scene, axis, log_domain, plot
 
 ROWS = 256  # training rows an instrument looks at
@@ -278,5 +279,6 @@ INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
     "update ratio": UpdateRatio, "layers": lambda: Panels(layers),
     "activations": lambda: Panels(activations), "gradients": lambda: Panels(gradients),
     "weights": lambda: Panels(weight_images), "loss slice": LossSlice,
+    "depth": lambda: Panels(depth),
 }  # fmt: skip
 DEFAULT = ("loss", "gradient norm", "learning rate", "momentum", "network")

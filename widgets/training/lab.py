@@ -2,8 +2,7 @@
 
     lab = TrainingLab(data="spirals", sizes=[2, 8, 8, 2]); lab
 
-In a notebook with a front end: transport, knobs and a picture that moves. Without one (papermill,
-nbval, a script): `steps` steps, then a still picture with its description in words.
+Without a front end (papermill, nbval, a script): `steps` steps, then a still picture and words.
 """
 
 from collections.abc import Callable
@@ -45,6 +44,7 @@ class TrainingLab(Lab):
         speed: steps a second while it plays, 0 for as fast as it goes.
         interactive: whether it has controls; None finds out.
         name: a new lab of the same name stops the old one; None: the notebook cell.
+        residual, norm: as in `MLP`: None for none, True or False for a switch that stands so.
 
     Attributes:
         trainer: the run; only the thread that steps may touch it.
@@ -59,15 +59,16 @@ class TrainingLab(Lab):
         self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", clip_order="before",
         threshold=1.0, batch_size=32, seed=0, steps=300, activation="relu", init=None,
         optimiser="momentum", instruments=DEFAULT, device="cpu", speed=SPEED, interactive=None,
-        name=None,
+        name=None, residual=None, norm=None,
     ):  # fmt: skip
         self.steps = check_count("steps", steps, 1, 10**9, "the planned end of the run")
         for instrument in instruments:
             check_choice("instrument", instrument, INSTRUMENTS)
         torch.set_num_threads(1)  # recipes say so, and small networks are faster
-        knobs = {"sizes": sizes, "activation": activation, "init": init, "optimiser": optimiser,
-                 "lr": lr, "momentum": momentum, "clip": clip, "clip_order": clip_order,
-                 "threshold": threshold, "batch_size": batch_size, "seed": seed}  # fmt: skip
+        knobs = {"sizes": sizes, "activation": activation, "init": init, "residual": residual,
+                 "norm": norm, "optimiser": optimiser, "lr": lr, "momentum": momentum,
+                 "clip": clip, "clip_order": clip_order, "threshold": threshold,
+                 "batch_size": batch_size, "seed": seed}  # fmt: skip
         self.setup, done = prepare(data, knobs)
         super().__init__(name, interactive)
         self.set_speed(speed)
@@ -200,12 +201,11 @@ class TrainingLab(Lab):
         A lab around your own Trainer goes back to the step at which it was made.
         """
         with self.runner.alone():
-            if self.setup.recipe is None and not changes:
-                self.timeline.go_to(self.timeline.first)
-                self.timeline.leave()
-                self._arrived()
-            else:
-                self._start(self.setup.changed(self.trainer.settings(), **changes))
+            if self.setup.recipe is not None or changes:
+                return self._start(self.setup.changed(self.trainer.settings(), **changes))
+            self.timeline.go_to(self.timeline.first)
+            self.timeline.leave()
+            self._arrived()
 
     def restart_with(self, **fields) -> None:
         """`restart` with a form's fields, of which only those that differ count."""

@@ -30,6 +30,8 @@ def words(knob: str, value) -> str:
         return f"spike ×{value['factor']:g}" if value else "no spike"
     if isinstance(value, dict):
         return f"drawn {symbol}" if value.get("kind") == "Points" else f"{value['kind']} {symbol}"
+    if isinstance(value, bool):
+        return f"{symbol} {'on' if value else 'off'}"
     if isinstance(value, float):
         return f"{symbol} {short(value)}"
     return f"{symbol} {value if isinstance(value, str | int) else '…'}"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from course import Network
+from course import CourseError, Network
 from course.optim.second_order import sharpness
 
 FIRST = 10  # steps between two samples at first
@@ -86,7 +86,11 @@ def measure_sharpness(view) -> float:
     start = model.grad.clone()
     if not bool(torch.isfinite(start).all()) or not bool(start.any()):
         return math.nan
-    return max(sharpness(model.curvature(x, y).hvp, start, PRODUCTS)[0], 0.0)
+    try:
+        curvature = model.curvature(x, y)
+    except CourseError:  # it is not written for layers as LayerNorm and Residual
+        return math.nan
+    return max(sharpness(curvature.hvp, start, PRODUCTS)[0], 0.0)
 
 
 def edge(top: float, knobs: dict) -> float:

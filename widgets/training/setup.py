@@ -73,15 +73,15 @@ class Setup:
         recipe = replace(recipe, data=data.source or {"own": data.name})
         recipe = replace(recipe, seed=restart.get("seed", recipe.seed))
         if restart or recipe.model.get("kind") == "MLP":
-            recipe = replace(recipe, model=_model(recipe, data, restart, settings["dropouts"]))
+            recipe = replace(recipe, model=_model(recipe, data, restart, settings))
         setup = Setup(recipe, None if data.source else data)
         setup.clip_order = settings["clip_order"]
         return setup
 
 
-def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) -> dict:
+def _model(recipe: Recipe, data: Dataset, restart: dict, settings: dict) -> dict:
     """Return the description of an MLP like the recipe's, for this data, with the changes."""
-    old = recipe.model
+    old, dropouts = recipe.model, settings["dropouts"]
     if old.get("kind") != "MLP":
         raise CourseError(f"{sorted(restart)} start an MLP again, this model is a {old['kind']}")
     hidden = restart.get("hidden", old["sizes"][1:-1])
@@ -91,6 +91,7 @@ def _model(recipe: Recipe, data: Dataset, restart: dict, dropouts: list[float]) 
         init=restart.get("init", None if "activation" in restart else old["init"]),
         dropout=dropouts[0] if dropouts else 0.0,
         loss="mse" if data.is_regression else "cross_entropy",
+        **dict(settings.get("switches", [])),
     )  # fmt: skip
     return model.describe()
 
@@ -111,7 +112,7 @@ def prepare(data, knobs: dict) -> tuple[Setup, Recipe | None]:
 
 def from_knobs(
     data, sizes, activation, init, optimiser, lr, momentum, clip, clip_order, threshold,
-    batch_size, seed,
+    batch_size, seed, residual, norm,
 ) -> Setup:  # fmt: skip
     """Return the setup of a new MLP, as a `TrainingLab` is called."""
     check_choice("clip", clip, ("off", *CLIPS))
@@ -123,7 +124,8 @@ def from_knobs(
         )
     sizes = list(sizes or (loaded.features, 64, loaded.outputs))
     loss = "mse" if loaded.is_regression else "cross_entropy"
-    model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss)
+    model = MLP(sizes, activation, seed, init=init, dropout=0.0, loss=loss, residual=residual,
+                norm=norm)  # fmt: skip
     clips = [CLIPS[clip](threshold)] if clip != "off" else []
     rule = make_optimiser(optimiser, momentum)
     steps = [*clips, *rule] if clip_order == "before" else [*rule, *clips]

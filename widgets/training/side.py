@@ -49,8 +49,9 @@ def byte(values) -> np.ndarray:
 
 
 def is_drawn(model) -> bool:
-    """Return whether the painters can evaluate a model by themselves: a small MLP, nothing else."""
-    return isinstance(model, MLP) and max(model.sizes) <= MOST and len(model.sizes) <= 6
+    """Return whether the painters can evaluate a model by themselves: a small plain MLP."""
+    plain = isinstance(model, MLP) and not model.switches()
+    return plain and max(model.sizes) <= MOST and len(model.sizes) <= 6
 
 
 def extent(x: Tensor) -> list[float]:
