@@ -120,8 +120,9 @@ class TensorParallel(Strategy):
                     self.places.append(
                         Place(slice(0, height), torch.arange(width), self.comm.rank == 0)
                     )
-                is_norm = samples and isinstance(layer, LayerNorm)
-                found.append(SampleNorm(layer.on) if is_norm else layer)
+                if samples and isinstance(layer, LayerNorm):
+                    layer = SampleNorm(layer.on)
+                found.append(layer)
             n = layer.width_out(n)
         if start and not samples:
             found.append(ToSamples())

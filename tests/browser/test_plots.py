@@ -139,6 +139,22 @@ def test_a_figure_that_was_out_of_the_page_meanwhile_takes_the_new_theme(html):
     wait(lambda: pictured(canvas) == light)
 
 
+def test_a_figure_that_was_hidden_for_a_part_of_a_frame_takes_the_new_theme(html):
+    """JupyterLab hides the page while its theme changes, and may show it in the same frame."""
+    canvas = html.locator(".plot-figure canvas").first
+    light = pictured(canvas)
+    html.evaluate("""async () => {
+      document.body.style.display = "none";
+      document.body.dataset.jpThemeLight = "false";
+      await null; // the figure hears of it, and asks for the next frame
+      const show = () => { document.body.style.display = ""; };
+      await new Promise((done) => requestAnimationFrame(() => done(show())));
+    }""")
+    wait(lambda: pictured(canvas) != light)
+    html.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    wait(lambda: pictured(canvas) == light)
+
+
 def test_without_scripts_the_still_its_caption_and_the_knobs_place_stay(chromium, tmp_path):
     path = tmp_path / "figures.ipynb"
     nbformat.write(outputs(), path)

@@ -99,7 +99,14 @@ export class Figure {
   }
 
   paint() {
-    if (!this.box.clientWidth) return; // hidden: it is resized when it comes into sight
+    if (!this.box.clientWidth) {
+      // Hidden: it is resized when it comes into sight. Only if it does so in this very frame, as at
+      // a change of theme, it is not: look once more in the next.
+      if (!this.looked) this.schedule();
+      this.looked = true;
+      return;
+    }
+    this.looked = false;
     this.theme ??= this.colours();
     for (const [i, sheet] of this.sheets.entries()) {
       if (sheet.dirty) sheet.paint(this.panels[i], this.arrays, this.theme);
