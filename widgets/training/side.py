@@ -144,7 +144,7 @@ def first_layer(view, arrays: dict) -> list[Panel]:
         W = np.where(np.isfinite(W), W, 0)
         scale = np.abs(W).max()
     arrays["tiles"] = np.rint(W * (127 / max(float(scale), 1e-12)) + 128).astype(np.uint8)
-    return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} neurons",
+    return [{"kind": "tiles", "title": f"first layer: {len(matrices[0])} units",
              "pixels": "tiles", "shape": [len(W), height, width],
              "colours": "signed"}]  # fmt: skip
 
