@@ -110,17 +110,21 @@ class Case:
         """Return the recipe with other knobs from its first step on.
 
         Args:
-            changes: knobs of a `Trainer` by name, and "activation" and "init" of the network.
+            changes: knobs of a `Trainer` by name, and "activation", "init" and "hidden" (the widths
+                of the hidden layers) of the network.
 
         Raises:
             CourseError: for an unknown knob, and a value that it does not take.
         """
         model = self.recipe.model
-        parts = {name: changes.pop(name) for name in ("activation", "init") if name in changes}
+        names = ("activation", "init", "hidden")
+        parts = {name: changes.pop(name) for name in names if name in changes}
         if parts:
             init = parts.get("init", None if "activation" in parts else model["init"])
             activation = parts.get("activation", model["activation"])
-            model = MLP(model["sizes"], activation, model["seed"], init=init).describe()
+            first, *hidden, last = model["sizes"]
+            sizes = [first, *parts.get("hidden", hidden), last]
+            model = MLP(sizes, activation, model["seed"], init=init).describe()
         trainer = build_recipe(replace(self.recipe, model=model))
         for knob, value in changes.items():
             trainer.set(knob, value)
@@ -130,7 +134,8 @@ class Case:
         """Repeat the run with a cure, from its first step, on three seeds.
 
         Args:
-            recipe: the patient's own, with other knobs; its steps are the patient's.
+            recipe: the patient's own, with other knobs; its steps are the patient's. Other hidden
+                widths only where they are the cure.
 
         Raises:
             CourseError: for another patient: other data, other labels, other widths, or another
@@ -140,7 +145,7 @@ class Case:
         ours = self.recipe
         for what, theirs, own in (
             ("data", recipe.data, ours.data),
-            ("widths", recipe.model.get("sizes"), ours.model["sizes"]),
+            ("widths", self._widths(recipe), self._widths(ours)),
             ("label noise", recipe.label_noise, ours.label_noise),
             ("broken batch", _broken(recipe), _broken(ours)),
         ):
@@ -155,6 +160,11 @@ class Case:
             run = replace(recipe, seed=seed, model=model, steps=ours.steps)
             losses.append(run_recipe(run).evaluate("train")[0])
         return Checkup(tuple(losses), self.bar)
+
+    def _widths(self, recipe: Recipe) -> list[int] | None:
+        """Return the widths that a cure may not change."""
+        sizes = recipe.model.get("sizes")
+        return [sizes[0], sizes[-1]] if sizes and "hidden" in self.cure else sizes
 
 
 def _broken(recipe: Recipe) -> list:

@@ -6,9 +6,9 @@ The tests replay all of them, with cures and with wrong cures.
 from functools import cache
 
 from ..cases import Case
-from . import first_eight
+from . import first_eight, networks
 
-WARDS = (first_eight,)  # one module for some chapters, each with its `cases()`
+WARDS = (first_eight, networks)  # one module for some chapters, each with its `cases()`
 
 
 @cache
