@@ -12,7 +12,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGH"
+NAMES = "ABCDEFGHJ"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -32,6 +32,9 @@ CURES = [
     ("H", {"init": "he"}),
     ("H", {"init": "xavier"}),
     ("H", {"activation": "relu"}),
+    ("J", {"hidden": [8]}),
+    ("J", {"hidden": [4]}),
+    ("J", {"hidden": [8, 8], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -68,6 +71,15 @@ WRONG = [
     ("H", {"init": "zeros"}),
     ("H", {"momentum": 0.9}),
     ("H", {"batch_size": 256}),
+    ("J", {}),
+    ("J", {"lr": 1.0}),
+    ("J", {"lr": 0.03}),
+    ("J", {"activation": "relu"}),
+    ("J", {"optimiser": "adam"}),
+    ("J", {"batch_size": 256}),
+    ("J", {"hidden": []}),
+    ("J", {"hidden": [1, 8]}),
+    ("J", {"hidden": [1, 8, 8]}),
 ]
 
 
@@ -132,6 +144,8 @@ PATIENTS = {
           {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
     "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
           {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
+    "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
+          {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
 }  # fmt: skip
 
 
@@ -144,7 +158,8 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     run += repr(build_recipe(recipe).chain)
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
-    assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
+    data = load_data({"J": "rings"}.get(name, "digits"), 0)
+    assert recipe.data == data.source and recipe.threads == 1
     init = {"D": "torch", "H": "normal"}.get(name)
     assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
@@ -240,6 +255,15 @@ def test_another_patient_is_refused(change, words):
     case = patients()["A"]
     with pytest.raises(CourseError, match=f"{words}.* is another patient; allowed: "):
         case.check(change(case.recipe))
+
+
+def test_other_hidden_widths_are_a_cure_of_those_alone_that_say_so():
+    case = patients()["J"]
+    with pytest.raises(CourseError, match="widths = .* is another patient; allowed: "):
+        case.check(replace(case.recipe, model=case.recipe.model | {"sizes": [2, 8, 3]}))
+    other = patients()["B"]
+    with pytest.raises(CourseError, match="widths = .* is another patient; allowed: "):
+        other.check(other.treated(hidden=[128]))
 
 
 def test_bad_cures_and_cases_are_refused():

@@ -39,7 +39,8 @@ def examine_connections(says: dict) -> list[Case]:
     """Try what nodes and connections are.
 
     Args:
-        says: "nodes": joined or apart; "a connection": "is a weight" or "has a weight".
+        says: "nodes": joined or apart; "a connection": "is a weight" or "has a weight"; "answers":
+            "0 or 1", as neurons that fire or are silent, or "any".
     """
     joined = int(heard(small()[0], SIZES[0]).sum())  # type: ignore[index]
     is_weight = says["a connection"] == "is a weight"
@@ -55,7 +56,8 @@ def examine_connections(says: dict) -> list[Case]:
              f"{moved} weights moved, {after} of {before} connections are still there"),
         Case("as many weights as connections?", is_weight == (shared == 3),
              f"a unit that slides over 8 inputs has {shared} connections, and 3 weights"),
-        Case("it imitates neurons, which fire or are silent", between == 0,
+        Case("it imitates neurons, which fire or are silent",
+             (between == 0) == (says["answers"] == "0 or 1"),
              f"{between:.0%} of the units' answers are neither 0 nor 1", aside=True),
     ]  # fmt: skip
 
@@ -84,8 +86,8 @@ def between_0_and_1() -> float:
 
 connections = Check(
     examine_connections,
-    document={"nodes": "joined", "a connection": "is a weight"},
-    planted={"nodes": "apart", "a connection": "is a weight"},
+    document={"nodes": "joined", "a connection": "is a weight", "answers": "0 or 1"},
+    planted={"nodes": "apart", "a connection": "is a weight", "answers": "0 or 1"},
 )
 
 
@@ -266,7 +268,8 @@ def examine_parts(says: dict) -> list[Case]:
     """Try parts that are trained alone or together.
 
     Args:
-        says: "trained": alone or together.
+        says: "trained": alone or together; "made of": sub-networks or layers; "forward": "at the same
+            time" or "one after the other".
     """
     train = {"alone": alone, "together": together}[says["trained"]]
     cases = []
@@ -280,11 +283,21 @@ def examine_parts(says: dict) -> list[Case]:
         *cases,
         Case(f"a part's gradient is its own: {says['trained']}", holds,
              f"other weights in the right part change the left gradient by {off:.0%}"),
-        Case("a large network consists of sub-networks", False,
-             "the document's own program has none: layer, ReLU, layer", aside=True),
-        Case("so the parts can compute at the same time", answers_need_no_other(),
+        Case(f"a large network is made of {says['made of']}",
+             (made_of_networks() > 0) == (says["made of"] == "sub-networks"),
+             f"the document's own program has {made_of_networks()} sub-networks", aside=True),
+        Case(f"the parts can compute {says['forward']}",
+             answers_need_no_other() == (says["forward"] == "at the same time"),
              "forward, an answer needs nothing of the other part", aside=True),
     ]  # fmt: skip
+
+
+def made_of_networks() -> int:
+    """Return how many networks of several layers stand in the program of D2, section 4."""
+    program = nn.ModuleDict(
+        {"hidden1": nn.Linear(4, 5), "relu1": nn.ReLU(), "hidden2": nn.Linear(5, 3)}
+    )
+    return sum(len(list(part.children())) > 1 for part in program.children())
 
 
 def untrained(seed: int, right: int) -> Joined:
@@ -313,4 +326,7 @@ def answers_need_no_other() -> bool:
     return left and not torch.equal(one[:, 4:], other[:, 4:]) and x.shape[1] == 2 * PIXELS
 
 
-parts = Check(examine_parts, document={"trained": "alone"}, planted={"trained": "together"})
+INDEPENDENT = {"trained": "alone", "made of": "sub-networks", "forward": "at the same time"}
+parts = Check(
+    examine_parts, document=INDEPENDENT, planted=INDEPENDENT | {"trained": "together"},
+)  # fmt: skip
