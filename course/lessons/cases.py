@@ -115,8 +115,8 @@ class Case:
         """Return the recipe with other knobs from its first step on.
 
         Args:
-            changes: knobs of a `Trainer` by name, and "activation", "init" and "hidden" (the
-                widths) of the network.
+            changes: knobs of a `Trainer` by name, and "activation", "init" and "hidden" (the widths
+                of the hidden layers) of the network.
 
         Raises:
             CourseError: for an unknown knob, and a value that it does not take.
@@ -139,7 +139,8 @@ class Case:
         """Repeat the run with a cure, from its first step, on three seeds.
 
         Args:
-            recipe: the patient's own, with other knobs; its steps are the patient's.
+            recipe: the patient's own, with other knobs; its steps are the patient's. Other hidden
+                widths only where they are the cure.
 
         Raises:
             CourseError: for another patient: other data, other labels, another broken batch, or
@@ -147,12 +148,9 @@ class Case:
         """
         recipe = load_recipe(recipe)
         ours = self.recipe
-        widths = [r.model.get("sizes") for r in (recipe, ours)]
-        if "hidden" in self.cure:
-            widths = [sizes and [sizes[0], sizes[-1]] for sizes in widths]
         for what, theirs, own in (
             ("data", recipe.data, ours.data),
-            ("widths", *widths),
+            ("widths", self._widths(recipe), self._widths(ours)),
             ("label noise", recipe.label_noise, ours.label_noise),
             ("broken batch", _broken(recipe), _broken(ours)),
         ):
@@ -167,6 +165,11 @@ class Case:
             run = replace(recipe, seed=seed, model=model, steps=ours.steps)
             losses.append(run_recipe(run).evaluate("train")[0])
         return Checkup(tuple(losses), self.bar)
+
+    def _widths(self, recipe: Recipe) -> list[int] | None:
+        """Return the widths that a cure may not change."""
+        sizes = recipe.model.get("sizes")
+        return [sizes[0], sizes[-1]] if sizes and "hidden" in self.cure else sizes
 
 
 def _broken(recipe: Recipe) -> list:

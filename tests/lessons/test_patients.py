@@ -13,7 +13,7 @@ from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms, 
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
 
-NAMES = "ABCDEFGHIKLM"
+NAMES = "ABCDEFGHIJKLM"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -45,6 +45,9 @@ CURES = [
     ("M", {"init": "xavier"}),
     ("M", {"init": "normal"}),
     ("M", {"activation": "tanh"}),
+    ("J", {"hidden": [8]}),
+    ("J", {"hidden": [4]}),
+    ("J", {"hidden": [8, 8], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -107,6 +110,15 @@ WRONG = [
     ("M", {"momentum": 0.0}),
     ("M", {"batch_size": 256}),
     ("M", {"optimiser": "adam"}),
+    ("J", {}),
+    ("J", {"lr": 1.0}),
+    ("J", {"lr": 0.03}),
+    ("J", {"activation": "relu"}),
+    ("J", {"optimiser": "adam"}),
+    ("J", {"batch_size": 256}),
+    ("J", {"hidden": []}),
+    ("J", {"hidden": [1, 8]}),
+    ("J", {"hidden": [1, 8, 8]}),
 ]
 
 
@@ -180,6 +192,8 @@ PATIENTS = {
           {"loss": (0.35, 0.65), "jitter": (1, 1.8), "reach": (1, 15)}),
     "M": ("64-32-10 sigmoid, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
           {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
+    "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
+          {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
 }  # fmt: skip
 
 
@@ -192,7 +206,8 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     run += repr(build_recipe(recipe).chain)
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
-    assert recipe.data == load_data("digits", 0).source and recipe.threads == 1
+    data = load_data({"J": "rings"}.get(name, "digits"), 0)
+    assert recipe.data == data.source and recipe.threads == 1
     init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros"}.get(name)
     assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)

@@ -153,7 +153,7 @@ def digits():
 def test_tiles_are_the_first_layers_weights(digits):
     (tiles, *_), arrays = panels(digits)
     W = digits.trainer.model.to_module()[0].weight.detach().numpy()
-    assert tiles["shape"] == [20, 8, 8] and tiles["title"] == "first layer: 20 neurons"
+    assert tiles["shape"] == [20, 8, 8] and tiles["title"] == "first layer: 20 units"
     found = (arrays["tiles"].astype(float) - 128) / 127
     np.testing.assert_allclose(found, W / abs(W).max(), atol=0.5 / 127 + 1e-6)
 
