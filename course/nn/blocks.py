@@ -46,8 +46,8 @@ class Switchable(Layer):
             ws.a.copy_(ws.x)
 
     def backward(self, ws):
-        self.backward_weights(ws)
         self.backward_input(ws)
+        self.backward_weights(ws)
 
     def backward_input(self, ws):
         if self.on:

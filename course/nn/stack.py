@@ -148,8 +148,7 @@ class Residual(Stack, Switchable):
         self.on = on
 
     def shapes(self, n):
-        width = self.width_out(n)
-        if width != n:
+        if (width := self.width_out(n)) != n:
             raise CourseError(
                 f"Residual gets width {n} but its layers give {width}; x + f(x) needs the same "
                 f"width: end with Linear({n})"
@@ -163,23 +162,16 @@ class Residual(Stack, Switchable):
         inner = ws.cache
         inner[0].x, inner[0].x1, inner[0].x1T = ws.x, ws.x1, ws.x1T
         self.forward_through(inner)
-        if self.on:
-            torch.add(ws.x, inner[-1].a, out=ws.a)
-        else:
-            ws.a.copy_(inner[-1].a)
-
-    def backward(self, ws):
-        self.backward_input(ws)
-        self.backward_weights(ws)
+        self._add(ws.x, inner[-1].a, ws.a)
 
     def backward_input(self, ws):
         inner = ws.cache
         inner[-1].da.copy_(ws.da)  # a layer may overwrite what it is handed; da is needed below
         self.backward_input_through(inner)
-        if self.on:
-            torch.add(ws.da, inner[0].dx, out=ws.dx)
-        else:
-            ws.dx.copy_(inner[0].dx)
+        self._add(ws.da, inner[0].dx, ws.dx)
+
+    def _add(self, around, through, out):
+        torch.add(around, through, out=out) if self.on else out.copy_(through)
 
     def backward_weights(self, ws):
         self.backward_weights_through(ws.cache)
