@@ -191,6 +191,5 @@ def test_the_hessian_has_negative_eigenvalues_and_gauss_newton_has_none(names, c
     capsys.readouterr()
     run(names, "eigenvalues")
     hessian, gauss_newton = (numbers(line) for line in capsys.readouterr().out.splitlines())
-    assert hessian[0] > 50 and hessian[3] < -1e-3
-    assert gauss_newton[0] == 0 and abs(gauss_newton[3]) < 1e-10
-    assert np.allclose(hessian[1::3], [1210, hessian[4]]) and gauss_newton[4] > 0
+    assert hessian[0] > 20 and hessian[2] < -1e-3
+    assert gauss_newton[0] == 0 and abs(gauss_newton[2]) < 1e-10

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from training_labs import answer, check_picture, live, same, small, until_end, wait
 
+from course import MLP, Descend, GaussNewton, Newton, NewtonCG, Trainer, chain, load_data
 from course.training.presets import PRESETS
 from course.training.replay import run_recipe
 from widgets.common import panel
@@ -131,6 +132,22 @@ def test_the_widgets_turn_the_knobs():
     assert [turn[1] for turn in lab.trainer.history.knobs] == [*expected, "l2"]
     lab.run(5)
     assert same(run_recipe(lab.recipe()), lab.trainer)
+
+
+@pytest.mark.parametrize("rule", [Newton, NewtonCG, GaussNewton])
+def test_the_damping_of_a_second_order_step_has_a_knob(rule):
+    trainer = Trainer(MLP([2, 3, 2]), load_data("moons"), chain(rule(0.01), Descend(1.0)))
+    lab, name = live(trainer), f"{rule.__name__}.damping"
+    assert lab.panel.more.knobs[name].number.value == 0.01
+    lab.panel.more.knobs[name].number.value = 0.5
+    wait(lambda: lab.trainer.knobs()[name] == 0.5)
+    lab.panel.more.knobs["optimiser"].list.value = "adam"
+    wait(lambda: lab.trainer.knobs()["optimiser"] == "adam")
+    lab.panel.more.knobs[name].number.value = 0.7
+    wait(lambda: "damping" in lab.panel.sentence.value)
+    assert name not in lab.trainer.knobs() and "Not changed" in lab.panel.sentence.value
+    assert not any(n.endswith("damping") for n in live().panel.knobs)
+    lab.close()
 
 
 def test_the_knobs_follow_the_run():
