@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..errors import check_choice, check_number
-from .layers import Layer, Workspace
+from .layers import Layer, Weighted, Workspace
 
 
 def check_rate(p: object) -> float:
@@ -15,7 +15,7 @@ def check_rate(p: object) -> float:
     return check_number("Dropout.p", p, 0, 1, "a common choice is 0.5", open_high=True)
 
 
-class Switchable(Layer):
+class Switchable(Weighted):
     """Base of layers that can be switched off, and on again, between any two steps.
 
     Attributes:
@@ -44,10 +44,6 @@ class Switchable(Layer):
             self.forward_on(ws)
         else:
             ws.a.copy_(ws.x)
-
-    def backward(self, ws):
-        self.backward_input(ws)
-        self.backward_weights(ws)
 
     def backward_input(self, ws):
         if self.on:

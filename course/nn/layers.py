@@ -132,7 +132,15 @@ class Layer:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in options.items())})"
 
 
-class Linear(Layer):
+class Weighted(Layer):
+    """Base of layers with weights, whose backward pass has two parts: see `backward_weights`."""
+
+    def backward(self, ws):
+        self.backward_input(ws)
+        self.backward_weights(ws)
+
+
+class Linear(Weighted):
     """z = W x + b. W: (width, n_in), b: (width,); both lie in one matrix [W b].
 
     Args:
@@ -163,10 +171,6 @@ class Linear(Layer):
 
     def forward(self, ws):
         torch.mm(self.W, ws.x1, out=ws.a)
-
-    def backward(self, ws):
-        self.backward_weights(ws)
-        self.backward_input(ws)
 
     def backward_input(self, ws):
         if ws.dx is not None:

@@ -120,10 +120,6 @@ class RowLinear(CutLinear):
             self.dW[:, -1] = 0  # here the bias stays 0
         self._note(ws, "weight gradient")
 
-    def backward(self, ws):
-        self.backward_input(ws)  # first: it gathers what the weights need
-        self.backward_weights(ws)
-
 
 class SampleNorm(OnRanks, LayerNorm):
     """A `LayerNorm` that works on this rank's samples; γ and β are the same on each rank."""
