@@ -102,7 +102,9 @@ def names_of_the_chapter(seed, *cells):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_together_the_answers_stand_in_four_corners_and_alone_they_do_not(seed, capsys):
-    assert "four groups at four corners" in read_text("2_1_networks", "The features nobody designed")
+    assert "four groups at four corners" in read_text(
+        "2_1_networks", "The features nobody designed"
+    )
     names = names_of_the_chapter(seed, "answered")
 
     def told(joined):
