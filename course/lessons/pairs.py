@@ -40,7 +40,7 @@ def draw_pairs(seed: int) -> tuple[Dataset, Dataset, Dataset]:
         for side in sides:
             rows = torch.randint(len(y), (ROWS,), generator=generator)
             side += x[rows], (y[rows] >= 5).long()
-    left, right = (Dataset("halves of pairs", *side, classes=2) for side in sides)
+    left, right = (Dataset("halves of pairs", a, b, c, d, classes=2) for a, b, c, d in sides)
     whole = Dataset(
         "pairs of digits",
         torch.cat([left.x_train, right.x_train], 1), left.y_train ^ right.y_train,
@@ -72,7 +72,7 @@ def sub_network(seed: int) -> MLP:
 
 def without_output(network: MLP) -> nn.Module:
     """Return a sub-network up to its four answers."""
-    return network.to_module()[:3]  # type: ignore[index]
+    return network.to_module()[:3]
 
 
 def joiner(seed: int) -> MLP:
@@ -92,7 +92,7 @@ def train(model, data: Dataset, seed: int, device: str = "cpu") -> Trainer:
 def together(seed: int, device: str = "cpu") -> tuple[Joined, float]:
     """Train both sub-networks and what joins them as one; return it, and its test accuracy."""
     parts = [without_output(sub_network(s)) for s in (seed, seed + 1)]
-    joined = Joined(*parts, joiner(seed).to_module())
+    joined = Joined(parts[0], parts[1], joiner(seed).to_module())
     trainer = train(adopt(joined), draw_pairs(seed)[0], seed, device)
     return joined, trainer.evaluate("test")[1]
 
@@ -108,13 +108,16 @@ def alone(seed: int, hint: bool = False, device: str = "cpu") -> tuple[Joined, f
     for s, half in zip((seed, seed + 1), halves, strict=True):
         if not hint:
             half = replace(half, y_train=whole.y_train, y_test=whole.y_test)
-        parts.append(without_output(train(sub_network(s), half, seed, device).model))
-    joined = Joined(*parts, nn.Identity())
+        network = sub_network(s)
+        train(network, half, seed, device)
+        parts.append(without_output(network))
+    join = joiner(seed)
+    joined = Joined(parts[0], parts[1], nn.Identity())
     with torch.no_grad():
         x_train, x_test = (
             joined.answers(x.to(device)).cpu() for x in (whole.x_train, whole.x_test)
         )
     answers = replace(whole, x_train=x_train, x_test=x_test)
-    trainer = train(joiner(seed), answers, seed, device)
-    joined.join = trainer.model.to_module()
+    trainer = train(join, answers, seed, device)
+    joined.join = join.to_module()
     return joined, trainer.evaluate("test")[1]

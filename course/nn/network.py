@@ -233,7 +233,7 @@ class Network:
         self.check_state(state)
         self.generator.set_state(state["generator"].cpu())
 
-    def to_module(self) -> nn.Module:
+    def to_module(self) -> nn.Sequential:
         """Return the network as an `nn.Sequential` with a copy of these weights."""
         with torch.device("meta"):  # first values would be drawn from the global generator
             empty = nn.Sequential(*self.stack.modules(self.features))

@@ -1,4 +1,4 @@
-"""The checks of 2_1_networks: each case for the document, for its opposite, and against referees."""
+"""The checks of 2_1_networks: each case for the document, for its opposite, and referees."""
 
 import pytest
 import torch
@@ -6,21 +6,23 @@ from ledger_cases import by_name, marks, numbers
 from torch import nn
 
 from course import MLP, load_data
-from course.lessons.checks import networks
-from course.lessons.checks.networks import (
+from course.lessons.checks import few_samples, networks
+from course.lessons.checks.few_samples import (
     accuracies,
     answers_need_no_other,
-    between_0_and_1,
-    connections,
     coupling,
-    graph,
-    heard,
-    kind,
     learning,
     made_of_networks,
     parts,
     run,
     tells_five_or_more,
+)
+from course.lessons.checks.networks import (
+    between_0_and_1,
+    connections,
+    graph,
+    heard,
+    kind,
     trained,
     weights_and_connections,
 )
@@ -38,7 +40,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", DOCUMENT)
 def test_each_case_of_the_document_and_of_the_planted_falsehood(name):
-    check = getattr(networks, name)
+    check = getattr(networks, name, None) or getattr(depth, name)
     assert marks(check.cases(check.document)) == DOCUMENT[name]
     assert marks(check.cases(check.planted)) == PLANTED[name]
     by_name(check.cases(check.document))
@@ -98,9 +100,9 @@ def test_each_clause_of_the_kind_has_its_own_case(part, value, found):
 def test_the_linear_model_is_as_good_as_that_of_scikit_learn(problem):
     from sklearn.linear_model import LogisticRegression
 
-    name, rows, _ = networks.PROBLEMS[problem]
+    name, rows, _ = depth.PROBLEMS[problem]
     scores = []
-    for seed in networks.SEEDS:
+    for seed in depth.SEEDS:
         data = load_data(name, seed).with_validation(seed=seed)
         data = data.subset(min(rows, len(data.y_train)), seed)
         fit = LogisticRegression(max_iter=2000).fit(data.x_train, data.y_train)
@@ -119,9 +121,9 @@ def test_a_run_is_tuned_on_validation_and_reported_on_test():
 
 def test_the_rate_is_chosen_by_validation(monkeypatch):
     table = {0.3: (0.9, 0.1), 1.0: (0.8, 0.7)}
-    monkeypatch.setattr(networks, "run", lambda name, rows, widths, rate, seed: table[rate])
-    monkeypatch.setattr(networks, "accuracies", accuracies.__wrapped__)
-    assert networks.accuracies("spirals") == {"depth": 0.1, "linear": 0.1}
+    monkeypatch.setattr(depth, "run", lambda name, rows, widths, rate, seed: table[rate])
+    monkeypatch.setattr(depth, "accuracies", accuracies.__wrapped__)
+    assert depth.accuracies("spirals") == {"depth": 0.1, "linear": 0.1}
 
 
 def test_a_better_linear_model_is_seen():
@@ -131,7 +133,7 @@ def test_a_better_linear_model_is_seen():
 
 def test_features_that_were_trained_tell_more_than_those_that_were_not():
     found = tells_five_or_more(together(0)[0])
-    assert found > tells_five_or_more(networks.untrained(0, 1)) + 0.1
+    assert found > tells_five_or_more(depth.untrained(0, 1)) + 0.1
 
 
 # ---- parts ---------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def cases() -> tuple[Case, ...]:
             diagnoses=OF_DEPTH, diagnosis=OF_DEPTH[1], bar=0.3, cure={"hidden": [8]},
             explanation="A single hidden unit adds up its inputs to one number. All points on a "
             "straight line across its weights give the same number, so whatever follows, however "
-            "deep, can only cut the plane along such lines. Give the hidden layer more units: three "
-            "cuts close around a ring.",
+            "deep, can only cut the plane along such lines. Give the hidden layer more units: "
+            "three cuts close around a ring.",
         ),
     )  # fmt: skip

@@ -16,8 +16,8 @@ __all__ = ["folds", "losing", "xor"]
 
 CORNERS = list(product((0.0, 1.0), repeat=2))  # (0, 0), (0, 1), (1, 0), (1, 1)
 FORM = (
-    "Give hidden = [(w1, w2, b), (w1, w2, b)] and output = (v1, v2, c), three numbers each, and hand "
-    "over both: check((hidden, output))."
+    "Give hidden = [(w1, w2, b), (w1, w2, b)] and output = (v1, v2, c), three numbers each, and "
+    "hand over both: check((hidden, output))."
 )
 TABLES = {  # what the output says at the four corners: True where z is above 0
     (
@@ -93,8 +93,8 @@ xor = Exercise(
     [
         "One unit can add the inputs: x₁ + x₂ is 0, 1, 1, 2 at the four inputs. What has to happen "
         "to the 2?",
-        "Let unit 1 be the sum. Let unit 2 be silent but for (1, 1): the sum again, with a bias that "
-        "leaves only the 2 above 0.",
+        "Let unit 1 be the sum. Let unit 2 be silent but for (1, 1): the sum again, with a bias "
+        "that leaves only the 2 above 0.",
         "hidden = [(1, 1, 0), (1, 1, -1)] gives 0, 1, 1, 2 and 0, 0, 0, 1. Which v1, v2, c make "
         "these less than 0, more, more, less?",
     ],
@@ -129,8 +129,8 @@ folds = Exercise(
     [
         "How many straight pieces has the line after 1, 2, 3 layers? Read it off the figure.",
         "Each layer doubles the pieces. In a single hidden layer, each unit adds one bend.",
-        f"After {FOLDS} layers there are 2^{FOLDS} pieces. Between two neighbouring pieces there is "
-        "one bend.",
+        f"After {FOLDS} layers there are 2^{FOLDS} pieces. Between two neighbouring pieces there "
+        "is one bend.",
     ],
 )
 
@@ -174,14 +174,15 @@ def _mistakes(counts: list[int], val: Tables, test: Tables) -> list[tuple[list[i
          "The rate was chosen on the test set. Choose on validation, and report what the test set "
          "says at that rate."),
         (_by_rate(counts, val, lambda m, n: best(val, m, n)),
-         "This reports the validation accuracy, by which the rate was chosen. Report the test set's."),
+         "This reports the validation accuracy, by which the rate was chosen. Report that of the "
+         "test set."),
         ([N for N in counts if N not in right],
          "Turned round: these are the N at which depth 4 does *not* lose."),
         (where(lambda m, n: test[m][n].mean()),
          "This averages over the rates, good and bad. First choose one for each model and N."),
         (where(lambda m, n: test[m][n].max()),
-         "That compares the best runs on the test set: a lucky seed decides. Take the mean over the "
-         "seeds."),
+         "That compares the best runs on the test set: a lucky seed decides. Take the mean over "
+         "the seeds."),
         (where(lambda m, n: test[m][n, best(val, m, n)].max()),
          "The best seed decides here: that is luck. Take the mean over the seeds."),
         (where(by_seed),
@@ -238,18 +239,21 @@ def judge_tables(answer, counts: list[int], val: Tables, test: Tables) -> str | 
     if sorted(found) == right:
         return None
     known = (words for wrong, words in _mistakes(counts, val, test) if wrong == sorted(found))
-    return next(known, f"It should be {len(right)} of the {len(counts)} N, and others. For each model "
-                "and N: the rate with the best mean of val, then the mean of test at that rate.")  # fmt: skip
+    words = (
+        f"It should be {len(right)} of the {len(counts)} N, and others. For each model and N: the "
+        "rate with the best mean of val, then the mean of test at that rate."
+    )
+    return next(known, words)
 
 
 losing = Exercise(
     "Exercise 3",
     judge_losing,
     [
-        "Two steps for each model and each N: choose a rate by val, then look up test at that rate.",
-        "val[m][n].mean(1) is the mean over the seeds, one number a rate; .argmax() is the best rate. "
-        "Neither test nor the other model has a say in that.",
-        "Write report(m, n): best = val[m][n].mean(1).argmax(), and return the mean of test[m][n] in "
-        "row best. Then go through enumerate(counts) and compare the two models.",
+        "Two steps for each model and N: choose a rate by val, then look up test at that rate.",
+        "val[m][n].mean(1) is the mean over the seeds, one number a rate; .argmax() is the best "
+        "rate. Neither test nor the other model has a say in that.",
+        "Write report(m, n): best = val[m][n].mean(1).argmax(), and return the mean of test[m][n] "
+        "in row best. Then go through enumerate(counts) and compare the two models.",
     ],
 )
