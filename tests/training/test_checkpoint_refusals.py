@@ -117,6 +117,8 @@ def legal(path, value, leaf, state) -> bool:
             return value == [1] and torchs_own if isinstance(value, list) else False
         case ["run", "settings", "dropouts", _]:
             return number(value, 0, 1) and (value < 1 or torchs_own)
+        case ["run", "settings", "switches", _, 1]:
+            return type(value) is bool
         case ["run", "settings", "augment"]:
             return isinstance(value, list) and value == []
         case ["run", "settings", "augment", _, "pixels"]:
