@@ -170,7 +170,7 @@ def test_on_unseen_digits_units_stop_paying_and_samples_go_on(seed, capsys):
 
 
 def test_the_factor_since_2012_lies_between_two_places_of_the_slider(capsys):
-    names = {"np": np, "MILESTONES": MILESTONES, "explored": []}
+    names = {"np": np, "milestones": MILESTONES, "explored": []}
     names |= {"explore": lambda f, knob: names["explored"].append((f, knob))}
     names |= {n: chapter(0)[n] for n in ("plot", "Slider")}
     exec(source("def history"), names)

@@ -35,7 +35,7 @@ def examine_results(says: dict[str, str]) -> list[Case]:
 
 def in_words(found: Result) -> str:
     """Return a result as a sentence with its source."""
-    return (f"{found.year}, {found.name}: {found.measure} {found.reached}, the best other "
+    return (f"{found.year}, {found.name}: {found.measure} {found.reached}, the rest at best "
             f"{found.rest} ({found.source})")  # fmt: skip
 
 

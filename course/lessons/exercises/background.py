@@ -6,8 +6,9 @@ import numpy as np
 
 from ..checking import Exercise, near, unfinished
 from ..judging import Draw, on_probes
+from ..milestones import MILESTONES
 
-__all__ = ["growth", "step_cost"]
+__all__ = ["MILESTONES", "growth", "step_cost"]
 
 # ---- 1. overhead and time per FLOP -----------------------------------------------------------
 
