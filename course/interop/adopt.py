@@ -215,16 +215,12 @@ class Adopted:
                     "which gathers the module as it now is"
                 )
 
-    @staticmethod
-    def norm(g: Tensor) -> Tensor:
-        """Return ‖g‖₂, 0-d."""
-        return torch.linalg.vector_norm(g)
-
     def dropouts(self) -> list[Any]:
         """Return every dropout layer; its `p` may change between any two steps."""
         modules = self.module.modules()
         return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
 
+    norm = staticmethod(torch.linalg.vector_norm)
     switches = staticmethod(list[Any])  # none: a module's own layers have no switch
 
     @staticmethod

@@ -143,13 +143,11 @@ class LayerNorm(Switchable):
 
     def bind(self, weights, grads):
         super().bind(weights, grads)
-        (P,), (dP,) = weights, grads
-        self.gamma, self.beta = P[:, :1], P[:, 1:]
-        self.dgamma, self.dbeta = dP[:, :1], dP[:, 1:]
+        self.gamma, self.beta = weights[0].split(1, 1)
+        self.dgamma, self.dbeta = grads[0].split(1, 1)
 
     def allocate(self, ws):
-        line = torch.empty_like(ws.a[:1])
-        return torch.empty_like(ws.a), torch.empty_like(ws.a), line, torch.empty_like(line)
+        return [torch.empty_like(part) for part in (ws.a, ws.a, ws.a[:1], ws.a[:1])]
 
     def forward_on(self, ws):
         x_hat, work, mean, scale = ws.cache
@@ -161,17 +159,15 @@ class LayerNorm(Switchable):
 
     def backward_input_on(self, ws):
         x_hat, work, mean, scale = ws.cache
-        torch.mul(ws.da, x_hat, out=work).mul_(self.gamma)
-        torch.mean(work, 0, keepdim=True, out=mean)  # mean(u ⊙ x̂)
-        torch.mul(x_hat, mean, out=work)
+        torch.mean(torch.mul(ws.da, x_hat, out=work).mul_(self.gamma), 0, keepdim=True, out=mean)
+        torch.mul(x_hat, mean, out=work)  # x̂ mean(u ⊙ x̂)
         torch.mul(ws.da, self.gamma, out=ws.dx)  # u
         work.add_(torch.mean(ws.dx, 0, keepdim=True, out=mean))
         ws.dx.sub_(work).mul_(scale)
 
     def backward_weights_on(self, ws):
-        x_hat, work, _, _ = ws.cache
         torch.sum(ws.da, 1, keepdim=True, out=self.dbeta)
-        torch.sum(torch.mul(ws.da, x_hat, out=work), 1, keepdim=True, out=self.dgamma)
+        torch.sum(torch.mul(ws.da, ws.cache[0], out=ws.cache[1]), 1, keepdim=True, out=self.dgamma)
 
     def named_parameters(self, weights):
         return {"weight": weights[0][:, 0], "bias": weights[0][:, 1]}

@@ -40,7 +40,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", DOCUMENT)
 def test_each_case_of_the_document_and_of_the_planted_falsehood(name):
-    check = getattr(networks, name, None) or getattr(depth, name)
+    check = getattr(networks, name, None) or getattr(few_samples, name)
     assert marks(check.cases(check.document)) == DOCUMENT[name]
     assert marks(check.cases(check.planted)) == PLANTED[name]
     by_name(check.cases(check.document))
@@ -100,9 +100,9 @@ def test_each_clause_of_the_kind_has_its_own_case(part, value, found):
 def test_the_linear_model_is_as_good_as_that_of_scikit_learn(problem):
     from sklearn.linear_model import LogisticRegression
 
-    name, rows, _ = depth.PROBLEMS[problem]
+    name, rows, _ = few_samples.PROBLEMS[problem]
     scores = []
-    for seed in depth.SEEDS:
+    for seed in few_samples.SEEDS:
         data = load_data(name, seed).with_validation(seed=seed)
         data = data.subset(min(rows, len(data.y_train)), seed)
         fit = LogisticRegression(max_iter=2000).fit(data.x_train, data.y_train)
@@ -121,9 +121,9 @@ def test_a_run_is_tuned_on_validation_and_reported_on_test():
 
 def test_the_rate_is_chosen_by_validation(monkeypatch):
     table = {0.3: (0.9, 0.1), 1.0: (0.8, 0.7)}
-    monkeypatch.setattr(depth, "run", lambda name, rows, widths, rate, seed: table[rate])
-    monkeypatch.setattr(depth, "accuracies", accuracies.__wrapped__)
-    assert depth.accuracies("spirals") == {"depth": 0.1, "linear": 0.1}
+    monkeypatch.setattr(few_samples, "run", lambda name, rows, widths, rate, seed: table[rate])
+    monkeypatch.setattr(few_samples, "accuracies", accuracies.__wrapped__)
+    assert few_samples.accuracies("spirals") == {"depth": 0.1, "linear": 0.1}
 
 
 def test_a_better_linear_model_is_seen():
@@ -133,7 +133,7 @@ def test_a_better_linear_model_is_seen():
 
 def test_features_that_were_trained_tell_more_than_those_that_were_not():
     found = tells_five_or_more(together(0)[0])
-    assert found > tells_five_or_more(depth.untrained(0, 1)) + 0.1
+    assert found > tells_five_or_more(few_samples.untrained(0, 1)) + 0.1
 
 
 # ---- parts ---------------------------------------------------------------------------------------
