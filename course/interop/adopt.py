@@ -222,7 +222,6 @@ class Adopted:
 
     norm = staticmethod(torch.linalg.vector_norm)
     switches = staticmethod(list[Any])  # none: a module's own layers have no switch
-
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
         """Return the data's own part of encoded rows X: all of it."""

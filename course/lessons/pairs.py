@@ -6,7 +6,7 @@ A sub-network looks at each digit and gives four answers; a network joins the ei
     alone(seed)                each sub-network by itself, then what joins them
     alone(seed, hint=True)     the same, and each is told if its own digit is 5 or more
 
-Each of these is computed once.
+Each of these is computed once, in float64: so another processor finds the same.
 """
 
 from dataclasses import replace
@@ -34,7 +34,8 @@ def draw_pairs(seed: int) -> tuple[Dataset, Dataset, Dataset]:
     Training pairs are drawn from the training digits, test pairs from the test digits. A digit's
     own label: is it 5 or more? All three sets have the same rows: x (ROWS, 128), (ROWS, 64).
     """
-    digits, generator = load_data("digits", seed), torch.Generator().manual_seed(seed)
+    digits = load_data("digits", seed, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(seed)
     sides: list[list[Tensor]] = [[], []]
     for x, y in ((digits.x_train, digits.y_train), (digits.x_test, digits.y_test)):
         for side in sides:
@@ -67,7 +68,7 @@ class Joined(nn.Module):
 
 def sub_network(seed: int) -> MLP:
     """Return a sub-network with four answers, and above them an output layer for its time alone."""
-    return MLP([PIXELS, 32, 4, 2], seed=seed)
+    return MLP([PIXELS, 32, 4, 2], seed=seed, dtype=torch.float64)
 
 
 def without_output(network: MLP) -> nn.Module:
@@ -77,7 +78,7 @@ def without_output(network: MLP) -> nn.Module:
 
 def joiner(seed: int) -> MLP:
     """Return what joins the eight answers: a fully connected hidden layer, and two scores."""
-    return MLP([8, 16, 2], seed=seed)
+    return MLP([8, 16, 2], seed=seed, dtype=torch.float64)
 
 
 def train(model, data: Dataset, seed: int, device: str = "cpu") -> Trainer:

@@ -52,7 +52,7 @@ def test_each_solution_stands_below_the_heading_of_its_exercise(chapter):
         elif ".check(" in cell.source and headings:
             said = "".join(output.get("text", "") for output in cell.outputs)
             judged += re.findall(r"(?m)^(Exercise \d): right!", said)
-            assert headings == judged
+            assert headings == list(dict.fromkeys(judged))  # two ways may stand below one
     exercises = [e.name for e in CHAPTERS[chapter] if e.name.startswith("Exercise ")]
     assert headings == sorted(exercises)
 

@@ -103,7 +103,7 @@ WRONG = [
     (largest, lambda product, n: 9.5, "One product is not enough"),
     (largest, lambda product, n: shifted(product, n, 2), "how many did you take"),
     (largest, rayleigh_of_a_long_vector, "r of length 1"),
-    (largest, of_a_fixed_size, "Right for the first numbers"),
+    (largest, of_a_fixed_size, "One product is not enough"),
     (largest, lambda product, n: shifted(product, n, 150), "at most 200"),
     (tame, 0.0, "function itself"),
     (tame, lambda x, loss, slope, curvature: ..., "returns nothing"),

@@ -48,10 +48,10 @@ def accuracies(problem: str) -> dict[str, float]:
 
 def run(name: str, rows: int, hidden: list[int], rate: float, seed: int) -> tuple[float, float]:
     """Return the validation and the test accuracy of 400 steps."""
-    data = draw_pairs(seed)[0] if name == "pairs" else load_data(name, seed)
+    data = draw_pairs(seed)[0] if name == "pairs" else load_data(name, seed, dtype=torch.float64)
     data = data.with_validation(seed=seed)
     data = data.subset(min(rows, len(data.y_train)), seed)
-    model = MLP([data.features, *hidden, data.outputs], seed=seed)
+    model = MLP([data.features, *hidden, data.outputs], seed=seed, dtype=torch.float64)
     trainer = Trainer(model, data, chain(Descend(rate)), min(32, rows), seed)
     for _ in trainer.run(400):
         pass
@@ -82,8 +82,8 @@ def tells_five_or_more(joined: Joined) -> float:
     whole, left, _ = draw_pairs(0)
     with torch.no_grad():
         train, test = (joined.answers(x)[:, :4] for x in (whole.x_train, whole.x_test))
-    ones = [torch.cat([a, torch.ones(len(a), 1)], 1) for a in (train, test)]
-    w = torch.linalg.lstsq(ones[0], 2.0 * left.y_train[:, None] - 1).solution
+    ones = [torch.cat([a, torch.ones(len(a), 1).to(a)], 1) for a in (train, test)]
+    w = torch.linalg.lstsq(ones[0], 2 * left.y_train[:, None].double() - 1).solution
     return float(((ones[1] @ w)[:, 0] > 0).eq(left.y_test > 0).float().mean())
 
 
