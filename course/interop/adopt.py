@@ -220,8 +220,8 @@ class Adopted:
         modules = self.module.modules()
         return [m for m in modules if "Dropout" in type(m).__name__ and hasattr(m, "p")]
 
-    norm = staticmethod(torch.linalg.vector_norm)
-    switches = staticmethod(list[Any])  # none: a module's own layers have no switch
+    norm, switches = staticmethod(torch.linalg.vector_norm), staticmethod(list[Any])  # no switch
+
     @staticmethod
     def inputs(X: Tensor) -> Tensor:
         """Return the data's own part of encoded rows X: all of it."""

@@ -18,6 +18,7 @@ from ..errors import CourseError, check_choice, check_count, check_seed, shown
 from ..states import check_names, check_random
 from .blocks import Dropout, Switchable
 from .curvature import Curvature
+from .devices import check_device
 from .initialisation import INITS
 from .layers import ACTIVATIONS, Layer, Linear, Workspace
 from .losses import Loss, build_loss
@@ -85,10 +86,7 @@ class Network:
         """Cut a flat (P,) vector into views as `torch.nn` names them: {'0.weight': …, …}."""
         return self.stack.named_parameters(self.views(flat))
 
-    @staticmethod
-    def norm(g: Tensor) -> Tensor:
-        """Return ‖g‖₂, 0-d."""
-        return torch.linalg.vector_norm(g)
+    norm = staticmethod(torch.linalg.vector_norm)
 
     def _bind(self, theta: Tensor) -> None:
         self.theta, self.grad = theta, torch.zeros_like(theta)
@@ -312,17 +310,6 @@ def build_network(description: dict, anyway: bool = False) -> Network:
     if isinstance(description, dict) and ("device" in description or "anyway" in description):
         raise CourseError("the model has a field 'device' or 'anyway'; leave it to the caller")
     return NETWORKS.build(description, anyway=anyway)
-
-
-def check_device(device) -> None:
-    """Raise `CourseError` for a device that is not in this machine, or that holds no numbers."""
-    try:
-        torch.empty(0, device=device)
-        known = torch.device(device).type in ("cpu", "cuda", "mps")
-    except (RuntimeError, TypeError, ValueError, AssertionError, OverflowError):
-        known = False
-    if not known:
-        raise CourseError(f"device = {shown(device)} is not here; see available_devices()")
 
 
 def with_ones(x: Tensor) -> Tensor:

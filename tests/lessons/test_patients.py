@@ -5,121 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from patient_cures import CURES, NAMES, PATIENTS, WRONG
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 
-from course import MLP, Cosine, CourseError, Descend, LinearRamp, Trainer, Warmup, chain, load_data
+from course import MLP, CourseError, Descend, Trainer, chain, load_data
 from course.lessons.cases import READINGS, SEEDS, Case, Checkup, read_symptoms, twins
 from course.lessons.clinic import patients
 from course.training.replay import build_recipe, run_recipe
-
-NAMES = "ABCDEFGHIJKLM"
-CURES = [
-    ("A", {"lr": 0.3}),
-    ("A", {"lr": 0.1}),
-    ("B", {"lr": 0.3}),
-    ("B", {"lr": 0.1}),
-    ("B", {"optimiser": "adam"}),
-    ("C", {"activation": "tanh"}),
-    ("C", {"activation": "relu"}),
-    ("D", {"clip": "norm", "threshold": 0.1}),
-    ("D", {"lr": 0.03}),
-    ("E", {"batch_size": 20}),
-    ("E", {"lr": 0.1}),
-    ("F", {"lr": 0.1}),
-    ("F", {"optimiser": "momentum"}),
-    ("G", {"clip_order": "before"}),
-    ("G", {"momentum": 0.5}),
-    ("H", {"init": "he"}),
-    ("H", {"init": "xavier"}),
-    ("H", {"activation": "relu"}),
-    ("L", {"lr": Cosine(0.02, 300, warmup=60)}),
-    ("L", {"lr": Warmup(0.02, 100)}),
-    ("L", {"optimiser": "adam"}),
-    ("L", {"lr": 0.003}),
-    ("K", {"Newton.damping": 0.5}),
-    ("K", {"Newton.damping": 0.7}),
-    ("I", {"hidden": [16]}),
-    ("I", {"hidden": [8]}),
-    ("I", {"hidden": [64], "activation": "relu"}),
-    ("M", {"init": "xavier"}),
-    ("M", {"init": "normal"}),
-    ("M", {"activation": "tanh"}),
-    ("J", {"hidden": [8]}),
-    ("J", {"hidden": [4]}),
-    ("J", {"hidden": [8, 8], "activation": "relu"}),
-]
-WRONG = [
-    ("A", {}),
-    ("A", {"batch_size": 256}),
-    ("A", {"lr": 0.001}),
-    ("B", {}),
-    ("B", {"lr": 3.0}),
-    ("B", {"momentum": 0.9}),
-    ("B", {"batch_size": 8}),
-    ("B", {"clip": "norm"}),
-    ("C", {}),
-    ("C", {"lr": 1.0}),
-    ("C", {"lr": 0.01}),
-    ("C", {"clip": "norm"}),
-    ("C", {"batch_size": 256}),
-    ("D", {}),
-    ("D", {"activation": "sigmoid"}),
-    ("D", {"lr": 0.001}),
-    ("E", {}),
-    ("E", {"lr": 0.001}),
-    ("E", {"lr": 1.0}),
-    ("E", {"momentum": 0.9}),
-    ("F", {}),
-    ("F", {"momentum": 0.99}),
-    ("F", {"lr": 3.0}),
-    ("F", {"lr": 1e-4}),
-    ("G", {}),
-    ("G", {"threshold": 0.1}),
-    ("G", {"clip": "off"}),
-    ("G", {"momentum": 0.97}),
-    ("G", {"lr": 0.01}),
-    ("H", {}),
-    ("H", {"lr": 1.0}),
-    ("H", {"init": "zeros"}),
-    ("H", {"momentum": 0.9}),
-    ("H", {"batch_size": 256}),
-    ("L", {}),
-    ("L", {"lr": LinearRamp(0.02, 0.0, 300)}),
-    ("L", {"lr": 1e-5}),
-    ("L", {"RMSProp.beta": 0.999}),
-    ("L", {"batch_size": 256}),
-    ("L", {"init": "he"}),
-    ("L", {"clip": "norm", "threshold": 0.1}),
-    ("K", {}),
-    ("K", {"Newton.damping": 0.001}),
-    ("K", {"Newton.damping": 100.0}),
-    ("K", {"lr": 0.1}),
-    ("K", {"lr": 2.0}),
-    ("K", {"momentum": 0.9}),
-    ("I", {}),
-    ("I", {"lr": 1.0}),
-    ("I", {"lr": 0.03}),
-    ("I", {"batch_size": 128}),
-    ("I", {"optimiser": "adam", "lr": 0.03}),
-    ("I", {"hidden": [2, 2]}),
-    ("I", {"hidden": [64, 2]}),
-    ("M", {}),
-    ("M", {"lr": 1.0}),
-    ("M", {"lr": 0.03}),
-    ("M", {"momentum": 0.0}),
-    ("M", {"batch_size": 256}),
-    ("M", {"optimiser": "adam"}),
-    ("J", {}),
-    ("J", {"lr": 1.0}),
-    ("J", {"lr": 0.03}),
-    ("J", {"activation": "relu"}),
-    ("J", {"optimiser": "adam"}),
-    ("J", {"batch_size": 256}),
-    ("J", {"hidden": []}),
-    ("J", {"hidden": [1, 8]}),
-    ("J", {"hidden": [1, 8, 8]}),
-]
 
 
 @pytest.fixture(autouse=True)
@@ -165,36 +58,6 @@ def test_each_has_a_diagnosis_of_its_own_and_its_known_cure_is_tried(name):
 
 
 # What each is, and what is true of it: {name: (its run, bar, cure, {reading: (low, high)})}.
-PATIENTS = {
-    "A": ("64-64-10 relu, 300 steps of 32: chain(Descend(lr=3.0))", 0.3, {"lr": 0.3},
-          {"loss": (0.9, 1.1), "silent": (0.9, 1), "reach": (0, 0.01)}),
-    "B": ("64-64-10 relu, 300 steps of 32: chain(Descend(lr=0.001))", 0.5, {"lr": 0.3},
-          {"loss": (0.9, 1.1), "silent": (0, 0.2), "reach": (0.5, 2)}),
-    "C": ("64-32-32-32-32-10 sigmoid, 300 steps of 32: chain(Descend(lr=0.1))", 0.5,
-          {"activation": "tanh"}, {"loss": (0.9, 1.1), "reach": (0, 0.1)}),
-    "D": ("64-32-32-32-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
-          {"clip": "norm", "threshold": 0.1}, {"leap": (15, 1e12), "loss": (0.7, 1.3)}),
-    "E": ("64-64-10 relu, 500 steps of 2: chain(Descend(lr=0.4))", 0.35, {"batch_size": 20},
-          {"loss": (0.2, 0.8), "jitter": (3, 1e12)}),
-    "F": ("64-64-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=1.0))", 0.3,
-          {"lr": 0.1}, {"loss": (0.6, 1.4), "silent": (0.7, 1)}),
-    "G": ("64-64-10 relu, 120 steps of 32: chain(Spike(at=75, factor=1024.0), Momentum(beta=0.9), "
-          "ClipByNorm(threshold=1.0), Descend(lr=0.1))", 0.7, {"clip_order": "before"},
-          {"leap": (300, 1e12), "loss": (0.45, 1.3)}),
-    "H": ("64-32-32-32-10 tanh, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"init": "xavier"},
-          {"loss": (0.9, 1.1), "reach": (0, 0.01)}),
-    "L": ("64-64-64-64-10 tanh, 300 steps of 32: chain(RMSProp(beta=0.99, eps=1e-08), "
-          "Descend(lr=0.02))", 0.8, {"lr": Cosine(0.02, 300, warmup=60)},
-          {"loss": (0.9, 2), "reach": (0, 0.01)}),
-    "K": ("64-8-10 tanh, 60 steps of 512: chain(Newton(damping=0.01), Descend(lr=1.0))", 0.6,
-          {"Newton.damping": 0.5}, {"loss": (0.9, 1.1), "dip": (-1.5, -0.5), "jitter": (1, 1.2)}),
-    "I": ("64-2-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [16]},
-          {"loss": (0.35, 0.65), "jitter": (1, 1.8), "reach": (1, 15)}),
-    "M": ("64-32-10 sigmoid, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
-          {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
-    "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
-          {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -146,7 +146,7 @@ def test_both_referees_agree(seed, capsys):
 def test_the_library_stacks_layers_as_it_says(capsys):
     names_of_the_chapter(0, "library-code")
     said = capsys.readouterr().out
-    assert "layers += [Linear(n), f()]" in said and "clamp_min" in said
+    assert "0: Linear(width=3)\n  1: ReLU()\n  2: Linear(width=2)" in said and "clamp_min" in said
 
 
 @pytest.mark.full

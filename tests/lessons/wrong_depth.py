@@ -75,7 +75,7 @@ WRONG = [
     (FACTOR, measured(lambda a: 1 / a.abs().mean()), "mean of |f(z)|"),
     (FACTOR, right_slope, "right of 0 alone"),
     (FACTOR, mean_slope, "mean the *squares*"),
-    (FACTOR, measured(lambda a: 3 / rms(a)), "times as large through 20 layers"),
+    (FACTOR, measured(lambda a: 9 / rms(a)), "times as large through 20 layers"),
     (FACTOR, measured(lambda a: 0.4 / rms(a)), "of its size through 20 layers"),
     (FACTOR, measured(lambda a: -1 / rms(a)), "turned round"),
     (FACTOR, first_only(), "is a number or a size fixed?"),
