@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from .face import *
 
 __all__ = [
-    "ACTIVATIONS", "Adam", "AdamW", "adopt", "as_optimizer", "Augment",
-    "available_devices", "build_network", "chain", "ClipByNorm", "ClipByValue", "compare",
-    "Context", "Cosine", "CourseError", "CrossEntropy", "Dataset", "Descend", "Dropout",
-    "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall", "INITS", "L1", "L2",
-    "LayerNorm", "Linear", "LinearRamp", "load_data", "MLP", "Momentum", "Muon", "Nesterov",
-    "Network", "Newton", "NewtonCG", "Noise", "Points", "ReLU", "Residual", "RMSProp", "Rotate",
-    "run_recipe", "Shift", "Sigmoid", "SignDescent", "sizes_by_layer", "Spike", "Stack",
-    "standardise", "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
+    "ACTIVATIONS", "Adam", "AdamW", "adopt", "as_optimizer", "Augment", "available_devices",
+    "build_network", "chain", "ClipByNorm", "ClipByValue", "compare", "conjugate_gradients",
+    "Context", "Cosine", "CourseError", "CrossEntropy", "Curvature", "Dataset", "Descend",
+    "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall",
+    "hessian_product", "INITS", "L1", "L2", "LayerNorm", "Linear", "LinearRamp", "load_data",
+    "MLP", "Momentum", "Muon", "Nesterov", "Network", "Newton", "NewtonCG", "Noise",
+    "orthogonalise", "Points", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe", "sharpness",
+    "Shift", "Sigmoid", "SignDescent", "sizes_by_layer", "Spike", "Stack", "standardise",
+    "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
 ]  # fmt: skip
 
 

@@ -8,13 +8,14 @@ from .interop.adopt import adopt
 from .interop.torch_optimizer import as_optimizer
 from .lessons.checking import Exercise, compare, gradient_check
 from .nn.blocks import Dropout, LayerNorm
+from .nn.curvature import Curvature, hessian_product
 from .nn.depth import sizes_by_layer
 from .nn.initialisation import INITS
 from .nn.layers import ACTIVATIONS, GELU, Linear, ReLU, Sigmoid, Tanh
 from .nn.losses import CrossEntropy
 from .nn.network import MLP, Network, build_network
 from .nn.stack import Residual, Stack
-from .optim.adaptive import Adam, AdamW, Muon, RMSProp
+from .optim.adaptive import Adam, AdamW, Muon, RMSProp, orthogonalise
 from .optim.chain import Context, Transform, chain
 from .optim.first_order import (
     L1,
@@ -29,7 +30,7 @@ from .optim.first_order import (
     Spike,
 )
 from .optim.schedules import Cosine, LinearRamp, Points, StepDecay, Warmup
-from .optim.second_order import GaussNewton, Newton, NewtonCG
+from .optim.second_order import GaussNewton, Newton, NewtonCG, conjugate_gradients, sharpness
 from .training.replay import run_recipe
 from .training.run import available_devices
 from .training.trainer import Trainer

@@ -4,7 +4,11 @@ from .answers import Choice, Curve, Number
 from .cases import Case, Symptom
 from .day_one import day_one_verdicts
 from .ledger import settle
+from .pairs import Joined, alone, draw_pairs, together
 from .parameters import check_parameters
+from .surfaces import Saddle
 
-__all__ = ["Case", "Choice", "Curve", "Number", "Symptom", "check_parameters",
-           "day_one_verdicts", "settle"]  # fmt: skip
+__all__ = [
+    "Case", "Choice", "Curve", "Joined", "Number", "Saddle", "Symptom", "alone",
+    "check_parameters", "day_one_verdicts", "draw_pairs", "settle", "together",
+]  # fmt: skip

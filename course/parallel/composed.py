@@ -7,10 +7,10 @@ summed, each rank's with those that have the same part of the network.
 from torch import Tensor
 
 from .communicator import Communicator, cuts
-from .strategy import Strategy
+from .strategy import Cut, Strategy
 
 
-class Copies(Strategy):
+class Copies(Cut):
     """Data parallel around tensor or pipeline parallel.
 
     Args:

@@ -90,8 +90,8 @@ class InTurn:
 
         def rank(r: int) -> None:
             torch.set_num_threads(threads)  # a new thread has its own number
-            turns.begin(r)
             try:
+                turns.begin(r)
                 results[r] = program(Rank(post, tuple(range(self.world)), r), *args)
             except Stopped:
                 pass
@@ -111,8 +111,14 @@ class Meeting:
 
     kind: str
     size: int
-    came: dict[int, tuple[Tensor, float]] = field(default_factory=dict)
+    came: dict[int, float] = field(default_factory=dict)
+    """Rank: when it came."""
+    parts: dict[int, Tensor] = field(default_factory=dict)
+    """Rank: what it brought; let go when the result is there."""
     result: Any = None
+    """Let go when each rank has taken it."""
+    taken: int = 0
+    n_bytes: int = 0
     start: float = 0.0
     end: float = 0.0
 
@@ -197,14 +203,15 @@ class Rank:
                 f"{self.group[next(iter(meeting.came))]} {meeting.kind} of {meeting.size}, as "
                 f"collective {self.calls} of the group {list(self.group)}; they must be the same"
             )
-        meeting.came[self.rank] = x.detach().clone(), post.clock[self.me]
+        meeting.came[self.rank] = post.clock[self.me]
+        meeting.parts[self.rank] = x.detach().clone()
         if len(meeting.came) == self.world:
-            parts = [meeting.came[r] for r in range(self.world)]
-            meeting.result = combine([part for part, _ in parts])
-            n_bytes = size * x.element_size()
+            meeting.result = combine([meeting.parts[r] for r in range(self.world)])
+            meeting.parts.clear()
+            meeting.n_bytes = size * x.element_size()
             free = max(post.wire[r] for r in self.group)
-            meeting.start = max(free, *(when for _, when in parts))
-            meeting.end = meeting.start + post.costs.collective(kind, n_bytes, self.world)
+            meeting.start = max(free, *meeting.came.values())
+            meeting.end = meeting.start + post.costs.collective(kind, meeting.n_bytes, self.world)
             for r in self.group:
                 post.wire[r] = meeting.end
         return meeting
@@ -267,9 +274,11 @@ class Later:
         missing = f"waits in {meeting.kind} {self.label}".rstrip()
         post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world, missing)
         post.clock[rank.me] = max(post.clock[rank.me], meeting.end)
-        sent = bytes_sent(
-            meeting.kind, meeting.size * meeting.came[0][0].element_size(), rank.world
-        )
+        sent = bytes_sent(meeting.kind, meeting.n_bytes, rank.world)
         post.events.append(Event(rank.me, meeting.kind, self.label, sent, self.called,
                                  meeting.start, meeting.end))  # fmt: skip
-        return meeting.result if self.x is None else self.x.copy_(meeting.result)
+        result = meeting.result if self.x is None else self.x.copy_(meeting.result)
+        meeting.taken += 1
+        if meeting.taken == rank.world:
+            meeting.result = None
+        return result

@@ -18,7 +18,7 @@ from .communicator import Communicator, cuts
 from .schedules import Action, make_schedule
 from .strategy import (
     CUT_WEIGHTS,
-    Strategy,
+    Cut,
     draw_masks,
     dropout_widths,
     masked,
@@ -62,7 +62,7 @@ class Stage:
         self.free[spaces[0].x1.shape[1]].append(spaces)
 
 
-class Pipeline(Strategy):
+class Pipeline(Cut):
     """A network whose layers are cut into stages.
 
     Args:
@@ -84,6 +84,7 @@ class Pipeline(Strategy):
         chunks: int = 1,
     ):  # fmt: skip
         super().__init__(comm, network)
+        network = self.network  # a copy
         plan = make_schedule(schedule, comm.world, micro_batches, chunks)
         self.actions, self.micro_batches = plan[comm.rank], micro_batches
         self.mine = range(comm.rank, comm.world * chunks, comm.world)

@@ -17,10 +17,10 @@ from torch import Tensor
 from ..errors import check_choice
 from ..nn.network import Network
 from .communicator import Communicator, cuts
-from .strategy import CUT_WEIGHTS, Strategy, draw_masks, flops, masked, pieces, spans, widths
+from .strategy import CUT_WEIGHTS, Cut, draw_masks, flops, masked, pieces, spans, widths
 
 
-class Sharded(Strategy):
+class Sharded(Cut):
     """A network of which each rank keeps a part.
 
     Args:
@@ -39,6 +39,7 @@ class Sharded(Strategy):
 
     def __init__(self, comm: Communicator, network: Network, stage: int):
         super().__init__(comm, network)
+        network = self.network  # a copy
         self.stage = check_choice("stage", stage, (1, 2, 3))
         self.spans, self.widths = spans(network), widths(network)
         parts = [cuts(s.stop - s.start, comm.world) for s in self.spans]

@@ -5,6 +5,7 @@ special about it happens inside: the ranks talk. So the trainer, the chain and t
 process train many, unchanged, and a rank's checkpoint is its part of the whole.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,6 +42,7 @@ class Strategy:
                 f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose "
                 "layers it can see"
             )
+        network = copy.deepcopy(network)  # ranks of one process may have been handed the same
         self.comm, self.network, self.description = comm, network, network.describe()
         self.dropout_widths = dropout_widths(network.layers, network.features)
 
@@ -85,6 +87,18 @@ def grid(comm: Communicator, columns: int) -> tuple[Communicator, Communicator]:
     ranks = list(range(comm.world))
     rows = [ranks[i : i + columns] for i in range(0, comm.world, columns)]
     return comm.split(rows), comm.split([ranks[i::columns] for i in range(columns)])
+
+
+class Cut(Strategy):
+    """A strategy that leaves a rank a part of the weights, or of the optimiser's state."""
+
+    def named_views(self, flat: Tensor) -> dict[str, Tensor]:
+        """Refuse: a transform that asks for whole matrices gets parts of them."""
+        raise CourseError(f"this transform cannot run under {self.name}: {WHOLE_MATRICES}")
+
+    def curvature(self, X: Tensor, Y: Tensor):
+        """Refuse: a transform that asks for the curvature needs all weights."""
+        raise CourseError(f"this transform cannot run under {self.name}: {WHOLE_CURVATURE}")
 
 
 WHOLE_MATRICES = "it needs whole matrices, and a rank has parts of them"

@@ -27,7 +27,7 @@ from ..nn.network import Network
 from ..nn.stack import Stack
 from .communicator import Communicator, cuts
 from .cut_layers import ColumnLinear, OnRanks, RowLinear, SampleNorm, ToSamples, ToWhole
-from .strategy import CUT_WEIGHTS, Strategy, draw_masks, masked
+from .strategy import CUT_WEIGHTS, Cut, draw_masks, masked
 
 POINTWISE = (ReLU, Tanh, Sigmoid, GELU, Dropout)
 
@@ -42,7 +42,7 @@ class Place:
     """False for a copy that rank 0 counts."""
 
 
-class TensorParallel(Strategy):
+class TensorParallel(Cut):
     """A network whose matrices are cut, so that each rank has a part of every one.
 
     Args:
@@ -61,6 +61,7 @@ class TensorParallel(Strategy):
 
     def __init__(self, comm: Communicator, network: Network, sequence: bool = False):
         super().__init__(comm, network)
+        network = self.network  # a copy
         self.sequence = sequence
         self.shapes = network.shapes
         self.places: list[Place] = []

@@ -40,6 +40,8 @@ class Turns:
     def begin(self, rank: int) -> None:
         """Wait for the first turn."""
         self.gates[rank].acquire()
+        if self.fault is not None:
+            raise Stopped
 
     def wait(self, rank: int, ready: Callable[[], bool], words: str) -> None:
         """Let others run until `ready()`; words: what this rank waits for."""

@@ -46,7 +46,7 @@ def test_the_same_seed_draws_the_same_pairs_and_another_seed_others():
 def test_joined_is_its_three_parts_in_a_row():
     left, right = (without_output(sub_network(s)) for s in (0, 1))
     join = joiner(0).to_module()
-    joined, x = Joined(left, right, join), torch.rand(7, 2 * PIXELS)
+    joined, x = Joined(left, right, join), torch.rand(7, 2 * PIXELS, dtype=torch.float64)
     answers = torch.cat([left(x[:, :PIXELS]), right(x[:, PIXELS:])], 1)
     assert torch.equal(joined.answers(x), answers) and answers.shape == (7, 8)
     assert torch.equal(joined(x), join(answers))

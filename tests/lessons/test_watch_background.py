@@ -202,6 +202,7 @@ def test_once_exercise_1_is_right_the_learners_own_machine_is_told(capsys):
 
     names |= {"exercises": type("Exercises", (), {"step_cost": Done()})(), "widths": [16, 64]}
     names["my_fit"] = lambda flops, seconds: (40e-6, 1e-11)
+    capsys.readouterr()  # what the cells above have printed
     exec(source("this machine: overhead"), names)
     assert capsys.readouterr().out == ("this machine: overhead 40 µs, 100 billion FLOPs a second\n")
     assert "once exercise 1 is right" in source("this machine: overhead")

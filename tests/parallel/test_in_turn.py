@@ -205,6 +205,30 @@ def test_an_error_on_one_rank_stops_all_and_names_it():
     assert caught.value.__notes__ == ["on rank 1 of 3"]
 
 
+def test_after_an_error_no_rank_begins():
+    begun = []
+
+    def program(comm):
+        begun.append(comm.rank)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        InTurn(3).run(program)
+    assert begun == [0]
+
+
+def test_what_collectives_gave_is_let_go():
+    def program(comm):
+        for _ in range(5):
+            comm.all_reduce(torch.ones(3))
+            comm.all_gather(torch.ones(1), 2)
+        comm.barrier()
+        return [m for meetings in comm.post.meetings.values() for m in meetings[:-1]]
+
+    for meeting in InTurn(2).run(program)[0]:
+        assert not meeting.parts and meeting.result is None
+
+
 @pytest.mark.parametrize("world", [0, 257, 2.5, "two"])
 def test_a_world_of_another_size_is_refused(world):
     with pytest.raises(CourseError, match="world = "):

@@ -112,6 +112,26 @@ def test_what_needs_all_weights_is_refused_by_name(name, make_chain):
         InTurn(2).run(refused)
 
 
+@pytest.mark.parametrize("make_chain", [muon, newton])
+@pytest.mark.parametrize("name", ["zero 2", "tensor", "1f1b", "data × tensor"])
+def test_what_slips_through_is_refused_at_its_first_step(name, make_chain):
+    with pytest.raises(CourseError, match="this transform cannot run under .*parallel"):
+        InTurn(2).run(program, STRATEGIES[name], 36, 1, make_chain)
+
+
+@pytest.mark.parametrize("name", ["data", "zero 3", "tensor", "1f1b"])
+def test_a_network_made_outside_is_not_shared_by_the_ranks_and_stays_as_it_is(alone, name):
+    one = network()
+    before = one.theta.clone()
+
+    def on_ranks(comm):
+        trainer = train(STRATEGIES[name](comm, one), 36)
+        return outcome(trainer, trainer.model.whole)
+
+    assert gap(InTurn(2).run(on_ranks)[0], alone(36)) < ROUNDING
+    assert torch.equal(one.theta, before)
+
+
 def test_mean_squared_error_is_the_mean_over_all_rows(alone):
     for name in ("data", "zero 3", "tensor", "1f1b"):
         result = InTurn(2).run(program, STRATEGIES[name], 36, 5, others, "mse")[0]
