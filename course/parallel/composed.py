@@ -19,8 +19,8 @@ class Copies(Cut):
     """
 
     def __init__(self, comm: Communicator, inner: Strategy):
-        super().__init__(comm, inner.network)
-        self.inner, self.name, self.refuses = inner, f"data × {inner.name}", inner.refuses
+        self.comm, self.inner, self.network = comm, inner, inner.network  # which is a copy already
+        self.name, self.refuses = f"data × {inner.name}", inner.refuses
         self.description = inner.description
 
     def __getattr__(self, name):
