@@ -226,7 +226,7 @@ def _dip(product: Callable[[Tensor], Tensor], theta: Tensor) -> float:
     start = torch.randn(len(theta), generator=torch.Generator().manual_seed(0)).to(theta)
     highest, _ = sharpness(product, start, PRODUCTS)
     lowest, _ = sharpness(lambda v: -product(v), start, PRODUCTS)
-    return -lowest / highest if highest else math.nan
+    return round(-lowest / highest, 3) + 0.0 if highest else math.nan  # below that it is rounding
 
 
 def twins(W: Tensor) -> float:
