@@ -24,6 +24,8 @@ HIDE = """(state) => {
   Object.defineProperty(document, "hidden", { value: state !== "visible", configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
+NAMES = ".face-knobs .widget-label:visible"
+CUT = "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"
 
 
 def crowded(lab) -> list:
@@ -53,8 +55,9 @@ def test_it_fits_every_width_zoom_and_theme(page, jupyter):
         one.tab("More knobs")
         one.button("after β").wait_for()
     try:
-        for theme, width, ratio in [("Light", 1160, 1), ("Light", 880, 1), ("Light", 540, 1),
-                                    ("Light", 1160, 1.5), ("Dark", 1160, 1)]:  # fmt: skip
+        for theme, width, ratio in [("Light", 1160, 1), ("Light", 1040, 1), ("Light", 880, 1),
+                                    ("Light", 540, 1), ("Light", 1160, 1.5),
+                                    ("Dark", 1160, 1)]:  # fmt: skip
             page.evaluate(THEME, f"JupyterLab {theme}")
             size = {"width": round(width / ratio), "height": 1300}
             page.set_viewport_size(size)
@@ -63,6 +66,7 @@ def test_it_fits_every_width_zoom_and_theme(page, jupyter):
             for one in both:
                 one.root.scroll_into_view_if_needed()
                 wait(lambda: not crowded(one))  # noqa: B023
+                assert one.root.locator(NAMES).evaluate_all(CUT) == [], width
                 sliders = one.root.locator(SLIDERS)
                 sizes = [sliders.nth(i).bounding_box()["width"] for i in range(sliders.count())]
                 assert len(sizes) >= 6 and min(sizes) >= 60, (width, sizes)
