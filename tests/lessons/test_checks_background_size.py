@@ -6,7 +6,7 @@ from ledger_cases import by_name, marks, numbers
 from sklearn.linear_model import LogisticRegression
 
 from course.data.loading import load_data
-from course.lessons.checks.size import (
+from course.lessons.checks.background_size import (
     alike,
     capacity,
     examine_capacity,
