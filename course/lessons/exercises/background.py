@@ -104,7 +104,7 @@ step_cost = Exercise(
         "Two unknown numbers and many equations: overhead + per_flop · flops = seconds. That is "
         "least squares: np.linalg.lstsq(A, right)[0], with one row of A for each step.",
         "As it stands, the longest steps decide all. Divide each equation by its own seconds: "
-        "then the right side is 1 everywhere, and each error is a relative one.",
+        "then each error is a relative one.",
         "The two columns of A are then 1 / seconds and flops / seconds: np.stack([…], 1). What "
         "is the right side? It has as many entries as there are steps.",
     ],
