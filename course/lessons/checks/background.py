@@ -35,7 +35,7 @@ def examine_results(says: dict[str, str]) -> list[Case]:
 
 def in_words(found: Result) -> str:
     """Return a result as a sentence with its source."""
-    return (f"{found.year}, {found.name}: {found.measure} {found.reached}, the best of the "
+    return (f"{found.year}, {found.name}, {found.measure}: {found.reached}, the best of the "
             f"others {found.rest} ({found.source})")  # fmt: skip
 
 
