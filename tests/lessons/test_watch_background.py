@@ -173,10 +173,10 @@ def test_a_wider_layer_buys_capacity_and_one_behind_two_units_hardly_any(seed):
 
 
 @each_seed
-def test_ten_times_the_steps_memorise_far_more_behind_two_units(seed, capsys):
+def test_more_steps_memorise_far_more_behind_two_units(seed, capsys):
     names = dict(chapter(seed, "def count", "def right", "def memorised"))
     capsys.readouterr()
-    exec(source("after 3,000"), names)
+    exec(source("after 2,000"), names)
     rows = [line.partition("parameters: ")[2] for line in capsys.readouterr().out.splitlines()]
     soon, late = np.array([[float(n) for n in re.findall(r"\d\.\d+", row)] for row in rows]).T
     assert (late > soon + 0.2).all() and late[1] > 0.6
