@@ -238,7 +238,9 @@ def test_once_exercise_1_is_right_the_learners_own_machine_is_told(capsys):
 
 def test_the_same_money_buys_a_small_part_of_the_growth(capsys):
     """The factor of the text: what a dollar buys doubles in 2.46 years, for 12 years."""
-    assert "doubled about every two and a half years" in text() and "30 times, 30,000 times" in text()
+    assert (
+        "doubled about every two and a half years" in text() and "30 times, 30,000 times" in text()
+    )
     names = {"milestones": MILESTONES, "since": [m for m in MILESTONES if m.year >= 2012]}
     exec(source("the same money buys"), names)
     assert 25 < names["cheaper"] < 35 and names["grew"] / names["cheaper"] > 1e6
