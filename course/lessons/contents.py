@@ -31,7 +31,7 @@ class Chapter:
 
 ROUTE = [  # side trips come last: no chapter of the route may need what only they introduce
     Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 25),
-    Chapter("1_background", "Background", "Why did networks become large?", 50),
+    Chapter("1_background", "Background", "Why did networks become large?", 55),
     Chapter("2_1_networks", "Networks", "What is a network, and what does depth add?", 60),
     Chapter("3_01_forward", "Forward", "How does a prediction flow?", 55),
     Chapter("3_02_backward", "Backward", "How does the error flow back?", 60),

@@ -9,7 +9,13 @@ from course import CourseError
 from course.lessons import Choice, Curve, Number, predictions
 from course.lessons.predictions import Predictions
 from widgets import Bet
-from widgets.lessons.answer_forms import ChoiceForm, CurveForm, NumberForm, sketch
+from widgets.lessons.answer_forms import (
+    ChoiceForm,
+    CurveForm,
+    NumberForm,
+    heights_to_read,
+    sketch,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +114,8 @@ def test_the_axes_have_their_ends_as_words():
     assert words == {
         "1": ("46", "12", "end"), "0.01": ("46", "132", "end"),
         "step 0": ("52", "146", "start"), "100": ("408", "146", "end"),
+        "0.02": ("46", "115.3", "end"), "0.05": ("46", "90.7", "end"), "0.1": ("46", "72.0", "end"),
+        "0.2": ("46", "53.3", "end"), "0.5": ("46", "28.7", "end"),
     }  # fmt: skip
     assert soup.svg["viewbox"] == "0 0 420 150" and soup.svg["role"] == "img"
     assert soup.path["d"] == "M52,6V130.0H408" and soup.path["stroke"] == "var(--rule)"
@@ -143,6 +151,23 @@ def test_the_curve_is_drawn_at_once_and_again_with_each_height():
     assert len(BeautifulSoup(form.picture.value, "html.parser").find_all("polyline")) == 2
     picture, row = form.box.children
     assert picture is form.picture and [box.children[0] for box in row.children] == form.lists
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marked"),
+    [
+        (0.5, 100, [1, 2, 5, 10, 20, 50]), (0.01, 100, [0.1, 1, 10]), (1, 1.4, []),
+        (1e-9, 1e9, [1e-8, 1e-5, 1e-2, 1e1, 1e4, 1e7]), (0.3, 4, [0.5, 1, 2]),
+    ],
+)  # fmt: skip
+def test_round_heights_are_marked_between_the_ends(low, high, marked):
+    assert heights_to_read(low, high) == marked
+    svg = BeautifulSoup(sketch(Curve((0, 1), low, high), [], []), "html.parser").svg
+    told = [float(part.text) for part in svg.find_all("text")[4:]]
+    assert told == marked and len(svg.find_all("path")) == 1 + len(marked)
+    middle = BeautifulSoup(sketch(Curve((0, 1), 0.1, 10), [], []), "html.parser").svg
+    (one,) = [part for part in middle.find_all("text") if part.text == "1"][-1:]
+    assert float(one["y"]) == pytest.approx(68 + 4)
 
 
 def test_the_heights_to_choose_from_rise_by_equal_factors():

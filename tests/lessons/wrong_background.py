@@ -18,6 +18,10 @@ def usual(flops, seconds):
     return start, slope
 
 
+def half_divided(flops, seconds):
+    return np.linalg.lstsq(np.stack([1 / seconds, flops / seconds], 1), seconds)[0]
+
+
 def ends(flops, seconds):
     slope = (seconds[-1] - seconds[0]) / (flops[-1] - flops[0])
     return seconds[0] - slope * flops[0], slope
@@ -83,6 +87,8 @@ WRONG = [
     (COST, lambda flops, seconds: 1.0, "Return two numbers"),
     (COST, lambda flops, seconds: (fit(flops, seconds)[0], ...), "One of the two numbers is still"),
     (COST, usual, "make *relative* errors small"),
+    (COST, lambda f, s: np.polyfit(f, s, 1), "np.polyfit returns the slope first"),
+    (COST, half_divided, "the right side is not"),
     (COST, ends, "first and the last measurement alone"),
     (COST, lambda f, s: (s[0], s[-1] / f[-1]), "first and the last measurement alone"),
     (COST, power_law, "a power law"),
@@ -113,6 +119,7 @@ WRONG = [
     (GROWTH, grown(rate, lambda a: 12 * np.log2(a)), "counts doublings"),
     (GROWTH, grown(rate, lambda a: np.log2(a)), "counts the doublings"),
     (GROWTH, grown(rate, lambda a: 24 / a), "Growth multiplies"),
+    (GROWTH, grown(rate, lambda a: 12 / a), "not divided by the factor"),
     (GROWTH, grown(rate, lambda a: 12 / np.log(a)), "you want 2"),
     (GROWTH, grown(rate, lambda a: 12 / np.log10(a)), "grow ten times"),
     (GROWTH, grown(rate, any_months), "the months are not"),

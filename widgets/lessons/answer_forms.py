@@ -9,6 +9,7 @@ from course import CourseError
 from course.lessons import Choice, Curve, Number
 
 LEVELS = 25  # heights of a curve to choose from
+MARKED = 6  # of them at most between the ends of the axis
 WIDTH, HEIGHT, LEFT, BOTTOM = 420, 150, 52, 26  # of the picture of a curve, in pixels
 
 
@@ -89,6 +90,17 @@ class CurveForm:
 FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm}
 
 
+def heights_to_read(low: float, high: float) -> list[float]:
+    """Return the heights between two that are marked: 1, 2, 5, 10, …, or powers of ten alone."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), (1,)):
+        heights = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        heights = [height for height in heights if 1.5 * low < height < high / 1.5]
+        if len(heights) <= MARKED:
+            return heights
+    return heights[:: math.ceil(len(heights) / MARKED)]
+
+
 def sketch(answer: Curve, guess: list, result: list) -> str:
     """Return the curve that is bet, and the experiment's beside it, as SVG.
 
@@ -123,6 +135,10 @@ def sketch(answer: Curve, guess: list, result: list) -> str:
     rule = place(right, answer.low).split(",")[1]
     drawn = line(guess, 'stroke="var(--hand)" stroke-width="2.5" stroke-dasharray="6 3"')
     drawn += line(result, 'stroke="var(--run)" stroke-width="2"') if result else ""
+    for height in heights_to_read(answer.low, answer.high):
+        x, y = place(left, height).split(",")
+        texts += f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{height:g}</text>'
+        texts += f'<path d="M{x},{y}h4" stroke="var(--rule)"/>'
     words = f"Your curve of the {answer.name}, dashed"
     words += "; the experiment's, solid" if result else ""
     return (

@@ -22,21 +22,21 @@ def examine_results(says: dict[str, str]) -> list[Case]:
     """Look up what a large network reached in each field.
 
     Args:
-        says: "better" or "worse" than all before, by the name of the field.
+        says: "better" or "worse" than all others, by the name of the field.
     """
     cases = []
     for field, how in says.items():
         (found,) = [result for result in RESULTS if result.field == field]
         better = found.reached < found.rest if found.lower else found.reached > found.rest
-        cases.append(Case(f"{field}: {how} than all before", better == (how == "better"),
+        cases.append(Case(f"{field}: {how} than all others", better == (how == "better"),
                           in_words(found)))  # fmt: skip
     return cases
 
 
 def in_words(found: Result) -> str:
     """Return a result as a sentence with its source."""
-    return (f"{found.year}, {found.name}: {found.measure} {found.reached}, the rest at best "
-            f"{found.rest} ({found.source})")  # fmt: skip
+    return (f"{found.year}, {found.name}, {found.measure}: {found.reached}, the best of the "
+            f"others {found.rest} ({found.source})")  # fmt: skip
 
 
 results = Check(
@@ -103,7 +103,8 @@ def examine_brain(says: dict) -> list[Case]:
         z = W[:, :-1] @ a + W[:, -1:]
         a = torch.tanh(z) if n < len(Ws) else z
     same = bool(compare(a.t(), model.to_module()(x), rtol=1e-9))
-    words = f"{len(Ws)} affine maps, tanh between them: {'' if same else 'not '}torch.nn's answers"
+    words = f"{len(Ws)} layers of weighted sums, tanh between them: "
+    words += f"{'' if same else 'not '}torch.nn's answers"
     cases = [Case("many layers, each fed by the one below", same and len(Ws) > 1, words)]
     return [*cases, *(Case(CELLS[n][0], *CELLS[n][1](x)) for n in says["as the brain"])]
 

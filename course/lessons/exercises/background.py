@@ -77,6 +77,10 @@ def known_mistake(a, b, flops, seconds, overhead: float, per_flop: float) -> str
             "µs. An error of 3 % of the longest step is more than the whole overhead: make "
             "*relative* errors small."
         )
+    if alike(a, slope) and alike(b, start):
+        return "np.polyfit returns the slope first. And its line trusts the longest steps alone."
+    if alike(b, np.linalg.lstsq(np.stack([1 / seconds, flops / seconds], 1), seconds)[0][1]):
+        return "The rows are divided by their seconds, the right side is not: divide it, too."
     slope = (seconds[-1] - seconds[0]) / (flops[-1] - flops[0])
     if alike(b, slope) or alike(b, seconds[-1] / flops[-1]):
         return "That trusts the first and the last measurement alone. Use all of them."
@@ -104,7 +108,7 @@ step_cost = Exercise(
         "Two unknown numbers and many equations: overhead + per_flop · flops = seconds. That is "
         "least squares: np.linalg.lstsq(A, right)[0], with one row of A for each step.",
         "As it stands, the longest steps decide all. Divide each equation by its own seconds: "
-        "then the right side is 1 everywhere, and each error is a relative one.",
+        "then each error is a relative one.",
         "The two columns of A are then 1 / seconds and flops / seconds: np.stack([…], 1). What "
         "is the right side? It has as many entries as there are steps.",
     ],
@@ -175,6 +179,8 @@ def wrong_months(b: float, factor: float) -> str:
                           "many months has one of them?"),
         (24 / factor, "The factor is right. Growth multiplies, so half the time does not give "
                       "half the factor: take the logarithm."),
+        (12 / factor, "The factor is right. Growth multiplies: the months are not divided by the "
+                      "factor. Take its logarithm."),
         (12 / np.log(factor), "The factor is right. With the natural logarithm it is the time to "
                               "grow e times: you want 2."),
         (12 / np.log10(factor), "The factor is right. That is the time to grow ten times."),

@@ -6,7 +6,7 @@ from ledger_cases import by_name, marks, numbers
 from sklearn.linear_model import LogisticRegression
 
 from course.data.loading import load_data
-from course.lessons.checks.size import (
+from course.lessons.checks.background_size import (
     alike,
     capacity,
     examine_capacity,
@@ -52,6 +52,11 @@ def test_a_reason_must_count_and_be_the_only_one(named, found):
     cases = reasons.cases(named)
     assert marks(cases) == found
     assert all(numbers(c.number)[0] == pytest.approx(1 if "seed" in c.name else 2) for c in cases)
+
+
+def test_twice_the_width_is_told_of_the_one_hidden_layer():
+    told = by_name(reasons.cases(reasons.document))
+    assert "twice the width of the one hidden layer: no more arithmetic" in told
 
 
 # ---- capacity -----------------------------------------------------------------------------------

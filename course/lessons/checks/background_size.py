@@ -44,7 +44,9 @@ def run_flops(data: int = 256, width: int = 32, passes: int = 1, seed: int = 1) 
 # ---- D1-1c: more data is the reason ----------------------------------------------------------
 
 START = {"data": 256, "width": 32, "passes": 1, "seed": 1}
-REASONS = ("data", "width", "passes")
+REASONS = {  # each as it is told
+    "data": "data", "width": "width of the one hidden layer", "passes": "passes over the data"
+}  # fmt: skip
 
 
 def examine_reasons(named: tuple[str, ...]) -> list[Case]:
@@ -56,12 +58,12 @@ def examine_reasons(named: tuple[str, ...]) -> list[Case]:
     """
     ratio = {name: run_flops(**START | {name: 2 * value}) / run_flops(**START)
              for name, value in START.items()}  # fmt: skip
-    cases = [Case(f"twice the {name}: much more arithmetic", ratio[name] > 1.5,
+    cases = [Case(f"twice the {REASONS.get(name, name)}: much more arithmetic", ratio[name] > 1.5,
                   f"FLOPs × {ratio[name]:.2f}") for name in named]  # fmt: skip
-    for name in REASONS:
+    for name, told in REASONS.items():
         if name not in named:
             words = f"FLOPs × {ratio[name]:.2f}, with the same data"
-            cases.append(Case(f"twice the {name}: no more arithmetic", ratio[name] < 1.1, words))
+            cases.append(Case(f"twice the {told}: no more arithmetic", ratio[name] < 1.1, words))
     return cases
 
 
@@ -101,7 +103,7 @@ def alike(width: int, seed: int) -> Network:
 
 @cache
 def memorised(build, width: int, seed: int = 0) -> tuple[float, int]:
-    """Return (the share of random labels that a network knows after 300 steps, its parameters).
+    """Return (the share of random labels that a network memorises in 300 steps, its parameters).
 
     Args:
         build: build(width, seed) makes the network.
@@ -136,7 +138,7 @@ PHONE = 4e9  # bytes of memory
 
 
 def examine_therefore(says: dict[str, str]) -> list[Case]:
-    """Compare an ordinary network with the other one: bytes, FLOPs of a step, labels held.
+    """Compare an ordinary network with the other one: bytes, FLOPs of a step, labels memorised.
 
     Args:
         says: "size" of the network that was proposed, larger or smaller; what it "needs", less or
@@ -155,8 +157,8 @@ def examine_therefore(says: dict[str, str]) -> list[Case]:
     known = memorised(plain, 8)[0], memorised(plain, units)[0]
     return [
         *cases,
-        Case("an ordinary network is too large for a phone", share > 1,
-             f"AlexNet's 60 million parameters take {share:.0%} of 4 GB", aside=True),
+        Case("an ordinary network does not fit into the memory of a phone", share > 1,
+             f"AlexNet, large in 2012: its parameters take {share:.0%} of 4 GB", aside=True),
         Case(f"a {says['size']} network can memorise more random labels", known[1] > known[0],
              f"{known[0]:.2f} of them with 8 units, {known[1]:.2f} with {units}", aside=True),
     ]  # fmt: skip
