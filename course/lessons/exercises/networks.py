@@ -22,7 +22,7 @@ FORM = (
 TABLES = {  # what the output says at the four corners: True where z is above 0
     (False, True, True, True): (
         "That is OR: it says yes to (1, 1), too. Let the second unit be above 0 only there, and "
-        "subtract it."
+        "subtract enough of it."
     ),
     (False, False, False, True): "That is AND: it says yes only if both inputs are 1.",
     (True, True, True, False): "That is NOT AND: it says yes to (0, 0), too.",
@@ -93,7 +93,7 @@ xor = Exercise(
         "Let unit 1 be the sum. Let unit 2 answer 0 except at (1, 1): the sum again, with a "
         "bias that leaves only the 2 above 0.",
         "hidden = [(1, 1, 0), (1, 1, -1)] gives 0, 1, 1, 2 and 0, 0, 0, 1. Which v1, v2, c make "
-        "these less than 0, more, more, less?",
+        "of these a number below 0, above, above, below?",
     ],
 )
 
@@ -111,7 +111,7 @@ def judge_folds(answer) -> str | None:
         pieces: "That is the number of pieces. How many bends lie between them? (For the very "
         "same line you are right. Here only the number of pieces counts.)",
         pieces + 1: "Two too many: count the bends *between* the pieces.",
-        2 * FOLDS: f"So many units the {FOLDS} layers have together. One layer needs more.",
+        2 * FOLDS: f"So many units stand in the {FOLDS} layers together. One layer needs more.",
         2 * pieces: "Each unit bends the line once, so count bends.",
         pieces // 2: f"Each layer doubles the pieces: {FOLDS} layers make 2·2·…·2, {FOLDS} times.",
         FOLDS: "That is the number of layers.",
@@ -249,7 +249,7 @@ losing = Exercise(
     judge_losing,
     [
         "Two steps for each model and N: choose a rate by val, then look up test at that rate.",
-        "val[m][n].mean(1) is the mean over the seeds, one number a rate; .argmax() is the row "
+        "val[m][n].mean(1) is the mean over the seeds, one for each rate; .argmax() is the row "
         "of the best rate. Neither test nor the other model plays a part in it.",
         "Write report(m, n): the mean of test[m][n] in the row that hint 2 found. Then compare the "
         "reports of the two models at each n.",
