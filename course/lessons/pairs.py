@@ -63,7 +63,8 @@ class Joined(nn.Module):
 
     def answers(self, x: Tensor) -> Tensor:
         """Return the four answers of each sub-network, (B, 8)."""
-        return torch.cat([self.left(x[:, :PIXELS]), self.right(x[:, PIXELS:])], 1)
+        left, right = x[:, :PIXELS], x[:, PIXELS:]
+        return torch.cat([self.left(left), self.right(right)], 1)
 
 
 def sub_network(seed: int) -> MLP:

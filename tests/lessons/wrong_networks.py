@@ -92,7 +92,7 @@ WRONG = [
     (LOSING, by(lambda v, t, m, n: t[m][n, best(v, "linear", n)].mean()), "suits the linear"),
     (LOSING, by(lambda v, t, m, n: t[m][n, v[m].mean((0, 2)).argmax()].mean()), "all N together"),
     (LOSING, by(lambda v, t, m, n: t[m][n, v[m][n].mean(1).argmin()].mean()), "argmax, not"),
-    (LOSING, lambda counts, val, test: [], "It should be"),
+    (LOSING, lambda counts, val, test: [], "it should have"),
     (LOSING, for_five, "is a number or a size fixed?"),
     (LOSING, spoils, "changed the val it was handed"),
     (LOSING, endless, "does every loop end?"),

@@ -32,9 +32,9 @@ def cases() -> tuple[Case, ...]:
                 Symptom("reach", 0.2, 5.0, "The gradient arrives in the first layer."),
             ),
             diagnoses=OF_DEPTH, diagnosis=OF_DEPTH[1], bar=0.3, cure={"hidden": [8]},
-            explanation="A single hidden unit adds up its inputs to one number. All points on a "
-            "straight line across its weights give the same number, so whatever follows, however "
-            "deep, can only cut the plane along such lines. Give the hidden layer more units: "
-            "three cuts close around a ring.",
+            explanation="A single hidden unit adds up its weighted inputs to one number. All "
+            "points on a straight line at right angles to its weights (drawn as an arrow) give the "
+            "same number. So whatever follows, however deep, can only divide the plane along such "
+            "lines. Give the hidden layer more units: three straight lines can enclose a ring.",
         ),
     )  # fmt: skip

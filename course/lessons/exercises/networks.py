@@ -20,20 +20,17 @@ FORM = (
     "hand over both: check((hidden, output))."
 )
 TABLES = {  # what the output says at the four corners: True where z is above 0
-    (
-        False,
-        True,
-        True,
-        True,
-    ): "That is OR: it says yes to (1, 1), too. Let the second unit wake up "
-    "only there, and subtract it.",
+    (False, True, True, True): (
+        "That is OR: it says yes to (1, 1), too. Let the second unit be above 0 only there, and "
+        "subtract enough of it."
+    ),
     (False, False, False, True): "That is AND: it says yes only if both inputs are 1.",
     (True, True, True, False): "That is NOT AND: it says yes to (0, 0), too.",
     (True, False, False, False): "That is NOT OR: it says yes to (0, 0) alone.",
     (True, False, False, True): "Upside down: it says yes where the inputs are equal. Change the "
     "signs of v1, v2 and c.",
-    (False, False, True, True): "It listens to x₁ alone.",
-    (False, True, False, True): "It listens to x₂ alone.",
+    (False, False, True, True): "It follows x₁ alone.",
+    (False, True, False, True): "It follows x₂ alone.",
     (False,) * 4: "It says no to all four inputs.",
     (True,) * 4: "It says yes to all four inputs.",
 }
@@ -93,10 +90,10 @@ xor = Exercise(
     [
         "One unit can add the inputs: x₁ + x₂ is 0, 1, 1, 2 at the four inputs. What has to happen "
         "to the 2?",
-        "Let unit 1 be the sum. Let unit 2 be silent but for (1, 1): the sum again, with a bias "
-        "that leaves only the 2 above 0.",
+        "Let unit 1 be the sum. Let unit 2 answer 0 except at (1, 1): the sum again, with a "
+        "bias that leaves only the 2 above 0.",
         "hidden = [(1, 1, 0), (1, 1, -1)] gives 0, 1, 1, 2 and 0, 0, 0, 1. Which v1, v2, c make "
-        "these less than 0, more, more, less?",
+        "of these a number below 0, above, above, below?",
     ],
 )
 
@@ -111,9 +108,10 @@ def judge_folds(answer) -> str | None:
         return "Give a number."
     pieces = 2**FOLDS
     known: dict[float, str] = {
-        pieces: "That is the number of pieces. How many bends lie between them?",
-        pieces + 1: "One too many twice over: count the bends *between* the pieces.",
-        2 * FOLDS: f"So many units the {FOLDS} layers have together. One layer needs more.",
+        pieces: "That is the number of pieces. How many bends lie between them? (For the very "
+        "same line you are right. Here only the number of pieces counts.)",
+        pieces + 1: "Two too many: count the bends *between* the pieces.",
+        2 * FOLDS: f"So many units stand in the {FOLDS} layers together. One layer needs more.",
         2 * pieces: "Each unit bends the line once, so count bends.",
         pieces // 2: f"Each layer doubles the pieces: {FOLDS} layers make 2·2·…·2, {FOLDS} times.",
         FOLDS: "That is the number of layers.",
@@ -240,8 +238,8 @@ def judge_tables(answer, counts: list[int], val: Tables, test: Tables) -> str | 
         return None
     known = (words for wrong, words in _mistakes(counts, val, test) if wrong == sorted(found))
     words = (
-        f"It should be {len(right)} of the {len(counts)} N, and others. For each model and N: the "
-        "rate with the best mean of val, then the mean of test at that rate."
+        f"Your list is not right: it should have {len(right)} of the {len(counts)} N. For each "
+        "model and N: the rate with the best mean of val, then the mean of test at that rate."
     )
     return next(known, words)
 
@@ -251,9 +249,9 @@ losing = Exercise(
     judge_losing,
     [
         "Two steps for each model and N: choose a rate by val, then look up test at that rate.",
-        "val[m][n].mean(1) is the mean over the seeds, one number a rate; .argmax() is the best "
-        "rate. Neither test nor the other model has a say in that.",
-        "Write report(m, n): best = val[m][n].mean(1).argmax(), and return the mean of test[m][n] "
-        "in row best. Then go through enumerate(counts) and compare the two models.",
+        "val[m][n].mean(1) is the mean over the seeds, one for each rate; .argmax() is the row "
+        "of the best rate. Neither test nor the other model plays a part in it.",
+        "Write report(m, n): the mean of test[m][n] in the row that hint 2 found. Then compare the "
+        "reports of the two models at each n.",
     ],
 )

@@ -23,12 +23,11 @@ SEEDS = range(3)
 
 PROBLEMS = {  # data, its training samples, the hidden widths of the deep network
     "spirals": ("spirals", 600, [16, 16, 16]),
-    "digits, 1,024 samples": ("digits", 1024, [64, 64, 64]),
-    "digits, 64 samples": ("digits", 64, [64, 64, 64]),
-    "pairs of digits, 4,000": ("pairs", 4000, [64, 64, 64]),
-    "pairs of digits, 64": ("pairs", 64, [64, 64, 64]),
+    "3,000 pairs of digits": ("pairs", 3000, [64, 64, 64]),
+    "64 pairs of digits": ("pairs", 64, [64, 64, 64]),
+    "64 digits": ("digits", 64, [64, 64, 64]),
 }
-RATES = (0.3, 1.0)
+RATES = (0.1, 0.3, 1.0)
 
 
 @cache
@@ -88,18 +87,15 @@ def tells_five_or_more(joined: Joined) -> float:
 
 
 LEARNS = {"better": "depth", "features": "the network",
-          "on": ("spirals", "digits, 1,024 samples", "digits, 64 samples")}  # fmt: skip
-GENERALISES = LEARNS | {
-    "on": ("pairs of digits, 4,000", "digits, 1,024 samples", "digits, 64 samples",
-           "pairs of digits, 64")
-}  # fmt: skip
+          "on": ("spirals", "3,000 pairs of digits", "64 digits")}  # fmt: skip
+GENERALISES = LEARNS | {"on": ("3,000 pairs of digits", "64 digits", "64 pairs of digits")}
 learning = Check(
     examine_depth, document=LEARNS,
     planted={"better": "linear", "features": "people", "on": ("spirals",)},
 )  # fmt: skip
 generalising = Check(
     examine_depth, document=GENERALISES,
-    planted={"better": "linear", "features": "people", "on": ("pairs of digits, 4,000",)},
+    planted={"better": "linear", "features": "people", "on": ("3,000 pairs of digits",)},
 )  # fmt: skip
 
 
@@ -125,9 +121,9 @@ def examine_parts(says: dict) -> list[Case]:
         *cases,
         Case(f"a part's gradient is its own: {says['trained']}", holds,
              f"other weights in the right part change the left gradient by {off:.0%}"),
-        Case(f"a large network is made of {says['made of']}",
+        Case(f"every large network is made of {says['made of']}",
              (made_of_networks() > 0) == (says["made of"] == "sub-networks"),
-             f"the document's own program has {made_of_networks()} sub-networks", aside=True),
+             f"sub-networks in the document's own program: {made_of_networks()}", aside=True),
         Case(f"the parts can compute {says['forward']}",
              answers_need_no_other() == (says["forward"] == "at the same time"),
              "forward, an answer needs nothing of the other part", aside=True),
