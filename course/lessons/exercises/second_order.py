@@ -198,7 +198,8 @@ tame = Exercise(
         "Compute Newton's step d = -slope / curvature. Its direction is right; it may be too long.",
         "Line search: while loss(x + d) is not lower, halve d. Or damping: divide by curvature + "
         "μ, with a μ that goes to 0 when the slope does.",
-        "Ask for a little more than lower, so that the loop ends well: halve d while loss(x + d) > "
-        "loss(x) + 0.1 * slope(x) * d. What is left to return?",
+        "Ask for a little more than lower, so that the loop ends well: halve d until the loss "
+        "falls by at least a tenth of what the slope promises, -slope(x) * d. What is left to "
+        "return?",
     ],
 )
