@@ -2,8 +2,9 @@
 
 Near θ the loss is L + gᵀd + ½ dᵀH d. Where H has only positive eigenvalues its lowest point is at
 d = -H⁻¹g: Newton's step. Elsewhere that is a saddle, and H⁻¹ leads *to* it. Damping mends this:
-with λ > -λ_min(H) the step d = -(H + λI)⁻¹ g goes downhill at first (the whole step may still
-climb). The document calls λ a regularisation parameter; it regularises the step, not the weights.
+with μ > -λ_min(H) the step d = -(H + μI)⁻¹ g goes downhill at first (the whole step may still
+climb). The document writes λ for μ and calls it a regularisation parameter; it regularises the
+step, not the weights.
 """
 
 import math
@@ -105,12 +106,12 @@ def sharpness(
 
 @dataclass
 class Newton(Transform):
-    """(H + λI)⁻¹ g, H written down whole: O(P²) memory, O(P³) time.
+    """(H + μI)⁻¹ g, H written down whole: O(P²) memory, O(P³) time.
 
-    With λ = 0 saddles attract it; a singular H + λI gives infinities or NaN.
+    With μ = 0 saddles attract it; a singular H + μI gives infinities or NaN.
 
     Args:
-        damping: λ, at least 0.
+        damping: μ, at least 0.
 
     Source: D4 3.7.
     """
@@ -125,12 +126,12 @@ class Newton(Transform):
 
 @dataclass
 class NewtonCG(Transform):
-    """(H + λI)⁻¹ g to within a few conjugate-gradient iterations, from products H v alone.
+    """(H + μI)⁻¹ g to within a few conjugate-gradient iterations, from products H v alone.
 
     It stops at the first direction without positive curvature, so it still goes downhill.
 
     Args:
-        damping: λ, at least 0.
+        damping: μ, at least 0.
         iterations: the most products a step.
 
     Source: Martens (2010).
@@ -153,7 +154,7 @@ class NewtonCG(Transform):
 
 @dataclass
 class GaussNewton(NewtonCG):
-    """(JᵀSJ + λI)⁻¹ g: the part of H that is never negative, so no saddle attracts it.
+    """(JᵀSJ + μI)⁻¹ g: the part of H that is never negative, so no saddle attracts it.
 
     For cross-entropy it is the Fisher matrix, and this is natural gradient.
 

@@ -76,7 +76,7 @@ def test_the_numbers_of_the_document_are_those_of_plain_python():
     quick = next(n for n in range(9) if math.hypot(flat**n, steep**n) <= 1e-6 * math.sqrt(2))
     assert said["faster: curvatures 1 and 100, against descent at its best rate"] == [slow, quick]
     name = "faster: from near a saddle to a minimum, λ = 0.001"
-    assert said[name][1] == math.inf
+    assert by_name(newton.cases(newton.document))[name].number.endswith(", this never")
     x, y, steps = 1.2, 0.02, 0
     while math.hypot(x, 1 - y) > 1e-6 * math.hypot(1.2, 0.98):
         x, y, steps = x - 0.2 * x, y - 0.2 * (y**3 - y), steps + 1

@@ -105,6 +105,8 @@ WRONG = [
     (largest, rayleigh_of_a_long_vector, "r of length 1"),
     (largest, of_a_fixed_size, "One product is not enough"),
     (largest, lambda product, n: shifted(product, n, 150), "at most 200"),
+    (largest, lambda product, n: power(product, n, 190, 100.0) - 100, "largest in *size*"),
+    (largest, lambda product, n: power(product, n, 190, 2000.0) - 2000, "how many did you take"),
     (tame, 0.0, "function itself"),
     (tame, lambda x, loss, slope, curvature: ..., "returns nothing"),
     (tame, lambda x, loss, slope, curvature: "0", "never asks for the curvature"),

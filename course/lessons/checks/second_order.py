@@ -40,6 +40,11 @@ def arrival(path: Tensor, ends: list, share: float = 1e-6) -> float:
     return int(near[0]) if len(near) else float("inf")
 
 
+def in_words(steps: float) -> str:
+    """Return a number of steps as a sentence names it."""
+    return "never" if steps == float("inf") else f"{steps:g} steps"
+
+
 def farthest(path: Tensor) -> float:
     """Return the largest distance from 0, as a share of the first."""
     away = path.norm(dim=1)
@@ -82,7 +87,7 @@ def examine(says: dict) -> list[Case]:
     pair = [arrival(path, [(0.0, 0.0)]) for path in (best, ours)]
     found["faster", "ravine"] = Case(
         "faster: curvatures 1 and 100, against descent at its best rate", pair[1] < pair[0],
-        f"descent {pair[0]:g} steps, this {pair[1]:g}")  # fmt: skip
+        f"descent {in_words(pair[0])}, this {in_words(pair[1])}")  # fmt: skip
     calm = [turns(best), turns(ours)]
     found["calmer", "ravine"] = Case(
         "calmer: curvatures 1 and 100", calm[1] < calm[0] and farthest(ours) <= 1,
@@ -91,7 +96,7 @@ def examine(says: dict) -> list[Case]:
             for s, lr in ((plain, saddle.rate), (step, 1.0))]  # fmt: skip
     found["faster", "saddle"] = Case(
         f"faster: from near a saddle to a minimum, λ = {DAMPING:g}", pair[1] < pair[0],
-        f"descent {pair[0]:g} steps, this {pair[1]:g}")  # fmt: skip
+        f"descent {in_words(pair[0])}, this {in_words(pair[1])}")  # fmt: skip
     share = [farthest(descend(s, flattening, (2.0,), 1.0)) for s in (plain, step)]
     said = ["more than 1000" if s > 1000 else f"{s:.3g}" for s in share]
     found["calmer", "far"] = Case(
@@ -99,7 +104,8 @@ def examine(says: dict) -> list[Case]:
         f"farthest from the bottom, over the start: descent {said[0]}, this {said[1]}")  # fmt: skip
     what = says["λ regularises"]
     end = float(descend(step, bowl, (0.0,), 0.5, damping=1.0)[-1])
-    place = {"the weights": 0.5, "the step": 1.0}[what]  # w + λw - 1 = 0, and w - 1 = 0
+    place, why = {"the weights": (0.5, ", where the slope of the loss and of ½λw² cancel"),
+                  "the step": (1.0, ", where the slope is 0")}[what]  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     A = torch.randn(6, 6, dtype=torch.float64, generator=generator)
     g, H, eye = A[0], A @ A.t(), torch.eye(6, dtype=torch.float64)
@@ -109,7 +115,7 @@ def examine(says: dict) -> list[Case]:
     return [
         *(found["faster", where] for where in says["faster"]),
         *(found["calmer", where] for where in says["calmer"]),
-        Case(f"λ regularises {what}: with λ = 1 the steps on ½(w - 1)² end at {place:g}",
+        Case(f"λ regularises {what}: with λ = 1 the steps on ½(w - 1)² end at {place:g}{why}",
              abs(end - place) < 1e-3, f"they end at {end:.3g}", aside=True),
         Case("the step solves (H + λI)d = -α∇J: Cholesky's factors agree", apart < 1e-9, same,
              aside=True),

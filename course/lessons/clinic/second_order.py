@@ -6,10 +6,10 @@ from ..cases import Case, Symptom
 from .sick import FLAT, sick
 
 DIAGNOSES = (
-    "the learning rate is far too low for such long steps",
+    "the steps are too short: the learning rate is far too low",
     "the steps lead to a saddle, and the damping is too small to lead away",
     "the batches are too small to measure a curvature",
-    "the gradient vanishes, as there are too many layers",
+    "the gradient is too small for float32",
 )
 
 
@@ -18,8 +18,8 @@ def cases() -> tuple[Case, ...]:
     return (
         Case(
             name="K",
-            story="It knows all curvatures and takes Newton's whole step, α = 1. The first weights "
-            "are small. It stands still, and 60 steps change nothing.",
+            story="This run computes the whole Hessian and takes Newton's whole step, α = 1. The "
+            "first weights are small. It stands still, and 60 steps change nothing.",
             recipe=sick([8], Newton(0.01), Descend(1.0), activation="tanh", init="normal",
                         batch_size=512, steps=60),
             symptoms=(
@@ -30,7 +30,7 @@ def cases() -> tuple[Case, ...]:
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[1], bar=0.6, cure={"Newton.damping": 0.5},
             explanation="With weights near 0 the network stands near a saddle. Where the curvature "
             "is negative, Newton's step goes uphill, to the point where the slope is 0. A damping "
-            "larger than the depth of the lowest curvature turns the step downhill. Take more: "
+            "larger than the size of the lowest curvature turns the step downhill. Take more: "
             "near that value the step becomes very long.",
         ),
     )  # fmt: skip

@@ -13,7 +13,8 @@ from ..judging import Draw, on_probes
 # ---- 1. the largest eigenvalue, from products alone -----------------------------------------
 
 PRODUCTS = 200  # that an answer may take
-ENDS = ((9.0, 0.0), (9.0, -14.0), (-2.0, -15.0))  # (largest, lowest) eigenvalue of three matrices
+# (largest, lowest) eigenvalue of three matrices: no single shift suits them all
+ENDS = ((9.0, 0.0), (900.0, -1400.0), (-2.0, -15.0))
 
 
 class Products:
@@ -198,7 +199,8 @@ tame = Exercise(
         "Compute Newton's step d = -slope / curvature. Its direction is right; it may be too long.",
         "Line search: while loss(x + d) is not lower, halve d. Or damping: divide by curvature + "
         "μ, with a μ that goes to 0 when the slope does.",
-        "Ask for a little more than lower, so that the loop ends well: halve d while loss(x + d) > "
-        "loss(x) + 0.1 * slope(x) * d. What is left to return?",
+        "Ask for a little more than lower, so that the loop ends well: halve d until the loss "
+        "falls by at least a tenth of what the slope promises, -slope(x) * d. What is left to "
+        "return?",
     ],
 )
