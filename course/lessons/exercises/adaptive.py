@@ -265,8 +265,9 @@ def judge_one_direction(answer, draw: Draw) -> str | None:
     small, large = (torch.as_tensor(answer(g * c)) for c in (1e-3, 1e3))
     if not same(large, d) or not same(small, d):
         grew = float(large.norm() / d.norm())
-        return (f"It notices the size: with 1000 g your direction is {grew:.3g} times as long. "
-                "Divide by something which grows with g, and add no fixed number.")  # fmt: skip
+        why = ("What you divide by grows faster than g." if grew < 0.1 else
+               "Divide by something which grows as g does, and add no fixed number.")  # fmt: skip
+        return f"It notices the size: with 1000 g your direction is {grew:.3g} times as long. {why}"
     turned = torch.as_tensor(answer(turn @ g))
     if not same(turned, turn @ d):
         return ("It notices a rotation: turn g first, or turn your direction, the results differ. "
