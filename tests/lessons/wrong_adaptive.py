@@ -185,7 +185,7 @@ WRONG = [
     (DIRECTION, lambda g: g.norm(), "entries return"),
     (DIRECTION, lambda g: 0 * g, "The direction is 0"),
     (DIRECTION, lambda g: g, "It notices the size: with 1000 g your direction is 1e+03"),
-    (DIRECTION, lambda g: g / g.norm() ** 2, "0.001 times as long. What you divide by grows faster"),
+    (DIRECTION, lambda g: g / g.norm() ** 2, "What you divide by grows faster"),
     (DIRECTION, lambda g: g / (g.norm() + 1), "It notices the size"),
     (DIRECTION, lambda g: g * min(1.0, 1 / float(g.norm())), "It notices the size"),
     (DIRECTION, lambda g: g.sign(), "It notices a rotation"),
