@@ -175,7 +175,15 @@ def test_what_a_figure_or_a_reveal_needs_later_is_set_by_one_cell_alone():
         for node in top_level(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 stores.setdefault(node.id, set()).add(cell)
-    for cell in ("turned", "ride", "experiment", "explore-angle", "first-steps", "turned-matrix"):
+    for cell in (
+        "turned",
+        "ride",
+        "along-the-axes",
+        "experiment",
+        "explore-angle",
+        "first-steps",
+        "turned-matrix",
+    ):
         functions = [n for n in code[cell].body if isinstance(n, ast.FunctionDef)]
         nodes = [node for function in functions for node in ast.walk(function)]
         own = {n.arg for n in nodes if isinstance(n, ast.arg)}
