@@ -92,7 +92,7 @@ def test_what_came_out_is_so(ravine):
 
 
 def test_the_table_of_the_ravine_says_what_the_rides_are(ravine, capsys):
-    found = run(ravine, "along-the-axes")["report"](45)
+    found = run(ravine, "along-the-axes")["losses_at"](45)
     said = capsys.readouterr().out
     assert said.count("at the start 50.5") == 2
     assert [float(line.split()[-2]) for line in said.splitlines()[-3:]] == pytest.approx(
@@ -175,6 +175,8 @@ def test_what_a_figure_or_a_reveal_needs_later_is_set_by_one_cell_alone():
         for node in top_level(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 stores.setdefault(node.id, set()).add(cell)
+            elif isinstance(node, ast.FunctionDef):
+                stores.setdefault(node.name, set()).add(cell)
     for cell in (
         "turned",
         "ride",
@@ -198,8 +200,8 @@ def top_level(tree):
     todo = list(tree.body)
     while todo:
         node = todo.pop()
+        yield node
         if not isinstance(node, inner):
-            yield node
             todo += ast.iter_child_nodes(node)
 
 
