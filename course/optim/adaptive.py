@@ -123,7 +123,7 @@ def orthogonalise(M: Tensor, iterations: int = 5) -> Tensor:
 
     Source: Jordan et al. (2024), for a, b and c.
     """
-    a, b, c = 3.4445, -4.7750, 2.0315  # steep at 0, and values near 1 stay near 1
+    a, b, c = 3.4445, -4.7750, 2.0315  # steep at 0, and 1 stays near 1
     X = M / torch.linalg.matrix_norm(M).clamp(min=torch.finfo(M.dtype).tiny)
     wide = X if M.shape[0] <= M.shape[1] else X.t()  # smaller products
     for _ in range(iterations):

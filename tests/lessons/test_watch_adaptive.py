@@ -301,7 +301,7 @@ def test_no_seed_alone_names_the_winner(names, dataset, capsys):
     assert not any("nan" in line or "inf" in line for line in said)
     by_hand = names["raced"]["Adam", "cosine"][1] < names["raced"]["descent", "cosine"][1]
     adam = next(line for line in said if line.startswith("Adam"))
-    assert adam.endswith(f"{by_hand.sum()} of 5")
+    assert adam.endswith(f"{by_hand.sum()}/5")
     marked = any("* " in line for line in said[3:9])
     assert marked == said[9].startswith("* the first or last of its five rates")
     winners = {line.split(": ")[1] for line in said[-5:]}
