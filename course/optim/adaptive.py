@@ -112,23 +112,20 @@ class AdamW(Adam):
         return super().__call__(g, context).add_(context.theta, alpha=self.weight_decay)
 
 
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: steep at 0, near 1 in [0.7, 1.2]
-
-
 def orthogonalise(M: Tensor, iterations: int = 5) -> Tensor:
     """Return nearly the orthogonal factor UVᵀ of M = UΣVᵀ: (n, m), without an SVD.
 
-    X ← aX + b(XXᵀ)X + c(XXᵀ)²X drives every singular value towards 1, roughly: into about
-    [0.7, 1.2] after 5 iterations. M = 0 gives 0.
+    X ← aX + b(XXᵀ)X + c(XXᵀ)²X brings every singular value above about 0.0015 ‖M‖ into about
+    [0.7, 1.2] in 5 iterations. Smaller ones become a⁵ ≈ 485 times as large at most; M = 0 gives 0.
 
     Args:
         M: (n, m).
 
     Source: Jordan et al. (2024), for a, b and c.
     """
-    a, b, c = NEWTON_SCHULZ
+    a, b, c = 3.4445, -4.7750, 2.0315  # steep at 0, and 1 stays near 1
     X = M / torch.linalg.matrix_norm(M).clamp(min=torch.finfo(M.dtype).tiny)
-    wide = X if M.shape[0] <= M.shape[1] else X.t()  # the smaller Gram matrix
+    wide = X if M.shape[0] <= M.shape[1] else X.t()  # smaller products
     for _ in range(iterations):
         G = wide @ wide.t()
         wide = a * wide + (b * G + c * (G @ G)) @ wide
@@ -139,8 +136,9 @@ def orthogonalise(M: Tensor, iterations: int = 5) -> Tensor:
 class Muon(Transform):
     """v ← βv + g, then UVᵀ of g + βv for every weight matrix.
 
-    All directions of a matrix get steps of one length, scaled by √max(1, n_out/n_in). A bias (n,)
-    counts as one column: v/‖v‖. `torch.optim.Muon` rounds to bfloat16, this does not.
+    All directions of a matrix with more than a tiny gradient get steps of about one length, scaled
+    by √max(1, n_out/n_in). A bias (n,) counts as one column: v/‖v‖. `torch.optim.Muon` rounds to
+    bfloat16, this does not.
 
     Args:
         beta: β, in [0, 1).

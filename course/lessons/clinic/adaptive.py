@@ -30,8 +30,9 @@ def cases() -> tuple[Case, ...]:
             cure={"lr": Cosine(0.02, 300, warmup=60)},
             explanation="The average s starts at 0, and RMSProp does not correct it: at the first "
             "step √s is a tenth of the gradient, so every weight moves ten times as far as α says. "
-            "All weights of a unit move together, and the units end at ±1, where the slope is "
-            "nearly 0. Raise the rate from near 0 over the first steps, or choose Adam, which "
-            "corrects its averages. A lower rate helps as well, and slows every later step.",
+            "All weights of a unit move equally far, so its z moves far at once, and many units "
+            "end near ±1, where the slope is nearly 0. Raise the rate from near 0 over the first "
+            "steps, or choose Adam, which corrects its averages. A lower rate helps as well, and "
+            "slows every later step.",
         ),
     )  # fmt: skip

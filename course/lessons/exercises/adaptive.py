@@ -160,21 +160,21 @@ adam_step = Exercise(
 # ---- 2. the gradient times 1000 -----------------------------------------------------------
 
 RULES: dict[str, tuple[str, list[Transform]]] = {
-    "a": ("gradient descent", []),
-    "b": ("heavy ball", [HeavyBall(0.9)]),
-    "c": ("clipping by norm, c = 1", [ClipByNorm(1.0)]),
-    "d": ("sign descent", [SignDescent()]),
-    "e": ("RMSProp", [RMSProp(0.99)]),
-    "f": ("Adam", [Adam()]),
-    "g": ("Adam with eps = 1", [Adam(eps=1.0)]),
-    "h": ("Muon", [Muon()]),
+    "A": ("gradient descent", []),
+    "B": ("heavy ball", [HeavyBall(0.9)]),
+    "C": ("clipping by norm, c = 1", [ClipByNorm(1.0)]),
+    "D": ("sign descent", [SignDescent()]),
+    "E": ("RMSProp", [RMSProp(0.99)]),
+    "F": ("Adam", [Adam()]),
+    "G": ("Adam with eps = 1", [Adam(eps=1.0)]),
+    "H": ("Muon", [Muon()]),
 }
 
 
 def path(letter: str, factor: float, steps: int = 20) -> Tensor:
     """Return where a rule leads on a bowl when each gradient is multiplied: (steps, 12).
 
-    Twelve weights, a 4 × 3 matrix, of the curvatures 0.1 to 1, all gradients shorter than 1.
+    Twelve weights, a 4 × 3 matrix, of the curvatures 0.1 to 1, all gradients shorter than 0.5.
     """
     theta = Draw(3).normal(12) / 5
     curvature = torch.linspace(0.1, 1, 12, dtype=torch.float64)
@@ -194,30 +194,30 @@ def change(letter: str) -> float:
 
 
 TOLD = {
-    "a": "Its step is α times the gradient.",
-    "b": "It adds up gradients, so its v is 1000 times as long, too.",
-    "c": "As long as ‖g‖ stays below c nothing is clipped, and times 1000 everything is.",
-    "d": "A sign has no size.",
-    "e": "g and √s both become 1000 times as large.",
-    "f": "v̂ and √ŝ both become 1000 times as large, and eps = 1e-8 is nothing beside them.",
-    "g": "Here eps = 1 is far larger than √ŝ: until the factor comes, this Adam divides by about "
+    "A": "Its step is α times the gradient.",
+    "B": "It adds up gradients, so its v is 1000 times as long, too.",
+    "C": "As long as ‖g‖ stays below c = 1 nothing is clipped, and times 1000 everything is.",
+    "D": "A sign has no size.",
+    "E": "g and √s both become 1000 times as large.",
+    "F": "v̂ and √ŝ both become 1000 times as large, and eps = 1e-8 is nothing beside them.",
+    "G": "Here eps = 1 is far larger than √ŝ: until the factor comes, this Adam divides by about "
     "1, as momentum does.",
-    "h": "It keeps the directions of a matrix and sets all their lengths to about 1.",
+    "H": "It keeps the directions of a matrix and sets their lengths anew, to about 1.",
 }
 
 
 def judge_thousand(answer) -> str | None:
     """Judge the letters of `RULES` whose path changes when every gradient is times 1000."""
     if not isinstance(answer, str | tuple | list | set):
-        return "Give the letters of the rules whose path changes, as 'ah'."
-    given = "".join(str(part) for part in answer).lower().replace(",", "").replace(" ", "")
+        return "Give the letters of the rules whose path changes, as 'AH'."
+    given = "".join(str(part) for part in answer).upper().replace(",", "").replace(" ", "")
     if not given:
-        return "That says that no path changes. Begin with a: its step is α times the gradient."
+        return "That says that no path changes. Begin with A: its step is α times the gradient."
     for letter in given:
         if letter not in RULES:
-            return f"{letter!r} is none of the rules; they are 'a' to 'h'."
+            return f"{letter!r} is none of the rules; they are 'A' to 'H'."
     if len(set(given)) == len(RULES):
-        return "That says that every path changes. Begin with d: what does a sign keep of a size?"
+        return "That says that every path changes. Begin with D: what does a sign keep of a size?"
     for letter, (name, _) in RULES.items():
         parted = change(letter)
         if (parted > 0.01) != (letter in given):
@@ -231,10 +231,10 @@ thousand = Exercise(
     judge_thousand,
     [
         "Write 1000g for g in each rule. What happens to the step?",
-        "A rule that divides g by something which grows with g, such as √s, does not notice. One "
-        "that compares g with a fixed number does.",
-        "Two rules hold a fixed number: c holds 1, and g adds eps = 1. How large are the gradients "
-        "beside them? Then two rules are left which divide by nothing at all.",
+        "A rule that divides g by something which grows as g does, such as √s, does not notice. "
+        "One that compares g with a fixed number may.",
+        "C compares with 1, E and F add 1e-8, G adds 1. Which of these numbers is not tiny beside "
+        "the gradients, before the factor or after it? And which rules divide by nothing at all?",
     ],
 )
 
@@ -243,7 +243,7 @@ thousand = Exercise(
 
 
 def judge_direction(answer) -> str | None:
-    """Judge answer(g) → a direction uphill that feels neither the scale of g nor a rotation."""
+    """Judge answer(g) → a direction uphill that notices neither the size of g nor a rotation."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_direction."
     return on_probes(lambda draw: judge_one_direction(answer, draw))
@@ -265,12 +265,13 @@ def judge_one_direction(answer, draw: Draw) -> str | None:
     small, large = (torch.as_tensor(answer(g * c)) for c in (1e-3, 1e3))
     if not same(large, d) or not same(small, d):
         grew = float(large.norm() / d.norm())
-        return (f"It hears the scale: with 1000 g your direction is {grew:.3g} times as long. "
-                "Divide by something which grows with g, and add no fixed number.")  # fmt: skip
+        why = ("What you divide by grows faster than g." if grew < 0.1 else
+               "Divide by something which grows as g does, and add no fixed number.")  # fmt: skip
+        return f"It notices the size: with 1000 g your direction is {grew:.3g} times as long. {why}"
     turned = torch.as_tensor(answer(turn @ g))
     if not same(turned, turn @ d):
-        return ("It hears a rotation: turn g first, or turn your direction, the results differ. A "
-                "length that a rotation keeps is √(Σ gᵢ²).")  # fmt: skip
+        return ("It notices a rotation: turn g first, or turn your direction, the results differ. "
+                "A length that a rotation keeps is √(Σ gᵢ²).")  # fmt: skip
     if float(d @ g) <= 0:
         return "It points downhill. The step will subtract it, so give the direction of g."
     return None
@@ -280,9 +281,9 @@ direction = Exercise(
     "Exercise 3",
     judge_direction,
     [
-        "Sign descent and Adam divide every entry by a number of its own. Which single number "
-        "could divide all of them?",
+        "Divide all entries of g by one and the same number: its direction stays. Which number?",
         "It must grow with g, and a rotation of g must leave it as it is.",
-        "A rotation keeps the length ‖g‖ = √(Σ gᵢ²), in torch g.norm(). What is g divided by it?",
+        "A rotation keeps the length √(Σ gᵢ²), in torch g.norm(). By which power of it must g be "
+        "divided, so that a factor 1000 cancels?",
     ],
 )
