@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from course import ACTIVATIONS, MLP, Descend, LayerNorm, Residual, Trainer, chain, load_data
+from course.lessons.exercises import depth as exercises
 from course.nn.depth import sizes_by_layer
 from widgets import TrainingLab
 
@@ -29,6 +30,10 @@ def lab(request, cells):
     exec(cells["depth-lab"], names)
     assert names["lab"].steps == 100
     return names["lab"].run(100)
+
+
+def he(n_out, n_in):
+    return torch.randn(n_out, n_in) * math.sqrt(2 / n_in)
 
 
 def curves(lab):
@@ -142,7 +147,7 @@ def test_equal_units_do_the_work_of_one_and_different_ones_more(learn):
     unlike, right = learn(lambda *shape: torch.full(shape, 0.1))
     alone = learn(lambda *shape: torch.full(shape, 0.1 * math.sqrt(32)), units=1)
     assert unlike == 0 and alone == (0, pytest.approx(right, abs=1.0)) and 15 < right < 45
-    unlike, right = learn(lambda n_out, n_in: torch.randn(n_out, n_in) * math.sqrt(2 / n_in))
+    unlike, right = learn(he)
     assert unlike == 31 and right > 88
 
 
@@ -208,3 +213,11 @@ def test_a_sigmoids_slope_is_at_most_a_quarter():
     z = torch.linspace(-9, 9, 1001)
     f = ACTIVATIONS["sigmoid"]()
     assert float(f.slopes(z, z.sigmoid())[0].max()) == pytest.approx(0.25)
+
+
+def test_the_judge_of_first_weights_tells_rows_from_columns():
+    shapes = []
+    for _ in range(20):
+        exercises.start.check(lambda *shape: shapes.append(shape) or he(*shape))
+    assert any(n_out == n_in for n_out, n_in in shapes)
+    assert all(n_out == n_in or n_in > 1.4 * n_out for n_out, n_in in shapes)

@@ -74,6 +74,8 @@ WRONG = [
     (N_VAR, measured(lambda a: 1 / a.var()), "takes the mean off"),
     (N_VAR, measured(lambda a: 1 / a.abs().mean() ** 2), "mean of |f(z)|"),
     (N_VAR, right_slope, "right of 0 alone"),
+    (N_VAR, lambda f: 2 * right_slope(f), "0 left of 0, as ReLU"),
+    (N_VAR, measured(lambda a: 0.9 / rms(a) ** 2), "near, but not within 3 %"),
     (N_VAR, mean_slope, "mean slope"),
     (N_VAR, measured(lambda a: 81 / rms(a) ** 2), "times as large through 20 layers"),
     (N_VAR, measured(lambda a: 0.16 / rms(a) ** 2), "of its size through 20 layers"),

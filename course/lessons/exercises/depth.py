@@ -68,6 +68,8 @@ def judge_slopes(answer, right: float, left: float) -> str | None:
          "next layer gets f(z) with its mean: use the mean square."),
         (1 / float(a.abs().mean()) ** 2, "You square the mean of |f(z)|. From unit to unit squares "
          "add up: square first, then take the mean."),
+        (2 / right**2, "That takes f to be 0 left of 0, as ReLU is. Measure the f that you are "
+         "handed."),
         (1 / right**2, "That looks at f right of 0 alone. Half of the z are negative."),
         ((2 / (right + left)) ** 2, "You square the mean slope. Squares add up: take the mean of "
          "the *squares*."),
@@ -75,6 +77,8 @@ def judge_slopes(answer, right: float, left: float) -> str | None:
     for value, words in mistakes:
         if math.isclose(n_var, value, rel_tol=0.03):
             return words
+    if math.isclose(n_var, wanted, rel_tol=0.15):
+        return f"{n_var:.3g} is near, but not within 3 %. Measure with more z: 100,000 or so."
     change = math.sqrt(n_var / wanted)
     return f"With n·Var(w) = {n_var:.3g} a signal is {grown(change)} through {LAYERS} layers."
 
@@ -105,11 +109,13 @@ def judge_start(answer) -> str | None:
     """Judge answer(n_out, n_in) → W, the first weights of a ReLU layer: He's."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_start."
-    return on_probes(lambda draw: judge_one_start(answer, *draw.sizes(2, 150, 400)))
+    return on_probes(lambda draw: judge_one_start(answer, *draw.sizes(2, 150, 200)))
 
 
 def judge_one_start(answer, n_out: int, n_in: int) -> str | None:
-    """Judge two matrices of one shape."""
+    """Judge two matrices of one shape, square or far from it."""
+    if n_out != n_in:
+        n_in += 150
     got = answer(n_out, n_in)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return W."
