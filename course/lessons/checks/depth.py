@@ -127,7 +127,7 @@ def examine_choice(says: dict) -> list[Case]:
     for part in says["depends on"]:
         (where, before), (there, after) = others[part].items()
         passed = [", ".join(sorted(found)) or "none" for found in (before, after)]
-        words = f"Xavier's start lets it through: {where}: {passed[0]}; {there}: {passed[1]}"
+        words = f"Xavier's start suits {passed[0]} ({where}); {passed[1]} ({there})"
         aside = part == "problem"
         cases.append(Case(f"it depends on the {part}", before != after, words, aside))
     known = [f for f, _ in tries if f in ACTIVATIONS and hasattr(torch.nn.functional, f)]
