@@ -40,7 +40,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter("3_04_momentum", "Momentum", "What does memory of past gradients buy?", 60),
     Chapter("3_05_clipping", "Clipping", "What does clipping protect, and what does it cost?", 60),
     Chapter("3_06_momentum_clipping", "Momentum and clipping", "In which order?", 55),
-    Chapter("3_09_depth", "Depth", "Why do gradients vanish, and what stops it?", 55),
+    Chapter("3_09_depth", "Depth", "Why do gradients vanish, and what stops it?", 60),
     Chapter(
         "3_08_adaptive", "Adaptive steps", "SGD again and again: what do its heirs change?", 65
     ),

@@ -1,13 +1,16 @@
 """The lab of 3_09_depth, and what the chapter says: it is so, with other seeds too."""
 
+import inspect
 import math
+import re
 
 import nbformat
 import numpy as np
 import pytest
 import torch
 
-from course import ACTIVATIONS, MLP, load_data
+from course import ACTIVATIONS, MLP, Descend, LayerNorm, Residual, Trainer, chain, load_data
+from course.lessons.exercises import depth as exercises
 from course.nn.depth import sizes_by_layer
 from widgets import TrainingLab
 
@@ -27,6 +30,10 @@ def lab(request, cells):
     exec(cells["depth-lab"], names)
     assert names["lab"].steps == 100
     return names["lab"].run(100)
+
+
+def he(n_out, n_in):
+    return torch.randn(n_out, n_in) * math.sqrt(2 / n_in)
 
 
 def curves(lab):
@@ -65,6 +72,7 @@ def test_residual_connections_bring_it_down_and_the_loss_follows(lab):
 def test_normalisation_alone_works_too_and_the_old_run_stays(lab):
     branches, end = len(lab.timeline.branches), lab.timeline.current.end
     lab.go_to(100)
+    assert lab.trainer.knobs()["residual"] is False, "the switch of the other branch is not there"
     lab.set("norm", True)
     a, delta = curves(lab)
     assert delta[0] > 0.1 * delta[-1] and a[-1] > 0.3
@@ -107,18 +115,77 @@ def test_normalisation_does_not_cure_sigmoid_and_residual_connections_do(seed):
     assert shares[0] < 1e-5 and shares[1] > 0.03
 
 
+def test_the_code_that_is_shown_adds_x_and_can_be_switched(cells, capsys):
+    names = {"inspect": inspect, "Residual": Residual, "LayerNorm": LayerNorm}
+    exec(cells["cell-38"], names)
+    shown = capsys.readouterr().out
+    assert shown.count("self._add(") == 2 and "torch.add(" in shown and "self.on" in shown
+    assert all(name in shown for name in ("self.beta", "self.gamma", "self.eps"))
+
+
+@pytest.fixture
+def learn(cells, capsys, request):
+    """learn(start, units) of the chapter: (units unlike the first, test accuracy)."""
+    names = {
+        "torch": torch, "math": math, "MLP": MLP, "Trainer": Trainer, "chain": chain,
+        "Descend": Descend, "seed": request.param, "device": "cpu",
+        "data": {request.param: load_data("digits", request.param)},
+    }  # fmt: skip
+    exec(cells["cell-34"], names)
+    capsys.readouterr()
+
+    def read(start, **options):
+        names["learn"](start, **options)
+        _, unlike, right = re.findall(r"[\d.]+", capsys.readouterr().out)
+        return int(unlike), float(right)
+
+    return read
+
+
+@pytest.mark.parametrize("learn", [0, 1, 2**31], indirect=True)
+def test_equal_units_do_the_work_of_one_and_different_ones_more(learn):
+    unlike, right = learn(lambda *shape: torch.full(shape, 0.1))
+    alone = learn(lambda *shape: torch.full(shape, 0.1 * math.sqrt(32)), units=1)
+    assert unlike == 0 and alone == (0, pytest.approx(right, abs=1.0)) and 15 < right < 45
+    unlike, right = learn(he)
+    assert unlike == 31 and right > 88
+
+
+@pytest.mark.parametrize("learn", [0], indirect=True)
+def test_different_weights_out_are_enough_to_part_them(learn):
+    def start(n_out, n_in):
+        return torch.full((n_out, n_in), 0.1) if n_in == 64 else torch.randn(n_out, n_in) / 8
+
+    assert learn(start)[0] == 31
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**31])
-def test_equal_weights_stay_equal(seed):
+def test_what_is_said_of_the_best_starts(cells, seed):
+    names = {
+        "torch": torch, "np": np, "math": math, "ACTIVATIONS": ACTIVATIONS,
+        "size": lambda values: float(values.double().square().mean().sqrt()),
+        "seeds": range(seed, seed + 5),
+    }  # fmt: skip
+    exec(cells["cell-24"], names)
+    exec(cells["cell-27"].partition("def best_starts")[0], names)
+    ends = names["ends"]
+    level = {f: {k / 3: np.abs(np.log(ends(f, k / 3))).max() for k in range(1, 8)}
+             for f in ("relu", "tanh")}  # fmt: skip
+    assert min(level["relu"], key=level["relu"].get) == 2.0, "He's"
+    assert 1 < min(level["tanh"], key=level["tanh"].get) < 2, "a little more than Xavier's"
+    assert ends("sigmoid", 7 / 3)[1] < 1e-8 and ends("sigmoid", 16)[1] < 0.01
+    assert ends("sigmoid", 100)[1] > 0.1
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31])
+def test_with_biases_0_no_gradient_is_long(seed):
     data = load_data("digits", seed)
-    model = MLP([64, 32, 10], seed=seed)
-    for W in model.views(model.theta):
-        W[:, :-1] = 0.1
-    for rows in range(0, 640, 32):
-        batch = data.x_train[rows : rows + 32], data.y_train[rows : rows + 32]
-        model.loss_and_grad(*model.encode(*batch))
-        model.theta.sub_(model.grad, alpha=0.1)
-    W = model.views(model.theta)[0]
-    assert torch.allclose(W, W[:1].expand_as(W), rtol=1e-4, atol=1e-6)
+    rows = data.x_train[:256], data.y_train[:256]
+    model = MLP([64, *[32] * 19, 10], "relu", seed=seed, init="torch")
+    model.loss_and_grad(*model.encode(*rows))
+    assert all(float(dW[:, :-1].abs().max()) < 1e-6 for dW in model.views(model.grad))
+    a, delta = sizes_by_layer(model, *rows)
+    assert a[-1] < 1e-6 < 0.1 < delta[-1] and delta[0] < 1e-6 < 0.1 < a[0]
 
 
 def test_far_from_zero_two_saturate_on_both_sides_and_relu_is_dead_on_one():
@@ -146,3 +213,11 @@ def test_a_sigmoids_slope_is_at_most_a_quarter():
     z = torch.linspace(-9, 9, 1001)
     f = ACTIVATIONS["sigmoid"]()
     assert float(f.slopes(z, z.sigmoid())[0].max()) == pytest.approx(0.25)
+
+
+def test_the_judge_of_first_weights_tells_rows_from_columns():
+    shapes = []
+    for _ in range(20):
+        exercises.start.check(lambda *shape: shapes.append(shape) or he(*shape))
+    assert any(n_out == n_in for n_out, n_in in shapes)
+    assert all(n_out == n_in or n_in > 1.4 * n_out for n_out, n_in in shapes)

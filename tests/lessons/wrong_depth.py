@@ -6,7 +6,7 @@ import torch
 
 from course.lessons.exercises import depth
 
-FACTOR, START = depth.factor, depth.start
+N_VAR, START = depth.n_var, depth.start
 
 
 def measured(change):
@@ -19,11 +19,11 @@ def rms(a):
 
 
 def right_slope(f):
-    return 1 / f(torch.tensor(1.0))
+    return 1 / f(torch.tensor(1.0)) ** 2
 
 
 def mean_slope(f):
-    return 2 / (f(torch.tensor(1.0)) - f(torch.tensor(-1.0)))
+    return (2 / (f(torch.tensor(1.0)) - f(torch.tensor(-1.0)))) ** 2
 
 
 def first_only():
@@ -31,7 +31,7 @@ def first_only():
     kept = []
 
     def answer(f):
-        kept.append(float(1 / rms(f(torch.randn(200_000)))))
+        kept.append(float(1 / rms(f(torch.randn(200_000))) ** 2))
         return kept[0]
 
     return answer
@@ -40,7 +40,7 @@ def first_only():
 def of_two_slopes(f):
     """Right for slopes above 0; with a slope of 0 it takes the right one twice."""
     p, q = float(f(torch.tensor(1.0))), -float(f(torch.tensor(-1.0)))
-    return math.sqrt(2 / (p * p + (q * q or p * p)))
+    return 2 / (p * p + (q * q or p * p))
 
 
 def normal(size):
@@ -62,25 +62,28 @@ def even(low, high):
 
 
 WRONG = [
-    (FACTOR, 1.4, "function itself"),
-    (FACTOR, lambda f: None, "returns nothing"),
-    (FACTOR, lambda f: f(torch.randn(5)), "Return one number"),
-    (FACTOR, lambda f: float("nan"), "not a number"),
-    (FACTOR, lambda f: math.sqrt(2), "He's factor"),
-    (FACTOR, lambda f: 1.0, "g = 1 suits"),
-    (FACTOR, measured(lambda a: 1 / a.square().mean()), "Take the root"),
-    (FACTOR, measured(rms), "Upside down"),
-    (FACTOR, measured(lambda a: a.square().mean()), "mean of f(z)²"),
-    (FACTOR, measured(lambda a: 1 / a.std()), "standard deviation"),
-    (FACTOR, measured(lambda a: 1 / a.abs().mean()), "mean of |f(z)|"),
-    (FACTOR, right_slope, "right of 0 alone"),
-    (FACTOR, mean_slope, "mean the *squares*"),
-    (FACTOR, measured(lambda a: 9 / rms(a)), "times as large through 20 layers"),
-    (FACTOR, measured(lambda a: 0.4 / rms(a)), "of its size through 20 layers"),
-    (FACTOR, measured(lambda a: -1 / rms(a)), "turned round"),
-    (FACTOR, first_only(), "is a number or a size fixed?"),
-    (FACTOR, of_two_slopes, "g = 1 suits"),
-    (FACTOR, lambda f: 1 / 0, "ZeroDivisionError"),
+    (N_VAR, 1.4, "function itself"),
+    (N_VAR, lambda f: None, "returns nothing"),
+    (N_VAR, lambda f: f(torch.randn(5)), "Return one number"),
+    (N_VAR, lambda f: float("nan"), "not a number"),
+    (N_VAR, lambda f: 2.0, "He's"),
+    (N_VAR, lambda f: 1.0, "suits an f that leaves"),
+    (N_VAR, measured(lambda a: 1 / rms(a)), "root of it"),
+    (N_VAR, measured(lambda a: rms(a) ** 2), "Upside down"),
+    (N_VAR, measured(rms), "That is the size of f(z)"),
+    (N_VAR, measured(lambda a: 1 / a.var()), "takes the mean off"),
+    (N_VAR, measured(lambda a: 1 / a.abs().mean() ** 2), "mean of |f(z)|"),
+    (N_VAR, right_slope, "right of 0 alone"),
+    (N_VAR, lambda f: 2 * right_slope(f), "0 left of 0, as ReLU"),
+    (N_VAR, measured(lambda a: 0.9 / rms(a) ** 2), "near, but not within 3 %"),
+    (N_VAR, mean_slope, "mean slope"),
+    (N_VAR, measured(lambda a: 81 / rms(a) ** 2), "times as large through 20 layers"),
+    (N_VAR, measured(lambda a: 0.16 / rms(a) ** 2), "of its size through 20 layers"),
+    (N_VAR, lambda f: 0.0, "0.0e+00 of its size through 20 layers"),
+    (N_VAR, measured(lambda a: -1 / rms(a) ** 2), "above 0"),
+    (N_VAR, first_only(), "is a number or a size fixed?"),
+    (N_VAR, of_two_slopes, "suits an f that leaves"),
+    (N_VAR, lambda f: 1 / 0, "ZeroDivisionError"),
     (START, torch.zeros(2, 2), "function itself"),
     (START, lambda n_out, n_in: None, "returns nothing"),
     (START, lambda n_out, n_in: torch.full((n_out, n_in), 0.1), "All weights are equal"),

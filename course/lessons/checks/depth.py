@@ -57,7 +57,7 @@ def gap(width: int, rows: int) -> float:
 
 # ---- D2-2c: does size make gradients vanish, and networks over-fit? --------------------------
 
-SMALLER = {  # the cause that is named: (before, after), each (activation, init, layers, width)
+SMALLER = {  # what becomes larger: (before, after), each (activation, init, layers, width)
     "more width": (("sigmoid", "xavier", 10, 16), ("sigmoid", "xavier", 10, 256)),
     "more layers": (("sigmoid", "xavier", 2, 32), ("sigmoid", "xavier", 20, 32)),
     "more layers, ReLU with He": (("relu", "he", 2, 32), ("relu", "he", 20, 32)),
@@ -121,12 +121,13 @@ def examine_choice(says: dict) -> list[Case]:
         cases.append(Case(name, best > ARRIVES, words))
     usual = [(f, "xavier") for f in ("sigmoid", "tanh", "relu")]
     others = {
-        "model": (arriving(usual, 2), arriving(usual, 20)),
-        "problem": (arriving(usual, 20), arriving(usual, 20, "moons")),
+        "model": {"2 layers": arriving(usual, 2), "20 layers": arriving(usual, 20)},
+        "problem": {"the digits": arriving(usual, 20), "the moons": arriving(usual, 20, "moons")},
     }
     for part in says["depends on"]:
-        before, after = (", ".join(sorted(found)) or "none" for found in others[part])
-        words = f"with Xavier's start it passes {before}; there {after}"
+        (where, before), (there, after) = others[part].items()
+        passed = [", ".join(sorted(found)) or "none" for found in (before, after)]
+        words = f"Xavier's start suits {passed[0]} ({where}); {passed[1]} ({there})"
         aside = part == "problem"
         cases.append(Case(f"it depends on the {part}", before != after, words, aside))
     known = [f for f, _ in tries if f in ACTIVATIONS and hasattr(torch.nn.functional, f)]

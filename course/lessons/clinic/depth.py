@@ -17,8 +17,7 @@ def cases() -> tuple[Case, ...]:
     return (
         Case(
             name="M",
-            story="It has 32 hidden units, and it does learn. But it stops where a much smaller "
-            "network would.",
+            story="It has 32 hidden units, and it does learn. But it stays far from good.",
             recipe=sick([32], HeavyBall(0.9), Descend(0.3), activation="sigmoid", init="zeros"),
             symptoms=(
                 Symptom("twins", 1.0, 1.0, "Every hidden unit has the same weights as another."),

@@ -8,11 +8,11 @@ from torch import Tensor
 from ..checking import Exercise
 from ..judging import Draw, on_probes
 
-__all__ = ["factor", "start"]
+__all__ = ["n_var", "start"]
 
 LAYERS, WIDTH = 20, 200
 
-# ---- 1. the factor that keeps a signal's size through 20 layers ------------------------------
+# ---- 1. the n·Var(w) that keeps a signal's size through 20 layers ----------------------------
 
 
 def bent_line(right: float, left: float):
@@ -25,16 +25,16 @@ def bent_line(right: float, left: float):
     return f
 
 
-def judge_factor(answer) -> str | None:
-    """Judge answer(f) → g, so that weights from N(0, g²/n_in) keep the size of a signal."""
+def judge_n_var(answer) -> str | None:
+    """Judge answer(f) → n·Var(w) of weights that keep the size of a signal."""
     if not callable(answer):
-        return "Hand over the function itself, without calling it: my_factor."
-    return on_probes(lambda draw: judge_one_factor(answer, draw)) or judge_slopes(answer, 1.0, 0.0)
+        return "Hand over the function itself, without calling it: my_n_var."
+    return on_probes(lambda draw: judge_one_line(answer, draw)) or judge_slopes(answer, 1.0, 0.0)
 
 
-def judge_one_factor(answer, draw: Draw) -> str | None:
+def judge_one_line(answer, draw: Draw) -> str | None:
     """Judge it on a line that is bent at 0."""
-    left, right = draw.numbers((0.2, 0.6), (2.8, 3.6))
+    left, right = draw.numbers((0.5, 0.7), (2.2, 2.6))  # so that no two mistakes look the same
     return judge_slopes(answer, right, left)
 
 
@@ -42,54 +42,62 @@ def judge_slopes(answer, right: float, left: float) -> str | None:
     """Judge it for slopes right and left of 0."""
     got = answer(bent_line(right, left))
     if got is None or got is ...:
-        return "The function returns nothing yet: end it with return g."
+        return "The function returns nothing yet: end it with return n_var."
     if torch.as_tensor(got).numel() != 1 or isinstance(got, bool | complex):
-        return "Return one number, g."
-    g = float(got)
-    if not math.isfinite(g):
-        return f"g = {g}: a size of 0 was divided by, or is not a number."
-    wanted = math.sqrt(2 / (right**2 + left**2))
-    if math.isclose(g, wanted, rel_tol=0.03):
+        return "Return one number, n·Var(w)."
+    n_var = float(got)
+    if not math.isfinite(n_var):
+        return f"{n_var} comes back: something is divided by 0, or is not a number."
+    if n_var < 0:
+        return f"{n_var:.3g} comes back: Var(w) is a mean square, so it is above 0."
+    wanted = 2 / (right**2 + left**2)
+    if math.isclose(n_var, wanted, rel_tol=0.03):
         return None
     z = torch.randn(10**5, generator=torch.Generator().manual_seed(3))
     a = bent_line(right, left)(z)
     mistakes = [
-        (wanted**2, "That is g², the variance of the weights times n_in. Take the root."),
-        (1 / wanted, "Upside down: what f makes smaller, g makes larger. Divide 1 by the size."),
-        (1 / wanted**2, "That is the mean of f(z)², which g² must undo: divide 1 by it, and take "
-         "the root."),
-        (1.0, "g = 1 suits an f that leaves the size as it is. What does this f do to it?"),
-        (math.sqrt(2), "√2 is He's factor, for ReLU alone. Measure the f that you are handed."),
-        (1 / float(a.std()), "You divide by the standard deviation, which takes the mean off. The "
-         "next layer gets f(z) with its mean: use the root of the mean square."),
-        (1 / float(a.abs().mean()), "You divide by the mean of |f(z)|. Squares add up from unit to "
-         "unit, lengths do not: use the root of the mean square."),
-        (1 / right, "That looks at f right of 0 alone. Half of the z are negative."),
-        (2 / (right + left), "That is 1 over the mean slope. Squares add up: mean the *squares*."),
+        (math.sqrt(wanted), "That is the root of it: what the weights do to a size. Var(w) is a "
+         "mean square: leave the root out."),
+        (1 / wanted, "Upside down: that is the mean of f(z)², which n·Var(w) must undo. Divide 1 "
+         "by it."),
+        (1 / math.sqrt(wanted), "That is the size of f(z). n·Var(w) multiplies its *square*, and "
+         "must undo it."),
+        (1.0, "n·Var(w) = 1 suits an f that leaves the size as it is. What does this f do to it?"),
+        (2.0, "2 is He's, for ReLU alone. Measure the f that you are handed."),
+        (1 / float(a.var()), "You divide by the variance of f(z), which takes the mean off. The "
+         "next layer gets f(z) with its mean: use the mean square."),
+        (1 / float(a.abs().mean()) ** 2, "You square the mean of |f(z)|. From unit to unit squares "
+         "add up: square first, then take the mean."),
+        (2 / right**2, "That takes f to be 0 left of 0, as ReLU is. Measure the f that you are "
+         "handed."),
+        (1 / right**2, "That looks at f right of 0 alone. Half of the z are negative."),
+        ((2 / (right + left)) ** 2, "You square the mean slope. Squares add up: take the mean of "
+         "the *squares*."),
     ]  # fmt: skip
     for value, words in mistakes:
-        if math.isclose(g, value, rel_tol=0.03):
+        if math.isclose(n_var, value, rel_tol=0.03):
             return words
-    return f"With g = {g:.3g} a signal is {grown(g / wanted)} through {LAYERS} layers."
+    if math.isclose(n_var, wanted, rel_tol=0.15):
+        return f"{n_var:.3g} is near, but not within 3 %. Measure with more z: 100,000 or so."
+    change = math.sqrt(n_var / wanted)
+    return f"With n·Var(w) = {n_var:.3g} a signal is {grown(change)} through {LAYERS} layers."
 
 
 def grown(factor: float) -> str:
-    """Return in words what a factor a layer does."""
-    change = abs(factor) ** LAYERS
-    if factor < 0:
-        return "turned round at each layer; g is a size, above 0,"
+    """Return in words what a factor a layer does, above 0 or 0."""
+    change = factor**LAYERS
     return f"{change:.3g} times as large" if change > 1 else f"{change:.1e} of its size"
 
 
-factor = Exercise(
+n_var = Exercise(
     "Exercise 1",
-    judge_factor,
+    judge_n_var,
     [
-        "A layer does two things to the size: the weights multiply it by g (n_in products of "
-        "variance g²/n_in), then f multiplies it by something. What is it for z of size 1?",
-        "Measure it: z = torch.randn(100_000), then the root of the mean of f(z)².",
-        "size = f(torch.randn(100_000)).square().mean().sqrt() is f's own factor. g times size "
-        "must be 1.",
+        "A layer does two things to the mean square: the weights multiply it by n·Var(w), then f "
+        "multiplies it by something. By what, for z of size 1?",
+        "Measure it: z = torch.randn(100_000), then the mean of f(z)².",
+        "f(torch.randn(100_000)).square().mean() is what f does to a mean square. n·Var(w) times "
+        "that must be 1.",
     ],
 )
 
@@ -101,11 +109,13 @@ def judge_start(answer) -> str | None:
     """Judge answer(n_out, n_in) → W, the first weights of a ReLU layer: He's."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_start."
-    return on_probes(lambda draw: judge_one_start(answer, *draw.sizes(2, 150, 400)))
+    return on_probes(lambda draw: judge_one_start(answer, *draw.sizes(2, 150, 200)))
 
 
 def judge_one_start(answer, n_out: int, n_in: int) -> str | None:
-    """Judge two matrices of one shape."""
+    """Judge two matrices of one shape, square or far from it."""
+    if n_out != n_in:
+        n_in += 150
     got = answer(n_out, n_in)
     if got is None or got is ...:
         return "The function returns nothing yet: end it with return W."
