@@ -22,21 +22,12 @@ from ..data.dataset import Dataset
 from ..errors import CourseError, check_choice, check_seed
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
+from ..nn.model import InOneProcess
 from .flat_parameters import Flat, flatten
 from .module_state import (
-    MeanLoss,
-    RandomState,
-    check_saved_state,
-    draws_numbers,
-    load_saved_state,
-    one_process,
-    outputs_of,
-    saved_state,
-    training_outputs,
-    twice_differentiable,
-    unchanged,
-    unwrapped,
-)
+    MeanLoss, RandomState, check_saved_state, draws_numbers, load_saved_state, one_process,
+    outputs_of, saved_state, training_outputs, twice_differentiable, unchanged, unwrapped,
+)  # fmt: skip
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
 LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another
@@ -71,7 +62,7 @@ def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0)
     return Adopted(module, loss, autocast, stochastic, seed)
 
 
-class Adopted:
+class Adopted(InOneProcess):
     """A module on one flat vector, as `adopt` returns it.
 
     Attributes:

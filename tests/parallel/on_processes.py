@@ -16,7 +16,7 @@ if __name__ == "__main__":
     with join() as comm:
         found = {}
         for name, make in STRATEGIES.items():
-            if name == "interleaved" and comm.world == 4:
+            if name == "interleaved" and comm.world_size == 4:
                 continue  # 6 micro-batches are no groups of 4
             comm.events.clear()
             found[name] = gap(program(comm, make, 36, 5), alone)
@@ -25,7 +25,7 @@ if __name__ == "__main__":
         reduces = (ring_all_reduce, tree_all_reduce, lambda comm, x: comm.all_reduce(x))
         sums = [reduce(comm, x.clone()).tolist() for reduce in reduces]
         counted = sum(event.size for event in comm.events if event.kind == "all_reduce")
-        assert counted == bytes_sent("all_reduce", 28, comm.world)
+        assert counted == bytes_sent("all_reduce", 28, comm.world_size)
         part = comm.reduce_scatter(x)
         whole = comm.all_gather(part, 7)
         comm.barrier()
