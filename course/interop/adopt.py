@@ -25,8 +25,18 @@ from ..nn.losses import LOSSES
 from ..nn.model import InOneProcess
 from .flat_parameters import Flat, flatten
 from .module_state import (
-    MeanLoss, RandomState, check_saved_state, draws_numbers, load_saved_state, one_process,
-    outputs_of, saved_state, training_outputs, twice_differentiable, unchanged, unwrapped,
+    MeanLoss,
+    RandomState,
+    check_saved_state,
+    draws_numbers,
+    load_saved_state,
+    one_process,
+    outputs_of,
+    saved_state,
+    training_outputs,
+    twice_differentiable,
+    unchanged,
+    unwrapped,
 )  # fmt: skip
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
@@ -171,13 +181,12 @@ class Adopted(InOneProcess):
         views = zip(self.flat.params, self.flat.views(v), self.flat.views(out), strict=True)
         live = [(p, direction, result) for p, direction, result in views if p.requires_grad]
         params, directions = [p for p, _, _ in live], [u for _, u, _ in live]
-        drawing = self.random.used(self.theta.device, keep=False)
-        with twice_differentiable(), unchanged(self.module), drawing, torch.enable_grad():
-            with self._precision():
-                outputs = training_outputs(module, X)
-                if not outputs.requires_grad:
-                    return out
-                second = product(outputs, lambda z: self.loss(z, Y), params, directions)
+        with (twice_differentiable(), unchanged(self.module), torch.enable_grad(),
+              self.random.used(self.theta.device, keep=False), self._precision()):  # fmt: skip
+            outputs = training_outputs(module, X)
+            if not outputs.requires_grad:
+                return out
+            second = product(outputs, lambda z: self.loss(z, Y), params, directions)
         for (_, _, result), g in zip(live, second, strict=True):
             result.copy_(g)
         return out
