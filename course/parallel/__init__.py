@@ -20,11 +20,14 @@ from .pipeline import Pipeline
 from .replicas import Replicas
 from .schedules import Action, make_schedule, time_schedule
 from .sharded import Sharded
+from .strategies import make_strategy
 from .strategy import Strategy, grid
 from .tensor_parallel import TensorParallel
+from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
-    "Pipeline", "Replicas", "Sharded", "Strategy", "TensorParallel", "bytes_sent", "cuts", "grid",
-    "make_schedule", "ring_all_reduce", "time_schedule", "tree_all_reduce",
+    "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD", "Pipeline",
+    "Replicas", "Sharded", "Strategy", "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid",
+    "make_schedule", "make_strategy", "ring_all_reduce", "time_schedule", "timeline",
+    "tree_all_reduce",
 ]  # fmt: skip
