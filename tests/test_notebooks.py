@@ -182,7 +182,9 @@ _Axes.plot = _wrong
 
 
 @pytest.mark.full
-@each_chapter
+@pytest.mark.parametrize(
+    "path", [p for p in CHAPTERS if p.stem in ("3_01_forward", "3_02_backward")]
+)
 def test_check_finds_a_chapter_that_draws_a_wrong_curve(path, tmp_path, shared_kernels, capsys):
     notebook = read(path)
     first = next(c for c in notebook.cells if "check_parameters" in c.source)
@@ -206,31 +208,29 @@ def options(path, **values) -> list[str]:
     return [word for name in own if name in values for word in ("-p", name, str(values[name]))]
 
 
-@pytest.mark.full
-@each_chapter
-def test_it_runs_with_other_parameters(path, tmp_path, shared_kernels):
-    changed = options(path, seed=1, steps=50, dataset="moons")
-    assert cli.main(["regenerate", path.stem, "--output-dir", str(tmp_path), *changed]) == 0
-    assert read(tmp_path / path.name) != read(path)
-
-
 def own_runs():
-    """Each chapter with its own parameters: two seeds, images and points in the plane."""
+    """Each chapter with other parameters than those it is stored with: a seed, and other data.
+
+    With its own, `course regenerate --check` runs it.
+    """
     for path in CHAPTERS:
         runs = {}
-        for seed, dataset in ((0, "digits"), (1, "digits"), (0, "moons")):
-            own = options(path, seed=seed, dataset=dataset)
+        for values in ({"seed": 1, "dataset": "digits"}, {"seed": 0, "dataset": "moons"}):
+            own = options(path, **values)
             runs["-".join([path.stem, *own[2::3]])] = path, own
-        yield from (pytest.param(*run, id=name) for name, run in runs.items())
+        stored = "-".join([path.stem, *options(path, seed=0, dataset="digits")[2::3]])
+        yield from (pytest.param(*run, id=name) for name, run in runs.items() if name != stored)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(("path", "changed"), list(own_runs()))
-def test_it_runs_whole_in_a_minute_and_a_gigabyte(path, changed, tmp_path, shared_kernels):
+def test_it_runs_with_other_parameters_in_a_gigabyte(path, changed, tmp_path, shared_kernels):
+    """How long it takes is for `benchmarks/bench_chapters` to say."""
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--jobs", "1"]
     assert cli.main([*arguments, *changed]) == 0
     (entry,) = json.loads((tmp_path / "record.json").read_text()).values()
-    assert entry["seconds"] < 60 and entry["peak"] < 2**30
+    assert entry["peak"] < 2**30
+    assert read(tmp_path / path.name) != read(path)
 
 
 def prose(path):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from course.lessons.contents import ROUTE
+
 pytestmark = pytest.mark.browser
 
 NOTEBOOK = "00_start_here.ipynb"
@@ -152,8 +154,8 @@ def test_course_lab_opens_wide_and_asks_nothing(browser_page, lab_address):
     assert notebook_share(page) >= 0.85
     shot(page, "opened")
 
-    for link, title in (("Forward", "Forward"), ("Start here", "Start here")):
-        page.locator(".jp-NotebookPanel:visible a", has_text=link).first.click()
+    for title in (ROUTE[1].title, ROUTE[0].title):  # to the next chapter and back
+        page.locator(".jp-NotebookPanel:visible a", has_text=title).first.click()
         page.locator(".jp-NotebookPanel:visible h1", has_text=title).first.wait_for()
         assert notebook_share(page) >= 0.85
     page.wait_for_timeout(3000)  # JupyterLab asks a while after the first cells are there

@@ -6,6 +6,8 @@ import pytest
 from lab_page import CELL, MOONS, LabPage
 from test_start import shot, wait
 
+from widgets.training.instruments import INSTRUMENTS
+
 pytestmark = pytest.mark.browser
 TITLES = "Start again with …", "More knobs", "Instruments", "Branches", "Take it home", "Duel"
 STRIPS = "face.picture.strips.map((plot) => plot.id)"
@@ -51,12 +53,13 @@ def test_a_run_starts_again_and_every_instrument_is_painted(page, jupyter):
     lab.tab("Instruments")
     before = set(lab.face(STRIPS))
     boxes = lab.root.locator(".face-tab:visible input[type=checkbox]")
-    wait(lambda: boxes.count() == 13)
-    for i in range(13):
+    every = len(INSTRUMENTS)
+    wait(lambda: boxes.count() == every)
+    for i in range(every):
         boxes.nth(i).check()
         lab.until(f"list(lab.panel.instruments.switches)[{i}] in lab.watching.instruments")
         lab.catch_up()  # its panel moves what is below
-    assert lab.ask("len(lab.watching.instruments)") == 13
+    assert lab.ask("len(lab.watching.instruments)") == every
     lab.press("Play")
     wait(lambda: lab.step > 30)
     lab.press("Pause")
@@ -71,7 +74,7 @@ def test_a_run_starts_again_and_every_instrument_is_painted(page, jupyter):
     shot(page, "all instruments")
     for name in "loss slice", "momentum", "network":
         lab.root.get_by_label(name, exact=True).uncheck()
-    lab.until("len(lab.watching.instruments) == 10")
+    lab.until(f"len(lab.watching.instruments) == {every - 3}")
     wait(lambda: "momentum" not in lab.face(STRIPS) and not lab.face("face.picture.side"))
     assert "loss slice" not in lab.face(BELOW)
 
