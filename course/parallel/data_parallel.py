@@ -4,7 +4,8 @@
 
 n_k of the batch's n rows are rank k's. A mean runs over all n rows, so each rank's part of the
 gradient has its right weight already, and the sum is the gradient of one process. Each rank then
-makes the same step: the weights stay equal. The flat gradient is the bucket.
+makes the same step: the weights stay equal. The flat gradient is the bucket; the loss is one number
+more at its end.
 """
 
 from torch import Tensor
@@ -35,29 +36,34 @@ class DataParallel(Strategy):
         full = [span for span in self.spans if span.stop > span.start]
         buckets = check_count("buckets", buckets, 1, len(full), "of the layers with weights")
         parts = [full[part] for part in cuts(len(full), buckets)]
-        # as backward fills them: from the last to the first
+        # as backward fills them, from the last to the first; the loss goes with the first of them
         self.buckets = [slice(part[0].start, part[-1].stop) for part in reversed(parts)]
+        net, size = self.network, len(self.network.theta)
+        self.bucket_of_all = net.theta.new_zeros(size + 1)
+        self.buckets[0] = slice(self.buckets[0].start, size + 1)
+        net.grad = self.bucket_of_all[:size]
+        net.stack.bind(net.views(net.theta), net.views(net.grad))
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         net, n = self.network, len(X)
         mine = cuts(n, self.comm.world_size)[self.comm.rank]
         with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), mine):
-            loss = self._my_part(X[mine], Y[:, mine].contiguous(), denominator or n)
-        return self.comm.all_reduce(loss.reshape(1), "loss")[0]
+            self._my_part(X[mine], Y[:, mine].contiguous(), denominator or n)
+        return self.bucket_of_all[-1].clone()
 
-    def _my_part(self, X: Tensor, Y: Tensor, denominator: int) -> Tensor:
+    def _my_part(self, X: Tensor, Y: Tensor, denominator: int) -> None:
         """Work off this rank's rows; sum each bucket as soon as its gradient is there."""
         net, comm, rows = self.network, self.comm, len(X)
         spaces = net.workspace(rows)
         Z = net.forward(spaces, X)
         comm.compute("forward", rows * sum(work.forward for work in self.work))
-        loss = net.loss(Z, Y, spaces[-1].da, denominator)
+        self.bucket_of_all[-1] = net.loss(Z, Y, spaces[-1].da, denominator)
         pending, todo = [], list(self.buckets)
         for i in reversed(range(len(spaces))):
             net.layers[i].backward(spaces[i])
             comm.compute(f"backward {i}", rows * self.work[i].backward)
             while todo and self.spans[i].start <= todo[0].start:
-                pending.append(comm.start_all_reduce(net.grad[todo.pop(0)], "gradient"))
+                part = self.bucket_of_all[todo.pop(0)]
+                pending.append(comm.start_all_reduce(part, "gradient"))
         for sum_ in pending:
             sum_.wait()
-        return loss
