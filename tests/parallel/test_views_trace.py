@@ -123,6 +123,13 @@ def test_a_trace_prints_as_a_table():
     assert len(set(map(len, lines[1:]))) == 1 and max(map(len, lines)) < 110
 
 
+def test_why_the_three_differ():
+    sentences = trace_step(SEVEN, 10_000, 8).why().splitlines()
+    assert len(sentences) == 5 and sentences[0].endswith("less than ours, 524.30 MB.")
+    assert "a multiple of 1,250 ranks: 2.57 GB more" in sentences[1]  # 6.33 - 3.76
+    assert "7.5% of the FLOPs are missed" in trace_step(SEVEN, 1).why()
+
+
 def test_one_rank_sends_nothing():
     found = trace_step(SMALL, 1)
     assert found.program.traffic == found.ours.traffic == found.textbook.traffic == {}

@@ -48,7 +48,8 @@ class Traffic:
         return bytes_sent(self.kind, self.n_bytes, self.ranks)
 
     def __str__(self):
-        return f"{self.calls:,} calls, {size(self.n_bytes)}" if self.calls else "none"
+        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        return f"{calls}, {size(self.n_bytes)}" if self.calls else "none"
 
 
 def size(n_bytes: float) -> str:

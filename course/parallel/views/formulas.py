@@ -52,12 +52,11 @@ def ours(sizes: Sizes, data: int, tensor: int) -> Count:
     """Return the count by the rules of our own strategies."""
     L, h, tokens = sizes.layers, sizes.hidden, sizes.batch * sizes.sequence
     layer = sizes.layer_weights // tensor + 2 * h
-    ends = 2 * sizes.vocab * h + h
     sums = L * (len(sizes.columns) + len(sizes.rows))
     matrices = L * sizes.layer_weights // tensor + sizes.vocab * h
     attention = 12 * L * sizes.sequence * h // tensor
     return count(
-        data, tensor, sums, sums * tokens * h * WEIGHT, (L + 1, L * layer + ends),
+        data, tensor, sums, sums * tokens * h * WEIGHT, (L + 1, L * layer + sizes.end_weights),
         (6 * matrices + attention) * tokens,
     )  # fmt: skip
 

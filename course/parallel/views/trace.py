@@ -4,7 +4,7 @@ The process group pretends to have all ranks, and tensors have shapes but no num
 (`FakeTensorMode`). So the program of rank 0 of 10,000 runs on a laptop, every collective with its
 bytes. What one layer adds is the same for each: one and two layers are traced, the rest follows.
 
-The traps that it shows are in `Trace.__doc__`.
+`Trace.why` names what a reader of textbooks would not expect.
 """
 
 import time
@@ -20,8 +20,8 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...errors import CourseError, check_count
-from .counting import Counting, Tally, Traffic
-from .formulas import Count, ours, textbook
+from .counting import Counting, Tally, Traffic, size
+from .formulas import WEIGHT, Count, ours, textbook
 from .groups import fake_group
 from .private import private
 from .transformer import Sizes, meta
@@ -34,17 +34,7 @@ MIXED = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.floa
 class Trace:
     """One step of one rank: as traced, by our formulas, and by the textbook's. Prints as a table.
 
-    Where they differ:
-
-    - fully_shard leaves the embedding and the head gathered between forward and backward: one
-      all_gather less than ours.
-    - It pads dimension 0 of each weight to a multiple of the data-parallel ranks: at 1,250, 4096
-      rows travel as 5000.
-    - Tensor parallel sums the input gradient of each column matrix on its own: 5 + 2 all_reduces a
-      layer, where the textbook has 4.
-    - The plan cuts the layers only: each tensor-parallel rank has the whole embedding and head.
-    - torch's counter of FLOPs does not know the fused attention of the CPU: it misses that part,
-      unless `SDPBackend.MATH` is chosen. It counts all T² pairs of tokens, causal or not.
+    `why` says in sentences where they differ.
 
     Attributes:
         sizes: of the Transformer.
@@ -93,6 +83,34 @@ class Trace:
             f"{self.seconds:.1f} s"
         )
         return "\n".join([title, *lines])
+
+    def why(self) -> str:
+        """Return a sentence for each difference between the three."""
+        program, ours = self.program.traffic, self.ours.traffic
+        found = []
+        if self.data > 1:
+            ends = self.sizes.end_weights * WEIGHT
+            padding = program["all_gather"].n_bytes - (ours["all_gather"].n_bytes - ends)
+            found += [
+                "fully_shard keeps embedding and head between forward and backward: one all_gather "
+                f"less than ours, {size(ends)}.",
+                f"It pads dimension 0 of each weight to a multiple of {self.data:,} ranks: "
+                f"{size(padding)} more in all_gather.",
+            ]
+        if self.tensor > 1:
+            found += [
+                "Each column matrix sums its own input gradient: 5 + 2 all_reduces a layer, where "
+                "the textbook sums 4 times.",
+                f"Only the layers are cut: each of the {self.tensor} tensor-parallel ranks has the "
+                "whole embedding and head, where the textbook divides all parameters.",
+            ]
+        missed = 1 - self.fused_flops / self.program.flops
+        found.append(
+            "torch's formulas do not know the attention that the CPU runs: without "
+            f"SDPBackend.MATH, {missed:.1%} of the FLOPs are missed; with it, all pairs of tokens "
+            "count, causal or not."
+        )
+        return "\n".join(found)
 
 
 def trace_step(sizes: Sizes, world_size: int, tensor: int = 1, every_layer: bool = False) -> Trace:

@@ -67,10 +67,14 @@ class Sizes:
         return sum(o * i for o, i in self.columns + self.rows)
 
     @property
+    def end_weights(self) -> int:
+        """How many weights embedding, head and last norm have."""
+        return 2 * self.vocab * self.hidden + self.hidden
+
+    @property
     def parameters(self) -> int:
         """How many there are, embedding, head and norms included."""
-        layer = self.layer_weights + 2 * self.hidden
-        return self.layers * layer + 2 * self.vocab * self.hidden + self.hidden
+        return self.layers * (self.layer_weights + 2 * self.hidden) + self.end_weights
 
 
 class Attention(nn.Module):
