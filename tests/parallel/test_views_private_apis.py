@@ -20,6 +20,16 @@ ATTRIBUTES = [  # of private classes
     *(("ProcessLocalGroup", name) for name in
       ("exception_handle", "reset", "allreduce", "allgather", "reduce_scatter", "broadcast")),
 ]  # fmt: skip
+ELSEWHERE = [  # what torch documents but does not export, and what only the tests use
+    ("torch.utils._python_dispatch", "TorchDispatchMode"),
+    ("torch._C", "_is_multithreading_enabled"),
+    ("torch.distributed.distributed_c10d", "_world"),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), ELSEWHERE)
+def test_torch_still_has_what_stands_elsewhere(module, name):
+    assert hasattr(import_module(module), name)
 
 
 @pytest.mark.parametrize("name", private.PRIVATE)
