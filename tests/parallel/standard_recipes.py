@@ -54,8 +54,9 @@ def many_knobs(sizes):
 
 def momenta(sizes):
     """Return changes of momentum, to 0 and back, and of clipping."""
-    return [(5, "momentum", 0.0), (7, "l2", 1e-3), (9, "momentum", 0.8), (12, "clip", "off"),
-            (14, "clip", "norm"), (15, "threshold", 0.2), (16, "batch_size", sizes[1])]  # fmt: skip
+    return [(5, "momentum", 0.0), (7, "l2", 1e-3), (9, "momentum", 0.8), (10, "augment", "noise"),
+            (12, "clip", "off"), (14, "clip", "norm"), (15, "threshold", 0.2),
+            (16, "batch_size", sizes[1])]  # fmt: skip
 
 
 RUNS = {  # name: network, chain, knob changes
