@@ -40,7 +40,7 @@ def on_processes(world: int, todo: list, folder: Path) -> list[dict]:
     command += [f"--nproc-per-node={world}", str(HERE / "on_standard_engine.py"), str(folder)]
     paths = [str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=560, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((folder / f"rank {rank}.json").read_text()) for rank in range(world)]
 
