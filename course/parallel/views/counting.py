@@ -43,7 +43,7 @@ class Traffic:
     n_bytes: int
 
     @property
-    def sent(self) -> int:
+    def sent(self) -> float:
         """Return the bytes that a rank sends in the ring algorithm."""
         return bytes_sent(self.kind, self.n_bytes, self.ranks)
 
