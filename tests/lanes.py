@@ -62,6 +62,8 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/browser/test_training_lab_page",
     "tests/browser/test_training_lab_story", "tests/browser/test_training_lab_tabs",
     "tests/interop/test_adopt_ddp", "tests/parallel/test_processes",
+    "tests/parallel/test_run_checkpoints", "tests/parallel/test_run_launch",
+    "tests/parallel/test_run_processes",
     "tests/lessons/test_patients.py::test_a_cure", "tests/lessons/test_patients.py::test_a_wrong",
     "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",

@@ -15,9 +15,11 @@ from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
 from .data_parallel import DataParallel
 from .in_turn import Costs, InTurn
+from .launch import launch
 from .local_sgd import LocalSGD
 from .pipeline import Pipeline
 from .replicas import Replicas
+from .results import RunResult
 from .schedules import Action, make_schedule, time_schedule
 from .sharded import Sharded
 from .strategy import Strategy, grid
@@ -25,6 +27,7 @@ from .tensor_parallel import TensorParallel
 
 __all__ = [
     "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
-    "Pipeline", "Replicas", "Sharded", "Strategy", "TensorParallel", "bytes_sent", "cuts", "grid",
-    "make_schedule", "ring_all_reduce", "time_schedule", "tree_all_reduce",
+    "Pipeline", "Replicas", "RunResult", "Sharded", "Strategy", "TensorParallel", "bytes_sent",
+    "cuts", "grid", "launch", "make_schedule", "ring_all_reduce", "time_schedule",
+    "tree_all_reduce",
 ]  # fmt: skip
