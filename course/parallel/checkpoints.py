@@ -71,6 +71,7 @@ class Checkpoints:
         step = self.trainer.step_count
         new = self.folder / f"unfinished-{step}"
         self._together(self._clear, new)
+        self._together(self._see, new)
         self._together(write_shards, self.comm, vectors, new)
         if self.layout.is_local or self.comm.rank == 0:
             self._together(self._write_state, {"state": state, "sent": sent}, new)
@@ -96,6 +97,10 @@ class Checkpoints:
             for old in self.folder.glob("unfinished-*"):
                 shutil.rmtree(old)
             new.mkdir(parents=True)
+
+    def _see(self, new: Path) -> None:
+        if not new.is_dir():
+            raise OSError("it must be one folder that all machines share")
 
     def _write_state(self, state: dict, new: Path) -> None:
         content = io.BytesIO()

@@ -9,12 +9,10 @@ from importlib import import_module
 
 from ..errors import CourseError
 from .communicator import Communicator, Event
-from .job import Job
+from .job import STANDARD, Job
 from .on_rank import train
 from .processes import Processes
 from .results import RunResult
-
-STANDARD = "course.parallel.standard"  # has train(recipe, strategy, …)
 
 
 def run_engine(
@@ -23,7 +21,7 @@ def run_engine(
     """Do the run on this rank with the engine of the job.
 
     Raises:
-        CourseError: for an engine that is not installed, or cannot do what is asked.
+        CourseError: for an engine that cannot do what is asked.
     """
     return (train if job.engine == "ours" else train_standard)(comm, job, events, say)
 
@@ -42,10 +40,5 @@ def train_standard(
             "engine 'torch' writes no checkpoints here; leave --checkpoint-every and --resume out, "
             "or take --engine ours"
         )
-    try:
-        standard = import_module(STANDARD)
-    except ModuleNotFoundError as error:
-        if error.name != STANDARD:
-            raise
-        raise CourseError("engine 'torch' is no part of this release; take --engine ours") from None
+    standard = import_module(STANDARD)  # that it is there has been checked
     return standard.train(job.recipe, job.strategy, comm=comm, job=job, events=events, say=say)

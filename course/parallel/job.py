@@ -3,6 +3,7 @@
 import json
 import tempfile
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from .strategies import STRATEGIES
 
 ENGINES = ("ours", "torch")
 DEVICES = ("cpu", "cuda")
+STANDARD = "course.parallel.standard"  # the engine 'torch': it has train(recipe, strategy, …)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def check_job(job: Job) -> Job:
             "or MLP on data of `load_data`"
         )
     check_choice("engine", job.engine, ENGINES)
+    if job.engine == "torch" and find_spec(STANDARD) is None:
+        raise CourseError("engine 'torch' is no part of this release; take --engine ours")
     check_choice("device", job.device, DEVICES)
     check_choice("strategy", job.strategy, STRATEGIES)
     check_fields(f"strategy {job.strategy!r}", job.options, STRATEGIES[job.strategy], None, None)
