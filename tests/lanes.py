@@ -69,6 +69,8 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/lessons/test_patients.py::test_a_cure", "tests/lessons/test_patients.py::test_a_wrong",
     "tests/lessons/test_patients.py::test_its_symptoms", "tests/lessons/test_watch_",
     "tests/parallel/test_knobs_on_ranks", "tests/parallel/test_processes",
+    "tests/parallel/test_run_checkpoints", "tests/parallel/test_run_in_turn",
+    "tests/parallel/test_run_launch", "tests/parallel/test_run_processes",
     "tests/parallel/test_transforms_on_ranks",
     "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",

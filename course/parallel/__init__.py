@@ -15,9 +15,11 @@ from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
 from .data_parallel import DataParallel
 from .in_turn import Costs, InTurn
+from .launch import launch
 from .local_sgd import LocalSGD
 from .pipeline import Pipeline
 from .replicas import Replicas
+from .results import RunResult
 from .schedules import Action, make_schedule, time_schedule
 from .sharded import Sharded
 from .strategies import make_strategy
@@ -27,7 +29,7 @@ from .timeline import Timeline, timeline
 
 __all__ = [
     "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD", "Pipeline",
-    "Replicas", "Sharded", "Strategy", "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid",
-    "make_schedule", "make_strategy", "ring_all_reduce", "time_schedule", "timeline",
-    "tree_all_reduce",
+    "Replicas", "RunResult", "Sharded", "Strategy", "TensorParallel", "Timeline", "bytes_sent",
+    "cuts", "grid", "launch", "make_schedule", "make_strategy", "ring_all_reduce", "time_schedule",
+    "timeline", "tree_all_reduce",
 ]  # fmt: skip

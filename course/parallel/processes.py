@@ -46,8 +46,15 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
         )
     if device == "cuda":
         take_gpu()
+    backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=wait)
+        store, rank, world_size = next(dist.rendezvous("env://", timeout=wait))
+        store.set_timeout(wait)
+        # After a restart by torchrun the store still has the addresses of the processes before.
+        store = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        dist.init_process_group(
+            backend, store=store, rank=rank, world_size=world_size, timeout=wait
+        )
     except (RuntimeError, ValueError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise CourseError(f"cannot meet the other ranks at {where}: {error}") from error
@@ -119,6 +126,13 @@ class Processes:
             raise CourseError(
                 f"ranks have different versions of torch: {found}; install the same everywhere"
             )
+
+    def total(self, counts: dict[str, float]) -> dict[str, int]:
+        """Return the sums of every rank's counts by name, the same on each."""
+        found: list = [None] * self.world_size
+        dist.all_gather_object(found, counts, self.process_group)
+        names = sorted({name for one in found for name in one})
+        return {name: round(sum(one.get(name, 0.0) for one in found)) for name in names}
 
     # ---- collectives ------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """A recipe's run on PyTorch's engine: what is refused, and the loop."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,8 +46,9 @@ def check(
 
 
 def train(
-    recipe, strategy: str, schedule: str = "1f1b", micro_batches: int = 4, chunks: int = 1
-) -> Result:
+    recipe, strategy: str, schedule: str = "1f1b", micro_batches: int = 4, chunks: int = 1,
+    device: str = "cpu",
+) -> Result:  # fmt: skip
     """Do a recipe's run on PyTorch's engine. Each rank of the world calls it.
 
     The same rows as those of a `Trainer`, in the same order; knobs turn at the same steps. Losses,
@@ -60,6 +60,7 @@ def train(
         schedule: of a pipeline: 'gpipe', '1f1b' or 'interleaved'.
         micro_batches: into how many equal parts a pipeline cuts each batch.
         chunks: stages a rank of a pipeline; more than 1 only if interleaved.
+        device: 'cpu', or 'cuda' for the GPU that `join` took.
 
     Raises:
         CourseError: before the first step, outside a torch.distributed world; for an unknown
@@ -75,9 +76,7 @@ def train(
     recipe = load_recipe(recipe)
     world_size = dist.get_world_size()
     trainer = _check(recipe, strategy, world_size, schedule, micro_batches, chunks)
-    if dist.get_backend() == "nccl":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # torchrun's number on this machine
-        trainer.to("cuda")
+    trainer.to(device)
     network = network_of(trainer)
     with Traffic(world_size) as traffic:
         engine = (
