@@ -7,7 +7,7 @@ a `RunResult`.
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import CourseError, check_fields
+from ..errors import CourseError, check_choice, check_fields
 from ..training.recipe import Recipe, versions
 from . import standard
 from .agreement import agree
@@ -46,6 +46,7 @@ def train_standard(
     assert job.steps is not None
     recipe, problem = shortened(job.recipe, job.steps), None
     try:
+        check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
         check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, 0)
         standard.check(recipe, job.strategy, comm.world_size, **job.options)
     except CourseError as error:

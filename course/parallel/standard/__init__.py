@@ -17,5 +17,6 @@ and all messages are PyTorch's. The numbers equal those of a `Trainer` up to rou
 """
 
 from .run import Result, check, train
+from .strategies import STRATEGIES
 
-__all__ = ["Result", "check", "train"]
+__all__ = ["STRATEGIES", "Result", "check", "train"]
