@@ -6,6 +6,10 @@ import os
 import lanes
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("course", deadline=None)  # the suite asserts no time
+settings.load_profile("course")
 
 MOST_WORKERS = 4  # the browser's tests and the kernels' take three; more only wait for them
 

@@ -44,6 +44,7 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_a_writer_that_dies_blocks_nobody_and_one_that_hangs_only_for_a_while",
     "test_going_to_any_step_is_exact_and_so_is_going_on",
     "test_each_part_takes_what_is_possible_and_refuses_everything_else",
+    "test_views",  # import FSDP2 and DTensor
     "test_watch_",  # labs driven as the chapters say
     "test_writers_at_once_lose_none",
 )
@@ -67,7 +68,10 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/lessons/test_ledger_mutations",
     "tests/lessons/test_patients.py::test_a_cure", "tests/lessons/test_patients.py::test_a_wrong",
     "tests/lessons/test_patients.py::test_its_symptoms", "tests/lessons/test_watch_",
-    "tests/parallel/test_processes",
+    "tests/parallel/test_knobs_on_ranks", "tests/parallel/test_processes",
+    "tests/parallel/test_run_checkpoints", "tests/parallel/test_run_in_turn",
+    "tests/parallel/test_run_launch", "tests/parallel/test_run_processes",
+    "tests/parallel/test_transforms_on_ranks",
     "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
     "tests/publishing/test_run_cache.py::test_resume",

@@ -22,6 +22,7 @@ from ..data.dataset import Dataset
 from ..errors import CourseError, check_choice, check_seed
 from ..nn.curvature import AutogradCurvature, gauss_newton_product, hessian_product
 from ..nn.losses import LOSSES
+from ..nn.model import InOneProcess
 from .flat_parameters import Flat, flatten
 from .module_state import (
     MeanLoss,
@@ -36,7 +37,7 @@ from .module_state import (
     twice_differentiable,
     unchanged,
     unwrapped,
-)
+)  # fmt: skip
 
 ALIVE: "weakref.WeakSet[Adopted]" = weakref.WeakSet()
 LOCK = threading.Lock()  # of ALIVE: a lab copies its model while a cell adopts another
@@ -71,7 +72,7 @@ def adopt(module, loss="cross_entropy", autocast=None, stochastic=False, seed=0)
     return Adopted(module, loss, autocast, stochastic, seed)
 
 
-class Adopted:
+class Adopted(InOneProcess):
     """A module on one flat vector, as `adopt` returns it.
 
     Attributes:
@@ -180,13 +181,12 @@ class Adopted:
         views = zip(self.flat.params, self.flat.views(v), self.flat.views(out), strict=True)
         live = [(p, direction, result) for p, direction, result in views if p.requires_grad]
         params, directions = [p for p, _, _ in live], [u for _, u, _ in live]
-        drawing = self.random.used(self.theta.device, keep=False)
-        with twice_differentiable(), unchanged(self.module), drawing, torch.enable_grad():
-            with self._precision():
-                outputs = training_outputs(module, X)
-                if not outputs.requires_grad:
-                    return out
-                second = product(outputs, lambda z: self.loss(z, Y), params, directions)
+        with (twice_differentiable(), unchanged(self.module), torch.enable_grad(),
+              self.random.used(self.theta.device, keep=False), self._precision()):  # fmt: skip
+            outputs = training_outputs(module, X)
+            if not outputs.requires_grad:
+                return out
+            second = product(outputs, lambda z: self.loss(z, Y), params, directions)
         for (_, _, result), g in zip(live, second, strict=True):
             result.copy_(g)
         return out

@@ -45,9 +45,12 @@ class Model(Protocol):
 
     Attributes:
         sample_dim: the dimension of encoded answers along which samples lie, 0 or 1.
+        lacks: what a transform may not ask this model for, 'named_views' or 'curvature', with the
+            reason.
     """
 
     sample_dim: int
+    lacks: dict[str, str]
 
     @property
     def theta(self) -> Tensor:
@@ -80,6 +83,9 @@ class Model(Protocol):
 
     def validate_data(self, data: Dataset) -> None:
         """Raise `CourseError` unless the model can be trained on `data`."""
+
+    def check_rows(self, n: int) -> None:
+        """Raise `CourseError` when `loss_and_grad` cannot take n rows."""
 
     def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
         """Return rows x: (N, …) and answers y as `loss_and_grad` takes them.
@@ -122,3 +128,12 @@ class Model(Protocol):
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+
+
+class InOneProcess:
+    """What holds for a model that one process has as a whole: it lacks nothing."""
+
+    lacks: dict[str, str] = {}
+
+    def check_rows(self, n: int) -> None:
+        """Take any number of rows."""

@@ -22,13 +22,14 @@ from .devices import check_device
 from .initialisation import INITS
 from .layers import ACTIVATIONS, Layer, Linear, Workspace
 from .losses import Loss, build_loss
+from .model import InOneProcess
 from .stack import Stack, arrange, build_layers, hidden_layers
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_LAYERS = 3000  # far more than trains, few enough to build at once
 
 
-class Network:
+class Network(InOneProcess):
     """A stack of layers: forward from the first to the last, backward from the last to the first.
 
     Args:

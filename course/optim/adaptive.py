@@ -147,6 +147,7 @@ class Muon(Transform):
     Source: Jordan et al. (2024).
     """
 
+    needs = ("named_views",)
     beta: float = 0.95
     iterations: int = 5
 

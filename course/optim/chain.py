@@ -81,6 +81,7 @@ class Transform:
         clips: whether it bounds the gradient; `norms()` then returns those of what it left in the
             last step and of what entered it, each 0-d.
         after_descend: whether it acts on the weights that `Descend` has moved.
+        needs: what it asks the context for, and not every model has: 'named_views', 'curvature'.
 
     Raises:
         CourseError: when a field is set to a value out of its range; the old value stays.
@@ -88,6 +89,7 @@ class Transform:
 
     schedules: dict[str, Schedule] = {}  # replaced by a dict of its own when one is set
     descends = clips = after_descend = False
+    needs: tuple[str, ...] = ()
 
     def __init_subclass__(cls):
         TRANSFORMS.add(cls)
@@ -179,9 +181,10 @@ class Chain:
                 f"chain({listed}): exactly one Descend(lr) must stand last, or only L1 after it"
             )
         if self.context is not None:
-            for t in transforms:
-                if not any(t is old for old in self.transforms):
-                    t.init(self.context.theta)
+            new = [t for t in transforms if not any(t is old for old in self.transforms)]
+            self._check_needs(new)
+            for t in new:
+                t.init(self.context.theta)
         self.transforms = transforms
         self.descend: Any = transforms[places.index(1)]
         self.clip: Any = next((t for t in transforms if t.clips), None)
@@ -189,17 +192,30 @@ class Chain:
     def init(
         self, theta: Tensor, named_views: Callable | None = None, curvature=None,
         norm: Callable[[Tensor], Tensor] = torch.linalg.vector_norm,
+        lacks: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         """Make the buffers and start counting steps at 0.
 
         Args:
             theta: the weights, (P,).
             named_views, curvature, norm: see `Context`; a `Trainer` hands over its model's.
+            lacks: what the model cannot give, see `Model`.
+
+        Raises:
+            CourseError: for a transform that needs what is lacking.
         """
+        self.lacks = lacks or {}
+        self._check_needs(self.transforms)
         self.context = Context(theta, named_views, curvature, norm)
         self.step = 0
         for t in self.transforms:
             t.init(theta)
+
+    def _check_needs(self, transforms: list[Transform]) -> None:
+        for t in transforms:
+            for need in t.needs:
+                if need in self.lacks:
+                    raise CourseError(f"{type(t).__name__} cannot run here: {self.lacks[need]}")
 
     def __call__(self, grad: Tensor, theta: Tensor) -> None:
         """Make one step: `theta` (P,) moves in place, `grad` (P,) stays as it is."""

@@ -116,6 +116,7 @@ class Newton(Transform):
     Source: D4 3.7.
     """
 
+    needs = ("curvature",)
     damping: float = 1e-3
 
     def __call__(self, g, context):
@@ -137,6 +138,7 @@ class NewtonCG(Transform):
     Source: Martens (2010).
     """
 
+    needs = ("curvature",)
     damping: float = 1e-3
     iterations: int = 10
 

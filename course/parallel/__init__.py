@@ -13,17 +13,23 @@ InTurn(4).run(program)  # four ranks in this process, or processes: see `process
 
 from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
-from .composed import Copies
-from .data_parallel import DataParallel, LocalSGD
+from .data_parallel import DataParallel
 from .in_turn import Costs, InTurn
+from .launch import launch
+from .local_sgd import LocalSGD
 from .pipeline import Pipeline
+from .replicas import Replicas
+from .results import RunResult
 from .schedules import Action, make_schedule, time_schedule
 from .sharded import Sharded
+from .strategies import make_strategy
 from .strategy import Strategy, grid
 from .tensor_parallel import TensorParallel
+from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Communicator", "Copies", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
-    "Pipeline", "Sharded", "Strategy", "TensorParallel", "bytes_sent", "cuts", "grid",
-    "make_schedule", "ring_all_reduce", "time_schedule", "tree_all_reduce",
+    "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD", "Pipeline",
+    "Replicas", "RunResult", "Sharded", "Strategy", "TensorParallel", "Timeline", "bytes_sent",
+    "cuts", "grid", "launch", "make_schedule", "make_strategy", "ring_all_reduce", "time_schedule",
+    "timeline", "tree_all_reduce",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ def ring_all_reduce(comm: Communicator, x: Tensor, label: str = "ring") -> Tenso
     First each part of x goes round and is added to on its way: then rank r has the whole sum of
     part r + 1. Then the finished parts go round once more.
     """
-    p, rank = comm.world, comm.rank
+    p, rank = comm.world_size, comm.rank
     parts = [x[cut] for cut in cuts(len(x), p)]
     right, left = (rank + 1) % p, (rank - 1) % p
     for finished in (False, True):
@@ -37,7 +37,7 @@ def tree_all_reduce(comm: Communicator, x: Tensor, label: str = "tree") -> Tenso
     Sums go up a binary tree to rank 0, and the result comes down again. In the round with distance
     d, each rank that is a multiple of 2d has a child at rank + d.
     """
-    p, rank = comm.world, comm.rank
+    p, rank = comm.world_size, comm.rank
     distances = [2**k for k in range((p - 1).bit_length())]
     for d in distances:
         if rank % (2 * d) == d:

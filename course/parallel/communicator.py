@@ -1,13 +1,15 @@
 """What ranks say to each other: the operations that every strategy is written against.
 
-A rank is one of `world` devices that train together. `in_turn` runs all ranks in one process, one
-at a time; `processes` runs each in a process of its own. A strategy cannot tell them apart.
+A rank is one of `world_size` devices that train together. `in_turn` runs all ranks in one process,
+one at a time; `processes` runs each in a process of its own. A strategy cannot tell them apart.
 """
 
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 from torch import Tensor
+
+from ..errors import CourseError
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,17 @@ class Event:
         rank: of the whole world.
         kind: 'compute', 'send', 'recv', or the name of a collective.
         label: what it was for, as 'forward 3'.
-        size: FLOPs of a computation; else the bytes that this rank sends.
+        size: FLOPs of a computation; else the bytes that this rank sends, see `bytes_sent`.
         called: when the rank asked for it, in seconds.
-        start: when the work or the transfer began: for a collective, when the last rank had come.
+        start: when the work or the transfer began: for a collective, when the last rank had come;
+            among processes, which cannot see that, when this rank asked.
         end: when it was done.
     """
 
     rank: int
     kind: str
     label: str
-    size: int
+    size: float
     called: float
     start: float
     end: float
@@ -45,11 +48,11 @@ class Communicator(Protocol):
 
     Attributes:
         rank: the number of this rank in the group, from 0.
-        world: how many ranks the group has.
+        world_size: how many ranks the group has.
     """
 
     rank: int
-    world: int
+    world_size: int
 
     def all_reduce(self, x: Tensor, label: str = "") -> Tensor:
         """Replace x, of any shape, by its sum over the ranks, the same bits on each; return it."""
@@ -66,10 +69,10 @@ class Communicator(Protocol):
     def broadcast(self, x: Tensor, root: int = 0, label: str = "") -> Tensor:
         """Replace x, of any shape, by that of one rank; return it."""
 
-    def send(self, x: Tensor, to: int, label: str = "", tag: int = 0) -> None:
+    def send(self, x: Tensor, dst: int, label: str = "", tag: int = 0) -> None:
         """Send x, of any shape, to a rank. It does not wait; x may change at once."""
 
-    def recv(self, x: Tensor, source: int, label: str = "", tag: int = 0) -> Tensor:
+    def recv(self, x: Tensor, src: int, label: str = "", tag: int = 0) -> Tensor:
         """Fill x with the next tensor that a rank sent here under this tag; return it."""
 
     def barrier(self) -> None:
@@ -91,14 +94,43 @@ def cuts(n: int, parts: int) -> list[slice]:
     return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
-def bytes_sent(kind: str, n_bytes: int, world: int) -> int:
+def bytes_sent(kind: str, n_bytes: int, world_size: int) -> float:
     """Return how many bytes a rank sends in a collective on n_bytes, in the ring algorithm.
 
     all_reduce: 2(p - 1)/p · n; reduce_scatter, all_gather and broadcast (as a pipeline): half of
-    it. The first and the last rank of a broadcast send less; the figure is the mean.
+    it. It is the mean over the ranks: parts differ when p does not divide n, and the last rank of a
+    broadcast sends nothing.
 
     Source: Patarasuk & Yuan (2009).
     """
     if kind == "barrier":
-        return 0
-    return (2 if kind == "all_reduce" else 1) * n_bytes * (world - 1) // world
+        return 0.0
+    return (2 if kind == "all_reduce" else 1) * n_bytes * (world_size - 1) / world_size
+
+
+def check_groups(groups: list[list[int]], world_size: int) -> list[list[int]]:
+    """Return the groups of a `split`, each in the order of its ranks.
+
+    Raises:
+        CourseError: unless each rank is in one of them.
+    """
+    if sorted(r for group in groups for r in group) != list(range(world_size)):
+        raise CourseError(
+            f"split({groups}): each rank from 0 to {world_size - 1} must be in one group"
+        )
+    return [sorted(group) for group in groups]
+
+
+def check_part(part: Tensor, n: int, rank: int, world_size: int) -> slice:
+    """Return which rows of an `all_gather` of n are this rank's.
+
+    Raises:
+        CourseError: for a part with another number of rows.
+    """
+    mine = cuts(n, world_size)[rank]
+    if len(part) != mine.stop - mine.start:
+        raise CourseError(
+            f"all_gather of {n} rows got {len(part)} on rank {rank} of {world_size}; allowed: "
+            f"{mine.stop - mine.start}, as `cuts` gives"
+        )
+    return mine

@@ -23,7 +23,7 @@ class OnRanks(Layer):
 
     def own(self, x: Tensor) -> slice:
         """Return which columns of x: (n, B) are this rank's samples."""
-        return cuts(x.shape[1], self.comm.world)[self.comm.rank]
+        return cuts(x.shape[1], self.comm.world_size)[self.comm.rank]
 
     def gather_samples(self, x: Tensor, label: str) -> None:
         """Fill the columns of x: (n, B) that are other ranks' samples."""
@@ -39,8 +39,9 @@ class CutLinear(OnRanks, Linear):
     """A part of a `Linear`, on one rank."""
 
     def _note(self, ws, what: str) -> None:
-        """Note a product of this rank's matrix with a batch."""
-        self.comm.compute(what, 2 * self.W.numel() * ws.x1.shape[1])
+        """Note a product of this rank's matrix with a batch; the bias has no gradient by x."""
+        matrix = self.WT if what == "input gradient" else self.W
+        self.comm.compute(what, 2 * matrix.numel() * ws.x.shape[1])
 
 
 class ColumnLinear(CutLinear):
@@ -92,15 +93,23 @@ class RowLinear(CutLinear):
 
     Args:
         width: of the whole layer.
+        has_bias: whether this rank has it.
         samples: whether the outputs are to be cut by samples.
     """
 
-    def __init__(self, width: int, samples: bool):
+    def __init__(self, width: int, has_bias: bool, samples: bool):
         super().__init__(width)
-        self.samples = samples
+        self.has_bias, self.samples = has_bias, samples
+
+    def shapes(self, n):
+        return [(self.width, n + self.has_bias)]
+
+    def bind(self, weights, grads):
+        (self.W,), (self.dW,) = weights, grads
+        self.WT = (self.W[:, :-1] if self.has_bias else self.W).t()
 
     def forward(self, ws):
-        part = torch.mm(self.W, ws.x1)
+        part = torch.mm(self.W, ws.x1 if self.has_bias else ws.x)
         self._note(ws, "forward")
         if self.samples:
             self.sum_samples(part, ws.a, "outputs")
@@ -111,13 +120,10 @@ class RowLinear(CutLinear):
         if self.samples:
             self.gather_samples(ws.da, "output gradients")
         super().backward_input(ws)
-        if ws.dx is not None:
-            self._note(ws, "input gradient")
+        self._note(ws, "input gradient")
 
     def backward_weights(self, ws):
-        super().backward_weights(ws)
-        if self.comm.rank > 0:
-            self.dW[:, -1] = 0  # here the bias stays 0
+        torch.mm(ws.da, ws.x1T if self.has_bias else ws.x.t(), out=self.dW)
         self._note(ws, "weight gradient")
 
 

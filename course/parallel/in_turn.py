@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError, check_count, check_number
-from .communicator import Event, bytes_sent, cuts
+from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 from .turns import Stopped, Turns
 
 MOST_RANKS = 256  # each is a thread
@@ -31,48 +31,54 @@ class Costs:
     Attributes:
         latency: α, seconds a message.
         bandwidth: 1/β, bytes a second.
-        speed: FLOPs a second of one rank.
+        flops_per_second: of one rank.
 
     Source: Hockney (1994).
     """
 
     latency: float = 5e-6
     bandwidth: float = 5e10
-    speed: float = 1e13
+    flops_per_second: float = 1e13
 
     def __post_init__(self):
         check_number("latency", self.latency, 0, 1e3, "seconds a message")
         check_number("bandwidth", self.bandwidth, 1, 1e18, "bytes a second")
-        check_number("speed", self.speed, 1, 1e21, "FLOPs a second")
+        check_number("flops_per_second", self.flops_per_second, 1, 1e21, "of one rank")
 
     def message(self, n_bytes: int) -> float:
         """Return the seconds that one message takes."""
         return self.latency + n_bytes / self.bandwidth
 
-    def collective(self, kind: str, n_bytes: int, world: int) -> float:
-        """Return the seconds of a collective in the ring algorithm; a barrier is one message."""
-        if world == 1:
+    def collective(self, kind: str, n_bytes: int, world_size: int) -> float:
+        """Return the seconds of a collective in the ring algorithm; a barrier is one message.
+
+        A broadcast is passed on from rank to rank in small pieces: all n bytes cross each link.
+        """
+        if world_size == 1:
             return 0.0
-        rounds = {"all_reduce": 2 * (world - 1), "barrier": 1}.get(kind, world - 1)
-        return rounds * self.latency + bytes_sent(kind, n_bytes, world) / self.bandwidth
+        rounds = {"all_reduce": 2 * (world_size - 1), "barrier": 1}.get(kind, world_size - 1)
+        sent = n_bytes if kind == "broadcast" else bytes_sent(kind, n_bytes, world_size)
+        return rounds * self.latency + sent / self.bandwidth
 
 
 class InTurn:
     """A world of ranks in one process.
 
     Args:
-        world: how many, 1 to 256.
+        world_size: how many, 1 to 256.
         costs: of messages and of computation, for the clock.
 
     Attributes:
-        events: what each rank did, in the order in which it ended; grows from run to run.
+        events: what each rank did, in the order of its calls; grows from run to run, `clear()` it.
 
     Raises:
         CourseError: for a world of another size.
     """
 
-    def __init__(self, world: int, costs: Costs | None = None):
-        self.world = check_count("world", world, 1, MOST_RANKS, "ranks in one process")
+    def __init__(self, world_size: int, costs: Costs | None = None):
+        self.world_size = check_count(
+            "world_size", world_size, 1, MOST_RANKS, "ranks in one process"
+        )
         self.costs = costs or Costs()
         self.events: list[Event] = []
 
@@ -83,25 +89,25 @@ class InTurn:
             CourseError: when no rank can go on, or ranks call different collectives.
             Exception: the first one that a rank raised, with a note that names the rank.
         """
-        turns = Turns(self.world)
+        turns = Turns(self.world_size)
         post = Post(turns, self.costs, self.events)
-        results: list = [None] * self.world
+        results: list = [None] * self.world_size
         threads = torch.get_num_threads()
 
         def rank(r: int) -> None:
             torch.set_num_threads(threads)  # a new thread has its own number
             try:
                 turns.begin(r)
-                results[r] = program(Rank(post, tuple(range(self.world)), r), *args)
+                results[r] = program(Rank(post, tuple(range(self.world_size)), r), *args)
             except Stopped:
                 pass
             except BaseException as error:
-                if self.world > 1:
-                    error.add_note(f"on rank {r} of {self.world}")
+                if self.world_size > 1:
+                    error.add_note(f"on rank {r} of {self.world_size}")
                 turns.fail(error)
             turns.end(r)
 
-        turns.play([threading.Thread(target=rank, args=(r,)) for r in range(self.world)])
+        turns.play([threading.Thread(target=rank, args=(r,)) for r in range(self.world_size)])
         return results
 
 
@@ -110,14 +116,13 @@ class Meeting:
     """One collective: who has come, with what, and when."""
 
     kind: str
-    size: int
+    words: str
+    """What each rank must ask for in the same way: shape, type, root."""
     came: dict[int, float] = field(default_factory=dict)
     """Rank: when it came."""
     parts: dict[int, Tensor] = field(default_factory=dict)
     """Rank: what it brought; let go when the result is there."""
     result: Any = None
-    """Let go when each rank has taken it."""
-    taken: int = 0
     n_bytes: int = 0
     start: float = 0.0
     end: float = 0.0
@@ -129,7 +134,7 @@ class Post:
     def __init__(self, turns: Turns, costs: Costs, events: list[Event]):
         self.turns, self.costs, self.events = turns, costs, events
         self.letters: defaultdict = defaultdict(deque)  # (group, from, to, tag): (tensor, arrival)
-        self.meetings: defaultdict = defaultdict(list)  # group: meetings in order
+        self.meetings: dict = {}  # (group, number of the call): those that are not over
         self.clock: defaultdict[int, float] = defaultdict(float)  # rank: now
         self.wire: defaultdict[int, float] = defaultdict(float)  # rank: when its link is free again
 
@@ -145,7 +150,7 @@ class Rank:
 
     def __init__(self, post: Post, group: tuple[int, ...], rank: int):
         self.post, self.group, self.rank = post, group, rank
-        self.world, self.me = len(group), group[rank]
+        self.world_size, self.me = len(group), group[rank]
         self.calls = 0  # collectives called in this group
 
     # ---- collectives ------------------------------------------------------------------------
@@ -167,76 +172,78 @@ class Rank:
             return torch.stack(parts).sum(0)
 
         whole = self._together("reduce_scatter", x, total, label)
-        return whole[cuts(len(x), self.world)[self.rank]].clone()
+        return whole[cuts(len(x), self.world_size)[self.rank]].clone()
 
     def all_gather(self, part, n, label=""):
-        mine = cuts(n, self.world)[self.rank]
-        if len(part) != mine.stop - mine.start:
-            raise CourseError(
-                f"all_gather of {n} rows got {len(part)} on rank {self.rank} of {self.world}; "
-                f"allowed: {mine.stop - mine.start}, as `cuts` gives"
-            )
-        size = n * math.prod(part.shape[1:])
-        return self._together("all_gather", part, torch.cat, label, size).clone()
+        check_part(part, n, self.rank, self.world_size)
+        shape = (n, *part.shape[1:])
+        return self._together("all_gather", part, torch.cat, label, shape).clone()
 
     def broadcast(self, x, root=0, label=""):
-        check_count("root", root, 0, self.world - 1, "a rank of the group")
-        return x.copy_(self._together("broadcast", x, lambda parts: parts[root], label))
+        check_count("root", root, 0, self.world_size - 1, "a rank of the group")
+        meeting = self._meet("broadcast", x, lambda parts: parts[root], extra=f" from {root}")
+        return Later(self, meeting, label, x).wait()
 
     def barrier(self):
         self._together("barrier", torch.empty(0), lambda parts: parts[0], "")
 
-    def _together(self, kind, x, combine, label, size=None):
-        return Later(self, self._meet(kind, x, combine, size), label).wait()
+    def _together(self, kind, x, combine, label, shape=None):
+        return Later(self, self._meet(kind, x, combine, shape), label).wait()
 
-    def _meet(self, kind: str, x: Tensor, combine: Callable, size: int | None = None) -> Meeting:
-        """Come to the next collective of the group; the last one to come works out the result."""
-        post, size = self.post, x.numel() if size is None else size
-        meetings = post.meetings[self.group]
-        if self.calls == len(meetings):
-            meetings.append(Meeting(kind, size))
-        meeting: Meeting = meetings[self.calls]
-        self.calls += 1
-        if (meeting.kind, meeting.size) != (kind, size):
+    def _meet(
+        self, kind: str, x: Tensor, combine: Callable, shape: tuple | None = None, extra: str = ""
+    ) -> Meeting:
+        """Come to the next collective of the group; the last one to come works out the result.
+
+        shape: of the whole that the collective is about; default: that of x.
+        """
+        post, self.calls = self.post, self.calls + 1
+        shape = tuple(x.shape) if shape is None else shape
+        words = f"{kind} of {list(shape)} {str(x.dtype).removeprefix('torch.')}{extra}"
+        place = self.group, self.calls
+        meeting: Meeting = post.meetings.setdefault(place, Meeting(kind, words))
+        if meeting.words != words:
             raise CourseError(
-                f"rank {self.me} calls {kind} of {size} numbers, rank "
-                f"{self.group[next(iter(meeting.came))]} {meeting.kind} of {meeting.size}, as "
-                f"collective {self.calls} of the group {list(self.group)}; they must be the same"
+                f"rank {self.me} calls {words}, rank {self.group[next(iter(meeting.came))]} "
+                f"{meeting.words}, as collective {self.calls} of the group {list(self.group)}; "
+                "they must be the same"
             )
         meeting.came[self.rank] = post.clock[self.me]
         meeting.parts[self.rank] = x.detach().clone()
-        if len(meeting.came) == self.world:
-            meeting.result = combine([meeting.parts[r] for r in range(self.world)])
+        if len(meeting.came) == self.world_size:
+            meeting.result = combine([meeting.parts[r] for r in range(self.world_size)])
             meeting.parts.clear()
-            meeting.n_bytes = size * x.element_size()
+            meeting.n_bytes = math.prod(shape) * x.element_size()
             free = max(post.wire[r] for r in self.group)
             meeting.start = max(free, *meeting.came.values())
-            meeting.end = meeting.start + post.costs.collective(kind, meeting.n_bytes, self.world)
+            seconds = post.costs.collective(kind, meeting.n_bytes, self.world_size)
+            meeting.end = meeting.start + seconds
             for r in self.group:
                 post.wire[r] = meeting.end
+            del post.meetings[place]
         return meeting
 
     # ---- from one to another ------------------------------------------------------------------
 
-    def send(self, x, to, label="", tag=0):
-        check_count("to", to, 0, self.world - 1, "a rank of the group")
+    def send(self, x, dst, label="", tag=0):
+        check_count("dst", dst, 0, self.world_size - 1, "a rank of the group")
         post, n_bytes = self.post, x.numel() * x.element_size()
         called = post.clock[self.me]
         start = max(called, post.wire[self.me])
         end = start + post.costs.message(n_bytes)
         post.wire[self.me] = end
-        post.letters[self.group, self.rank, to, tag].append((x.detach().clone(), end))
+        post.letters[self.group, self.rank, dst, tag].append((x.detach().clone(), end))
         post.events.append(Event(self.me, "send", label, n_bytes, called, start, end))
 
-    def recv(self, x, source, label="", tag=0):
-        check_count("source", source, 0, self.world - 1, "a rank of the group")
-        post, box = self.post, self.post.letters[self.group, source, self.rank, tag]
-        post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[source]}")
+    def recv(self, x, src, label="", tag=0):
+        check_count("src", src, 0, self.world_size - 1, "a rank of the group")
+        post, box = self.post, self.post.letters[self.group, src, self.rank, tag]
+        post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[src]}")
         letter, arrival = box.popleft()
         if letter.shape != x.shape or letter.dtype != x.dtype:
             raise CourseError(
                 f"rank {self.me} receives {tuple(letter.shape)} {letter.dtype} from "
-                f"{self.group[source]} where it expects {tuple(x.shape)} {x.dtype}"
+                f"{self.group[src]} where it expects {tuple(x.shape)} {x.dtype}"
             )
         called = post.clock[self.me]
         post.clock[self.me] = end = max(called, arrival)
@@ -246,18 +253,13 @@ class Rank:
     # ---- groups, and work ---------------------------------------------------------------------
 
     def split(self, groups) -> Self:
-        ranks = sorted(r for group in groups for r in group)
-        if ranks != list(range(self.world)):
-            raise CourseError(
-                f"split({groups}): each rank from 0 to {self.world - 1} must be in one group"
-            )
-        mine = next(group for group in groups if self.rank in group)
+        mine = next(g for g in check_groups(groups, self.world_size) if self.rank in g)
         return type(self)(self.post, tuple(self.group[r] for r in mine), mine.index(self.rank))
 
     def compute(self, label, flops):
         post = self.post
         start = post.clock[self.me]
-        post.clock[self.me] = end = start + flops / post.costs.speed
+        post.clock[self.me] = end = start + flops / post.costs.flops_per_second
         post.events.append(Event(self.me, "compute", label, flops, start, start, end))
 
 
@@ -272,13 +274,9 @@ class Later:
         """Return the result: in x if there is one, else a tensor that all ranks share."""
         rank, meeting, post = self.rank, self.meeting, self.rank.post
         missing = f"waits in {meeting.kind} {self.label}".rstrip()
-        post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world, missing)
+        post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world_size, missing)
         post.clock[rank.me] = max(post.clock[rank.me], meeting.end)
-        sent = bytes_sent(meeting.kind, meeting.n_bytes, rank.world)
+        sent = bytes_sent(meeting.kind, meeting.n_bytes, rank.world_size)
         post.events.append(Event(rank.me, meeting.kind, self.label, sent, self.called,
                                  meeting.start, meeting.end))  # fmt: skip
-        result = meeting.result if self.x is None else self.x.copy_(meeting.result)
-        meeting.taken += 1
-        if meeting.taken == rank.world:
-            meeting.result = None
-        return result
+        return meeting.result if self.x is None else self.x.copy_(meeting.result)

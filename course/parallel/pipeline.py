@@ -15,17 +15,10 @@ from ..nn.layers import Layer, Workspace
 from ..nn.network import Network
 from ..nn.stack import Stack, arrange
 from .communicator import Communicator, cuts
+from .dropout_masks import draw_masks, dropout_widths, masked
 from .schedules import Action, make_schedule
-from .strategy import (
-    CUT_WEIGHTS,
-    Cut,
-    draw_masks,
-    dropout_widths,
-    masked,
-    pieces,
-    spans,
-    widths,
-)
+from .strategy import Cut
+from .work import Work, pieces
 
 
 class Stage:
@@ -35,11 +28,16 @@ class Stage:
         layers: of this stage.
         n: the width of its input.
         theta, grad: the part of the rank's weights and of its gradient that is the stage's.
+        work: of these layers, see `work_of`.
         is_first: whether its input is data, so that nobody needs a gradient by it.
     """
 
-    def __init__(self, layers: list[Layer], n: int, theta: Tensor, grad: Tensor, is_first: bool):
+    def __init__(
+        self, layers: list[Layer], n: int, theta: Tensor, grad: Tensor, work: list[Work],
+        is_first: bool,
+    ):  # fmt: skip
         self.stack, self.n, self.theta, self.is_first = Stack(*layers), n, theta, is_first
+        self.work = Work(*(sum(numbers) for numbers in zip(*work, strict=True)))
         self.total, self.grad = grad, torch.zeros_like(grad)
         self.stack.bind(pieces(self.stack, n, theta), pieces(self.stack, n, self.grad))
         self.flight: dict[int, list[Workspace]] = {}  # micro-batch: its arrays
@@ -77,7 +75,6 @@ class Pipeline(Cut):
     """
 
     name = "pipeline parallel"
-    refuses = CUT_WEIGHTS
 
     def __init__(
         self, comm: Communicator, network: Network, micro_batches: int, schedule: str = "1f1b",
@@ -85,42 +82,42 @@ class Pipeline(Cut):
     ):  # fmt: skip
         super().__init__(comm, network)
         network = self.network  # a copy
-        plan = make_schedule(schedule, comm.world, micro_batches, chunks)
-        self.actions, self.micro_batches = plan[comm.rank], micro_batches
-        self.mine = range(comm.rank, comm.world * chunks, comm.world)
-        self.last = comm.world * chunks - 1
-        cut = cut_into_stages(network, self.last + 1)
-        places = [spans(network)[part] for part in cut]
-        self.spans = [slice(place[0].start, place[-1].stop) for place in places]
-        self.theta = torch.cat([network.theta[self.spans[s]] for s in self.mine])
+        plan = make_schedule(schedule, comm.world_size, micro_batches, chunks)
+        self.actions, self.micro_batches = plan[comm.rank], int(micro_batches)
+        chunks = int(chunks)
+        self.mine = range(comm.rank, comm.world_size * chunks, comm.world_size)
+        self.last = comm.world_size * chunks - 1
+        cut = cut_into_stages(self.spans, self.last + 1)
+        places = [self.spans[part] for part in cut]
+        self.places = [slice(place[0].start, place[-1].stop) for place in places]
+        self.theta = torch.cat([network.theta[self.places[s]] for s in self.mine])
         self.grad = torch.zeros_like(self.theta)
-        sizes = [self.spans[s].stop - self.spans[s].start for s in self.mine]
+        sizes = [self.places[s].stop - self.places[s].start for s in self.mine]
         parts = zip(self.mine, self.theta.split(sizes), self.grad.split(sizes), strict=True)
-        n_in = widths(network)
         self.stages = [
-            Stage(network.layers[cut[s]], n_in[cut[s].start], theta, grad, s == 0)
+            Stage(network.layers[cut[s]], self.widths[cut[s].start], theta, grad,
+                  self.work[cut[s]], s == 0)
             for s, theta, grad in parts
-        ]
+        ]  # fmt: skip
         before = [dropout_widths(network.layers[: part.start], network.features) for part in cut]
         self.dropouts_before = [len(found) for found in before]
         network.theta = network.grad = network.theta.new_empty(0)
 
-    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
-        """Return the loss of the batch; leave the gradient of this rank's stages in `grad`.
+    def check_rows(self, n: int) -> None:
+        """Raise `CourseError` unless n rows can be cut into equal micro-batches."""
+        if n % self.micro_batches:
+            raise CourseError(
+                f"a batch of {n} rows cannot be cut into {self.micro_batches} equal "
+                f"micro-batches; take a number of micro-batches that divides {n}"
+            )
 
-        Raises:
-            CourseError: for a batch that the micro-batches do not divide.
-        """
+    def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         return self.loss_of_rows(X, Y, denominator or len(X), slice(0, len(X)), len(X))
 
     def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
-        """Do `loss_and_grad` for some rows of a batch of n."""
+        """Do `loss_and_grad` for X and Y, which are the rows `rows` of a batch of n."""
         m = self.micro_batches
-        if len(X) % m:
-            raise CourseError(
-                f"a batch of {len(X)} rows cannot be cut into {m} equal micro-batches; take a "
-                f"number of micro-batches that divides {len(X)}"
-            )
+        self.check_rows(len(X))
         self.X, self.Y, self.denominator = X, Y, denominator
         self.rows, self.first_row = cuts(len(X), m), rows.start
         self.masks = draw_masks(self.network, self.dropout_widths, n)
@@ -145,7 +142,7 @@ class Pipeline(Cut):
         in_batch = slice(self.first_row + rows.start, self.first_row + rows.stop)
         with masked(dropouts, self.masks[first : first + len(dropouts)], in_batch):
             stage.stack.forward_through(spaces)
-        self._note("forward", stage, micro, 2)
+        self._note("forward", stage.work.forward, micro)
         if s < self.last:
             self._send(spaces[-1].a, s + 1, micro, "activations")
         else:
@@ -153,73 +150,77 @@ class Pipeline(Cut):
             self.loss_sum += self.network.loss(spaces[-1].a, Y, spaces[-1].da, self.denominator)
 
     def _backward(self, action: Action) -> None:
-        self._input(action)
-        self._weights(action)
+        """Do both gradients; then the one by the stage's input goes down."""
+        self._by_input(action)
+        self._by_weights(action)
+        self._send_down(action)
+        self.stages[action.chunk].end(action.micro)
 
     def _input(self, action: Action) -> None:
-        """Send the gradient by the stage's input down."""
+        """Send the gradient by the stage's input down as early as can be."""
+        self._by_input(action)
+        self._send_down(action)
+
+    def _weights(self, action: Action) -> None:
+        self._by_weights(action)
+        self.stages[action.chunk].end(action.micro)
+
+    def _by_input(self, action: Action) -> None:
         stage, s, micro = self.stages[action.chunk], self.mine[action.chunk], action.micro
         spaces = stage.flight[micro]
         if s < self.last:
             self._recv(spaces[-1].da, s, micro, "gradients")
         stage.stack.backward_input_through(spaces)
-        self._note("input gradient", stage, micro, 2)
-        if s > 0:
-            self._send(spaces[0].dx, s - 1, micro, "gradients")
+        self._note("input gradient", stage.work.by_input, micro)
 
-    def _weights(self, action: Action) -> None:
-        """Add the gradient by the stage's weights."""
+    def _by_weights(self, action: Action) -> None:
         stage, micro = self.stages[action.chunk], action.micro
         stage.stack.backward_weights_through(stage.flight[micro])
-        self._note("weight gradient", stage, micro, 2)
-        stage.end(micro)
+        self._note("weight gradient", stage.work.by_weights, micro)
 
-    def _note(self, what: str, stage: Stage, micro: int, passes: int) -> None:
+    def _send_down(self, action: Action) -> None:
+        stage, s, micro = self.stages[action.chunk], self.mine[action.chunk], action.micro
+        if s > 0:
+            self._send(stage.flight[micro][0].dx, s - 1, micro, "gradients")
+
+    def _note(self, what: str, flops: int, micro: int) -> None:
         rows = self.rows[micro]
-        self.comm.compute(f"{what} {micro}", passes * len(stage.theta) * (rows.stop - rows.start))
+        self.comm.compute(f"{what} {micro}", flops * (rows.stop - rows.start))
 
     # ---- messages -----------------------------------------------------------------------------
 
     def _send(self, x: Tensor, to: int, micro: int, what: str) -> None:
         """Send activations to the stage above, or gradients to the stage below."""
         tag = 2 * (to * self.micro_batches + micro) + (what == "gradients")
-        self.comm.send(x, to % self.comm.world, f"{what} {micro}", tag)
+        self.comm.send(x, to % self.comm.world_size, f"{what} {micro}", tag)
 
     def _recv(self, x: Tensor, s: int, micro: int, what: str) -> None:
         """Receive for stage s: activations from below, or gradients from above."""
         source = s - 1 if what == "activations" else s + 1
         tag = 2 * (s * self.micro_batches + micro) + (what == "gradients")
-        self.comm.recv(x, source % self.comm.world, f"{what} {micro}", tag)
-
-    # ---- the rest of a model ------------------------------------------------------------------
-
-    def norm(self, g: Tensor) -> Tensor:
-        """Return the norm of a vector of which each rank has a part."""
-        return self.comm.all_reduce(torch.dot(g, g).reshape(1), "norm")[0].sqrt()
+        self.comm.recv(x, source % self.comm.world_size, f"{what} {micro}", tag)
 
     def whole(self, vector: Tensor) -> Tensor:
-        whole = vector.new_zeros(self.spans[-1].stop)
-        parts = vector.split([self.spans[s].stop - self.spans[s].start for s in self.mine])
-        for s, part in zip(self.mine, parts, strict=True):
-            whole[self.spans[s]] = part
+        whole = vector.new_zeros(self.places[-1].stop)
+        sizes = [self.places[s].stop - self.places[s].start for s in self.mine]
+        for s, part in zip(self.mine, vector.split(sizes), strict=True):
+            whole[self.places[s]] = part
         return self.comm.all_reduce(whole, "whole")
 
-    def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
-        """Return the outputs (B, C) of rows x: (B, n_0); every rank calls it."""
-        return self.network.predict(x, self.whole(self.theta) if theta is None else theta)
 
-
-def cut_into_stages(network: Network, count: int) -> list[slice]:
+def cut_into_stages(spans: list[slice], count: int) -> list[slice]:
     """Cut the layers into stages with equally many layers that have weights, or one more.
+
+    spans: where the weights of each layer lie.
 
     Raises:
         CourseError: for a network with fewer such layers than stages.
     """
-    heavy = [i for i, span in enumerate(spans(network)) if span.stop > span.start]
+    heavy = [i for i, span in enumerate(spans) if span.stop > span.start]
     if len(heavy) < count:
         raise CourseError(
             f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; "
             f"take at most {len(heavy)}, or a deeper network"
         )
     starts = [0, *(heavy[part.start] for part in cuts(len(heavy), count)[1:])]
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(network.layers)], strict=True)]
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(spans)], strict=True)]

@@ -1,11 +1,15 @@
-"""Each rank a process of its own: the same operations on `torch.distributed`, by gloo or nccl.
+"""Each rank a process of its own: the same operations on `torch.distributed`.
 
 `torchrun` starts the processes; `join` finds them by its environment variables, or by those of the
-caller. Bytes are counted as among ranks in turn; times are those of the wall.
+caller. Collectives run by gloo on the CPU and by nccl on GPUs; messages from one rank to another
+go through the CPU by gloo, for nccl knows no tags. Bytes are counted as among ranks in turn, but
+parts of unequal length travel padded to the longest, and are counted so; times are those of the
+wall.
 """
 
 import os
 import time
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,8 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import CourseError, check_count
-from .communicator import Event, bytes_sent, cuts
+from ..errors import CourseError, check_choice, check_count
+from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 
 WAIT = timedelta(seconds=60)  # for the other ranks: then it is an error
 
@@ -30,8 +34,9 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
 
     Raises:
         CourseError: when the environment names no world, ranks have other versions of torch, or
-            CUDA is asked for and not there.
+            there are fewer GPUs than ranks.
     """
+    check_choice("device", device, ("cpu", "cuda"))
     missing = [name for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
                if name not in os.environ]  # fmt: skip
     if missing:
@@ -39,19 +44,56 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
             f"the environment has no {', '.join(missing)}; start the processes by torchrun, or "
             "take --ranks N for ranks in one process"
         )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise CourseError("device = 'cuda' needs nccl and a GPU, and there is none; take 'cpu'")
+    if device == "cuda":
+        take_gpu()
+    backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     try:
-        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=wait)
+        store, rank, world_size = next(dist.rendezvous("env://", timeout=wait))
+        store.set_timeout(wait)
+        # After a restart by torchrun the store still has the addresses of the processes before.
+        store = dist.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        dist.init_process_group(
+            backend, store=store, rank=rank, world_size=world_size, timeout=wait
+        )
     except (RuntimeError, ValueError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise CourseError(f"cannot meet the other ranks at {where}: {error}") from error
     try:
-        comm = Processes()
+        comm = Processes(wait=wait)
         comm.check_versions()
         yield comm
+        comm.finish()
     finally:
         dist.destroy_process_group()
+
+
+def take_gpu() -> None:
+    """Take the GPU of this process's number on its machine.
+
+    Raises:
+        CourseError: when there is none.
+    """
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if local >= count:
+        raise CourseError(
+            f"device = 'cuda' needs nccl and a GPU for each rank, and this machine has {count}; "
+            "take 'cpu', or fewer ranks a machine"
+        )
+    torch.cuda.set_device(local)
+
+
+@contextmanager
+def talking(rank: int, what: str) -> Iterator[None]:
+    """Say which rank lost the others, and in what."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise CourseError(
+            f"rank {rank} lost the others in {what.strip()}: one of them failed, or is slower than "
+            f"the time to wait. torch says: {first}"
+        ) from error
 
 
 class Processes:
@@ -59,27 +101,40 @@ class Processes:
 
     Args:
         group: of torch.distributed; default: the whole world.
+        parent: the communicator that this is a group of.
+        wait: for the other ranks, before this one gives up.
 
     Attributes:
-        events: what this rank did; times in seconds of the wall.
+        events: what this rank did; times in seconds of the wall. A computation lasts from the end
+            of the event before it.
     """
 
-    def __init__(self, group=None, events: list[Event] | None = None):
-        self.process_group = group
-        self.rank, self.world = dist.get_rank(group), dist.get_world_size(group)
+    def __init__(self, group=None, parent: "Processes | None" = None, wait: timedelta = WAIT):
+        self.process_group, self.time_to_wait = group, wait
+        self.rank, self.world_size = dist.get_rank(group), dist.get_world_size(group)
         self.me = dist.get_rank()
         self.ranks = dist.get_process_group_ranks(group or dist.group.WORLD)
-        self.events: list[Event] = [] if events is None else events
-        self.sent: list = []  # messages under way, with their memory
+        self.events: list[Event] = [] if parent is None else parent.events
+        self.sent: list = [] if parent is None else parent.sent  # under way, with their memory
+        self.to_itself: defaultdict = defaultdict(deque)  # tag: messages; gloo knows none such
 
     def check_versions(self) -> None:
         """Raise `CourseError` unless all ranks have the same torch."""
-        found: list = [None] * self.world
+        found: list = [None] * self.world_size
         dist.all_gather_object(found, torch.__version__, self.process_group)
         if len(set(found)) > 1:
             raise CourseError(
                 f"ranks have different versions of torch: {found}; install the same everywhere"
             )
+
+    def total(self, counts: dict[str, float]) -> dict[str, int]:
+        """Return the sums of every rank's counts by name, the same on each."""
+        found: list = [None] * self.world_size
+        dist.all_gather_object(found, counts, self.process_group)
+        names = sorted({name for one in found for name in one})
+        return {name: round(sum(one.get(name, 0.0) for one in found)) for name in names}
+
+    # ---- collectives ------------------------------------------------------------------------
 
     def all_reduce(self, x, label=""):
         return self.start_all_reduce(x, label).wait()
@@ -89,71 +144,98 @@ class Processes:
 
     def reduce_scatter(self, x, label=""):
         called = time.monotonic()
-        parts = cuts(len(x), self.world)
+        parts = cuts(len(x), self.world_size)
         longest = parts[0].stop - parts[0].start
-        padded = x.new_zeros(self.world, longest, *x.shape[1:])
+        padded = x.new_zeros(self.world_size, longest, *x.shape[1:])
         for row, part in zip(padded, parts, strict=True):
             row[: part.stop - part.start] = x[part]
         out = torch.empty_like(padded[0])
-        dist.reduce_scatter_single(out, padded.flatten(0, 1), group=self.process_group)
-        self._note("reduce_scatter", x, label, called)
+        with talking(self.me, f"reduce_scatter {label}"):
+            dist.reduce_scatter_single(out, padded.flatten(0, 1), group=self.process_group)
+        self._note("reduce_scatter", padded, label, called)
         mine = parts[self.rank]
         return out[: mine.stop - mine.start].clone()
 
     def all_gather(self, part, n, label=""):
         called = time.monotonic()
-        parts = cuts(n, self.world)
+        check_part(part, n, self.rank, self.world_size)
+        parts = cuts(n, self.world_size)
         longest = parts[0].stop - parts[0].start
         padded = part.new_zeros(longest, *part.shape[1:])
         padded[: len(part)] = part
-        out = part.new_empty(self.world * longest, *part.shape[1:])
-        dist.all_gather_single(out, padded, group=self.process_group)
-        rows = out.unflatten(0, (self.world, longest))
-        whole = torch.cat([r[: p.stop - p.start] for r, p in zip(rows, parts, strict=True)])
-        self._note("all_gather", whole, label, called)
-        return whole
+        out = part.new_empty(self.world_size * longest, *part.shape[1:])
+        with talking(self.me, f"all_gather {label}"):
+            dist.all_gather_single(out, padded, group=self.process_group)
+        self._note("all_gather", out, label, called)
+        rows = out.unflatten(0, (self.world_size, longest))
+        return torch.cat([r[: p.stop - p.start] for r, p in zip(rows, parts, strict=True)])
 
     def broadcast(self, x, root=0, label=""):
-        check_count("root", root, 0, self.world - 1, "a rank of the group")
+        check_count("root", root, 0, self.world_size - 1, "a rank of the group")
         called = time.monotonic()
-        dist.broadcast(x, self.ranks[root], group=self.process_group)
+        with talking(self.me, f"broadcast {label}"):
+            dist.broadcast(x, self.ranks[root], group=self.process_group)
         self._note("broadcast", x, label, called)
         return x
 
-    def send(self, x, to, label="", tag=0):
-        check_count("to", to, 0, self.world - 1, "a rank of the group")
+    def barrier(self):
         called = time.monotonic()
-        letter = x.detach().clone(memory_format=torch.contiguous_format)
-        work = dist.isend(letter, self.ranks[to], group=self.process_group, tag=tag)
-        self.sent = [pair for pair in self.sent if not pair[0].is_completed()] + [(work, letter)]
+        with talking(self.me, "barrier"):
+            dist.barrier(self.process_group)
+        self._note("barrier", torch.empty(0), "", called)
+
+    # ---- from one to another ------------------------------------------------------------------
+
+    def send(self, x, dst, label="", tag=0):
+        check_count("dst", dst, 0, self.world_size - 1, "a rank of the group")
+        called = time.monotonic()
+        letter = x.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        if dst == self.rank:
+            self.to_itself[tag].append(letter)
+        else:
+            with talking(self.me, f"send {label}"):
+                work = dist.isend(letter, self.ranks[dst], group=self.process_group, tag=tag)
+            under_way = [pair for pair in self.sent if not pair[0].is_completed()]
+            self.sent[:] = [*under_way, (work, letter)]
         self.events.append(Event(self.me, "send", label, letter.numel() * letter.element_size(),
                                  called, called, time.monotonic()))  # fmt: skip
 
-    def recv(self, x, source, label="", tag=0):
-        check_count("source", source, 0, self.world - 1, "a rank of the group")
+    def recv(self, x, src, label="", tag=0):
+        check_count("src", src, 0, self.world_size - 1, "a rank of the group")
         called = time.monotonic()
-        letter = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        dist.recv(letter, self.ranks[source], group=self.process_group, tag=tag)
+        if src == self.rank:
+            letter = self.to_itself[tag].popleft()
+        else:
+            letter = torch.empty(x.shape, dtype=x.dtype)
+            with talking(self.me, f"recv {label}"):
+                dist.recv(letter, self.ranks[src], group=self.process_group, tag=tag)
         end = time.monotonic()
         self.events.append(Event(self.me, "recv", label, 0, called, end, end))
         return x.copy_(letter)
 
-    def barrier(self):
-        called = time.monotonic()
-        dist.barrier(self.process_group)
-        self._note("barrier", torch.empty(0), "", called)
+    # ---- groups, and work ---------------------------------------------------------------------
 
     def split(self, groups):
-        made = [dist.new_group([self.ranks[r] for r in group], timeout=WAIT) for group in groups]
-        mine = next(i for i, group in enumerate(groups) if self.rank in group)
-        return Processes(made[mine], self.events)
+        found = check_groups(groups, self.world_size)
+        made = [dist.new_group([self.ranks[r] for r in group], timeout=self.time_to_wait)
+                for group in found]  # fmt: skip
+        mine = next(i for i, group in enumerate(found) if self.rank in group)
+        return Processes(made[mine], self, self.time_to_wait)
 
     def compute(self, label, flops):
         now = time.monotonic()
-        self.events.append(Event(self.me, "compute", label, flops, now, now, now))
+        begin = self.events[-1].end if self.events else now
+        self.events.append(Event(self.me, "compute", label, flops, begin, begin, now))
+
+    def finish(self) -> None:
+        """Wait until what this rank sent has arrived, and all others are done."""
+        with talking(self.me, "its last messages"):
+            for work, _ in self.sent:
+                work.wait()
+        self.barrier()
 
     def _note(self, kind: str, x: Tensor, label: str, called: float) -> None:
-        sent = bytes_sent(kind, x.numel() * x.element_size(), self.world)
+        sent = bytes_sent(kind, x.numel() * x.element_size(), self.world_size)
         now = time.monotonic()
         self.events.append(Event(self.me, kind, label, sent, called, called, now))
 
@@ -163,9 +245,11 @@ class Later:
 
     def __init__(self, comm: Processes, x: Tensor, label: str):
         self.comm, self.x, self.label, self.called = comm, x, label, time.monotonic()
-        self.work = dist.all_reduce(x, group=comm.process_group, async_op=True)
+        with talking(comm.me, f"all_reduce {label}"):
+            self.work = dist.all_reduce(x, group=comm.process_group, async_op=True)
 
     def wait(self) -> Tensor:
-        self.work.wait()
+        with talking(self.comm.me, f"all_reduce {self.label}"):
+            self.work.wait()
         self.comm._note("all_reduce", self.x, self.label, self.called)
         return self.x

@@ -30,6 +30,7 @@ class Action(NamedTuple):
 
 
 Schedule = list[list[Action]]
+MOST_ACTIONS = 10**6
 
 
 def gpipe(p: int, m: int) -> Schedule:
@@ -108,9 +109,14 @@ def make_schedule(name: str, p: int, m: int, v: int = 1) -> Schedule:
         CourseError: for an unknown name, or numbers that do not fit.
     """
     check_choice("schedule", name, SCHEDULES)
-    check_count("ranks", p, 1, 10**4, "of the pipeline")
-    check_count("micro_batches", m, 1, 10**5, "parts of one batch")
-    check_count("chunks", v, 1, 100, "stages a rank")
+    p = check_count("ranks", p, 1, 10**4, "of the pipeline")
+    m = check_count("micro_batches", m, 1, 10**5, "parts of one batch")
+    v = check_count("chunks", v, 1, 100, "stages a rank")
+    if p * m * v > MOST_ACTIONS:
+        raise CourseError(
+            f"{p} ranks × {m} micro-batches × {v} stages a rank are more than {MOST_ACTIONS:,} "
+            "pieces of work; take fewer of one"
+        )
     if name == "interleaved":
         return interleaved(p, m, v)
     if v != 1:
@@ -145,6 +151,8 @@ def time_schedule(schedule: Schedule, costs: dict[str, int] | None = None) -> Ti
         CourseError: for a schedule in which ranks wait for each other for ever.
     """
     units = costs or {"F": 1, "I": 1, "W": 1, "B": 2}
+    if not schedule or not all(schedule):
+        raise CourseError("the schedule has a rank without actions; take make_schedule(…)")
     p, last = len(schedule), len(schedule) * max(a.chunk + 1 for a in schedule[0]) - 1
     ended: dict[tuple[str, int, int], int] = {}
     clock, position = [0] * p, [0] * p

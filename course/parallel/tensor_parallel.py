@@ -27,7 +27,8 @@ from ..nn.network import Network
 from ..nn.stack import Stack
 from .communicator import Communicator, cuts
 from .cut_layers import ColumnLinear, OnRanks, RowLinear, SampleNorm, ToSamples, ToWhole
-from .strategy import CUT_WEIGHTS, Cut, draw_masks, masked
+from .dropout_masks import draw_masks, masked
+from .strategy import Cut
 
 POINTWISE = (ReLU, Tanh, Sigmoid, GELU, Dropout)
 
@@ -47,27 +48,26 @@ class TensorParallel(Cut):
 
     Args:
         comm, network: see `Strategy`.
-        sequence: whether what lies between blocks is cut by samples.
+        sequence_parallel: whether what lies between blocks is cut by samples.
 
     Attributes:
-        network: this rank's; `theta` are its weights.
+        network: this rank's; `theta` are its weights: (p,).
 
     Raises:
         CourseError: for a layer with fewer units than there are ranks.
     """
 
     name = "tensor parallel"
-    refuses = CUT_WEIGHTS
 
-    def __init__(self, comm: Communicator, network: Network, sequence: bool = False):
+    def __init__(self, comm: Communicator, network: Network, sequence_parallel: bool = False):
         super().__init__(comm, network)
         network = self.network  # a copy
-        self.sequence = sequence
+        self.sequence_parallel = sequence_parallel
         self.shapes = network.shapes
         self.places: list[Place] = []
         self.units: list[slice] = []  # of each dropout, those that are this rank's
         layers = self._cut(network.layers, network.features)
-        whole = network.theta
+        whole, state = network.theta, network.state()
         self.network = network = Network(
             layers, network.features, build_loss(network.loss.describe()), network.init,
             network.seed, whole.dtype, whole.device.type, anyway=True,
@@ -75,14 +75,14 @@ class TensorParallel(Cut):
         for layer in flat_layers(network.layers):
             if isinstance(layer, OnRanks):
                 layer.comm = comm
+        network.load_state(state)
         network.theta.copy_(self.part(whole))
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
-        """Return the loss of the batch; leave this rank's part of its gradient in `grad`."""
         return self.loss_of_rows(X, Y, denominator or len(X), slice(0, len(X)), len(X))
 
     def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
-        """Do `loss_and_grad` for some rows of a batch of n."""
+        """Do `loss_and_grad` for X and Y, which are the rows `rows` of a batch of n."""
         net = self.network
         masks = draw_masks(net, self.dropout_widths, n)
         with masked(net.dropouts(), masks, rows, self.units):
@@ -97,7 +97,7 @@ class TensorParallel(Cut):
         mine: slice | None = None  # which of the n units this rank has; None: all
         for i, layer in enumerate(layers):
             between = mine is None and isinstance(layer, LayerNorm | Stack)
-            if self.sequence and between and not samples:
+            if self.sequence_parallel and between and not samples:
                 found.append(ToSamples())
                 samples = True
             if isinstance(layer, Linear) and mine is None:
@@ -106,9 +106,10 @@ class TensorParallel(Cut):
                 mine = None if column.gather else column.mine
                 samples = samples and mine is not None
             elif isinstance(layer, Linear) and mine is not None:
-                columns = torch.tensor([*range(n)[mine], n])
+                has_bias = self.comm.rank == 0
+                columns = torch.tensor([*range(n)[mine], *([n] if has_bias else [])])
                 self.places.append(Place(slice(0, layer.width), columns))
-                found.append(RowLinear(layer.width, samples))
+                found.append(RowLinear(layer.width, has_bias, samples))
                 mine = None
             elif isinstance(layer, Stack):
                 inner = layer.clone()
@@ -132,12 +133,12 @@ class TensorParallel(Cut):
         return found
 
     def _column(self, layer: Linear, n: int, above: list[Layer], samples: bool) -> ColumnLinear:
-        if layer.width < self.comm.world:
+        if layer.width < self.comm.world_size:
             raise CourseError(
-                f"Linear({layer.width}) cannot be shared by {self.comm.world} ranks; take at most "
-                f"{layer.width} ranks, or a wider layer"
+                f"Linear({layer.width}) cannot be shared by {self.comm.world_size} ranks; take at "
+                f"most {layer.width} ranks, or a wider layer"
             )
-        mine = cuts(layer.width, self.comm.world)[self.comm.rank]
+        mine = cuts(layer.width, self.comm.world_size)[self.comm.rank]
         self.places.append(Place(mine, torch.arange(n + 1)))
         partner = next((one for one in above if not isinstance(one, POINTWISE)), None)
         return ColumnLinear(layer.width, mine, not isinstance(partner, Linear), samples)
@@ -147,21 +148,10 @@ class TensorParallel(Cut):
     def part(self, whole: Tensor) -> Tensor:
         """Return this rank's part of a (P,) vector of the whole network."""
         parts = whole.split([o * i for o, i in self.shapes])
-        local = torch.cat([
+        return torch.cat([
             part.view(shape)[place.rows][:, place.columns].flatten()
             for part, shape, place in zip(parts, self.shapes, self.places, strict=True)
         ])  # fmt: skip
-        if self.comm.rank:
-            self._drop_biases(local)
-        return local
-
-    def _drop_biases(self, local: Tensor) -> None:
-        """Set the biases of row layers to 0, which are rank 0's."""
-        views = iter(self.network.views(local))
-        for layer in flat_layers(self.network.layers):
-            for view in [next(views) for _ in range(layer.n_matrices)]:
-                if isinstance(layer, RowLinear):
-                    view[:, -1] = 0
 
     def whole(self, vector: Tensor) -> Tensor:
         whole = vector.new_zeros(sum(o * i for o, i in self.shapes))
@@ -172,9 +162,11 @@ class TensorParallel(Cut):
                 part.view(shape)[place.rows, place.columns] = view
         return self.comm.all_reduce(whole, "whole")
 
+    def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
+        return self.network.predict(x, None if theta is None else self.part(theta))
+
     def norm(self, g: Tensor) -> Tensor:
-        """Return the norm of a vector of which each rank has a part."""
-        total = g.new_zeros(1)
+        total = g.new_zeros(1)  # of what is this rank's own, copies left out
         for place, view in zip(self.places, self.network.views(g), strict=True):
             if place.owned:
                 total += torch.sum(view * view)

@@ -13,8 +13,10 @@ class Stopped(BaseException):
 class Turns:
     """The baton: which rank runs, and which wait for what."""
 
-    def __init__(self, world: int):
-        self.gates = [threading.Lock() for _ in range(world)]  # open for the rank whose turn it is
+    def __init__(self, world_size: int):
+        self.gates = [
+            threading.Lock() for _ in range(world_size)
+        ]  # open for the rank whose turn it is
         for gate in self.gates:
             gate.acquire()
         self.waiting: dict[int, tuple[Callable[[], bool], str]] = {}
@@ -23,16 +25,20 @@ class Turns:
 
     def play(self, ranks: list[threading.Thread]) -> None:
         """Run the ranks to their end; raise what one of them raised."""
-        for thread in ranks:
-            thread.daemon = True  # a rank in an endless loop must not keep the process
-            thread.start()
-        self.gates[0].release()
+        begun = []
         try:
+            for thread in ranks:
+                thread.daemon = True  # a rank in an endless loop must not keep the process
+                thread.start()
+                begun.append(thread)
+            self.gates[0].release()
             for thread in ranks:
                 while thread.is_alive():
                     thread.join(0.1)  # with an end, so that a keyboard interrupt arrives
-        except BaseException as error:
+        except BaseException as error:  # an interrupt, or no thread more
             self.fail(error)
+            for thread in begun:
+                thread.join(1)
             raise
         if self.fault is not None:
             raise self.fault
@@ -70,8 +76,8 @@ class Turns:
         """Give the baton to the next rank that can go on."""
         if self.fault is not None:
             return
-        world = len(self.gates)
-        for other in ((rank + 1 + i) % world for i in range(world)):
+        world_size = len(self.gates)
+        for other in ((rank + 1 + i) % world_size for i in range(world_size)):
             if other in self.ended or (other in self.waiting and not self.waiting[other][0]()):
                 continue
             self.waiting.pop(other, None)

@@ -5,7 +5,7 @@ history_digest(trainer)            equal digests: equal histories
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -14,7 +14,8 @@ from .. import effort
 from ..data.dataset import Dataset
 from ..data.loading import build_data
 from ..errors import CourseError, check_count, shown
-from ..nn.network import build_network
+from ..nn.model import Model
+from ..nn.network import Network, build_network
 from ..optim.chain import build_chain
 from ..optim.ranges import check_setting
 from .knobs import set_augment, set_label_noise
@@ -23,13 +24,18 @@ from .run import clip_order_in
 from .trainer import Trainer
 
 
-def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = False) -> Trainer:
+def build_recipe(
+    recipe: Recipe, data: Dataset | None = None, anyway: bool = False,
+    make_model: Callable[[Network], Model] | None = None,
+) -> Trainer:  # fmt: skip
     """Return the trainer of a recipe before its first step.
 
     Args:
         recipe: what the run is made of.
         data: your own data, when the recipe is for such; else what the recipe names.
         anyway: build also what takes more memory than `course.effort` allows.
+        make_model: makes what is trained from the network, as a strategy of `course.parallel`.
+            Default: the network itself.
 
     Raises:
         CourseError: for data and models that only their own code can build, for what does not
@@ -42,7 +48,8 @@ def build_recipe(recipe: Recipe, data: Dataset | None = None, anyway: bool = Fal
             "which only their own code can build; build that Trainer and pass it: "
             "run_recipe(recipe, trainer)"
         )
-    model = build_network(recipe.model, anyway)
+    network = build_network(recipe.model, anyway)
+    model = make_model(network) if make_model else network
     trainer = Trainer(
         model, data or build_data(recipe.data), build_chain(recipe.chain),
         recipe.batch_size, recipe.seed, recipe.accumulate,
@@ -120,7 +127,9 @@ def threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def replay(trainer: Trainer, changes: list, steps: int) -> None:
+def replay(
+    trainer: Trainer, changes: list, steps: int, after_step: Callable[[], None] | None = None
+) -> None:
     """Train up to a step and turn the recorded knobs on the way.
 
     Moves to another device are left out: bits hold on one device only.
@@ -129,6 +138,8 @@ def replay(trainer: Trainer, changes: list, steps: int) -> None:
         trainer: at any step; what was turned before it stays as it is.
         changes: [(step, knob, value)] by rising step.
         steps: the step to end at; knobs turned there are turned, too.
+        after_step: called after each step, before the knobs are turned there: a state saved in it
+            goes on in the same way.
     """
     here = trainer.step_count
     todo = [change for change in changes if here <= change[0] and change[1] != "device"]
@@ -140,6 +151,8 @@ def replay(trainer: Trainer, changes: list, steps: int) -> None:
         if trainer.step_count >= steps:
             return
         trainer.step()
+        if after_step is not None:
+            after_step()
 
 
 def history_digest(trainer: Trainer) -> str:

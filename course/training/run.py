@@ -95,8 +95,10 @@ class Run:
     ):  # fmt: skip
         model.validate_data(data)
         self.model, self.data, self.chain, self.seed = model, data, chain, check_seed(seed)
+        self.accumulate = 1
         size = self.check_batch_size(batch_size)
         self.accumulate = check_count("accumulate", accumulate, 1, size, "parts of one batch")
+        self.check_batch_size(size)  # in parts
         self.threshold: float | Schedule = 1.0
         self.clip_order = "before"
         self.remember_clip()
@@ -112,7 +114,8 @@ class Run:
 
     def init_chain(self, chain: Chain) -> None:
         """Make a chain's buffers for this run's weights."""
-        chain.init(self.model.theta, self.model.named_views, self.curvature, self.model.norm)
+        model = self.model
+        chain.init(model.theta, model.named_views, self.curvature, model.norm, model.lacks)
 
     def remember_clip(self) -> None:
         """Remember the chain's threshold and order of clipping for when it is switched off."""
@@ -142,9 +145,12 @@ class Run:
         return self.batches.size
 
     def check_batch_size(self, value) -> int:
-        """Return `value`; raise `CourseError` unless it lies between 1 and the training rows."""
+        """Return `value`; raise `CourseError` unless the data and the model can have it."""
         n = len(self.data.y_train)
-        return check_count("batch_size", value, 1, n, f"the training set has {n} rows")
+        size = check_count("batch_size", value, 1, n, f"the training set has {n} rows")
+        for part in {size // self.accumulate, -(-size // self.accumulate)} - {0}:
+            self.model.check_rows(part)
+        return size
 
     def curvature(self) -> Products:
         """Return the curvature of the loss on the batch of the last step."""

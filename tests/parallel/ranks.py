@@ -18,9 +18,9 @@ from course import (
     chain,
     load_data,
 )  # fmt: skip
-from course.parallel.composed import Copies
 from course.parallel.data_parallel import DataParallel
 from course.parallel.pipeline import Pipeline
+from course.parallel.replicas import Replicas
 from course.parallel.sharded import Sharded
 from course.parallel.strategy import grid
 from course.parallel.tensor_parallel import TensorParallel
@@ -38,12 +38,12 @@ def network(loss="cross_entropy") -> Network:
 
 def data_tensor(comm, net):
     row, column = grid(comm, 2)
-    return Copies(column, TensorParallel(row, net))
+    return Replicas(column, TensorParallel(row, net))
 
 
 def data_pipeline(comm, net):
     row, column = grid(comm, 2)
-    return Copies(column, Pipeline(row, net, 3, "zero_bubble"))
+    return Replicas(column, Pipeline(row, net, 3, "zero_bubble"))
 
 
 STRATEGIES = {
@@ -52,7 +52,7 @@ STRATEGIES = {
     **{f"zero {stage}": lambda comm, net, stage=stage: Sharded(comm, net, stage)
        for stage in (1, 2, 3)},
     "tensor": TensorParallel,
-    "sequence": lambda comm, net: TensorParallel(comm, net, sequence=True),
+    "sequence": lambda comm, net: TensorParallel(comm, net, sequence_parallel=True),
     **{name: lambda comm, net, name=name: Pipeline(comm, net, 6, name)
        for name in ("gpipe", "1f1b", "zero_bubble")},
     "interleaved": lambda comm, net: Pipeline(comm, net, 6, "interleaved", 2),
@@ -94,4 +94,5 @@ def program(comm, make, batch_size: int, steps: int = 20, make_chain=adam, loss=
 def gap(one: dict, other: dict) -> float:
     """Return the largest difference of two outcomes."""
     assert one.keys() == other.keys()
-    return max(float((one[k] - other[k]).abs().max()) for k in one if one[k].numel())
+    gaps = torch.stack([(one[k] - other[k]).abs().max().double() for k in one if one[k].numel()])
+    return float(gaps.max())  # NaN, if there is one

@@ -5,8 +5,9 @@ import torch
 from ranks import DATA, gap, program, train
 
 from course import MLP, CourseError, Descend, HeavyBall, Trainer, chain
-from course.parallel.data_parallel import DataParallel, LocalSGD
+from course.parallel.data_parallel import DataParallel
 from course.parallel.in_turn import InTurn
+from course.parallel.local_sgd import LocalSGD
 
 
 def descent():
@@ -75,7 +76,7 @@ def test_one_local_step_is_not_data_parallel_for_adam():
 def test_fewer_rows_than_ranks_are_refused():
     with pytest.raises(CourseError, match="2 rows cannot be shared by 3 ranks"):
         InTurn(3).run(program, lambda c, n: LocalSGD(c, n, 1), 2, 1)
-    with pytest.raises(CourseError, match="local = 0"):
+    with pytest.raises(CourseError, match="local_steps = 0"):
         InTurn(1).run(lambda comm: LocalSGD(comm, MLP([4, 2]), 0))
 
 

@@ -4,19 +4,7 @@ import pytest
 import torch
 from ranks import STRATEGIES, data_tensor, gap, network, outcome, program, train
 
-from course import (
-    L2,
-    MLP,
-    AdamW,
-    ClipByValue,
-    CourseError,
-    Descend,
-    HeavyBall,
-    Muon,
-    NewtonCG,
-    SignDescent,
-    chain,
-)  # fmt: skip
+from course import L2, ClipByValue, CourseError, Descend, HeavyBall, chain
 from course.parallel.data_parallel import DataParallel
 from course.parallel.in_turn import InTurn
 from course.parallel.pipeline import Pipeline
@@ -65,58 +53,6 @@ def test_rows_that_do_not_come_out_even_and_ranks_without_rows(alone, name, batc
 
 def others():
     return chain(ClipByValue(0.02), L2(1e-3), HeavyBall(0.9), Descend(0.05))
-
-
-def signs():
-    return chain(SignDescent(), Descend(1e-3))
-
-
-def decayed():
-    return chain(AdamW(weight_decay=0.1), Descend(0.01))
-
-
-@pytest.mark.parametrize("make_chain", [others, signs, decayed])
-@pytest.mark.parametrize("name", ["data", "zero 2", "tensor", "1f1b", "data × tensor"])
-def test_other_chains_equal_one_process_too(alone, name, make_chain):
-    result = InTurn(2).run(program, STRATEGIES[name], 36, 8, make_chain)[0]
-    assert gap(result, alone(36, 8, make_chain)) < ROUNDING
-
-
-def muon():
-    return chain(Muon(), Descend(0.01))
-
-
-def newton():
-    return chain(NewtonCG(1.0, 3), Descend(0.1))
-
-
-@pytest.mark.parametrize("make_chain", [muon, newton])
-def test_data_parallel_runs_what_needs_all_weights(make_chain):
-    def small():
-        return MLP([64, 9, 10], "tanh", dtype=torch.float64)
-
-    def on_ranks(comm):
-        return outcome(train(DataParallel(comm, small()), 36, 5, make_chain))
-
-    assert gap(InTurn(2).run(on_ranks)[0], outcome(train(small(), 36, 5, make_chain))) < 1e-9
-
-
-@pytest.mark.parametrize("make_chain", [muon, newton])
-@pytest.mark.parametrize("name", ["zero 1", "zero 3", "tensor", "1f1b", "data × tensor"])
-def test_what_needs_all_weights_is_refused_by_name(name, make_chain):
-    def refused(comm):
-        STRATEGIES[name](comm, network()).check_chain(make_chain())
-
-    kind = type(make_chain().transforms[0]).__name__
-    with pytest.raises(CourseError, match=f"{kind} cannot run under .*parallel"):
-        InTurn(2).run(refused)
-
-
-@pytest.mark.parametrize("make_chain", [muon, newton])
-@pytest.mark.parametrize("name", ["zero 2", "tensor", "1f1b", "data × tensor"])
-def test_what_slips_through_is_refused_at_its_first_step(name, make_chain):
-    with pytest.raises(CourseError, match="this transform cannot run under .*parallel"):
-        InTurn(2).run(program, STRATEGIES[name], 36, 1, make_chain)
 
 
 @pytest.mark.parametrize("name", ["data", "zero 3", "tensor", "1f1b"])

@@ -1,0 +1,70 @@
+"""What does the steps of a run: the strategies of the course, or PyTorch's own.
+
+An engine is called on each rank as engine(comm, job, events, say), see `on_rank.train`, and returns
+a `RunResult`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import CourseError, check_choice, check_fields
+from ..training.recipe import Recipe, versions
+from . import standard
+from .agreement import agree
+from .communicator import Communicator, Event
+from .job import Job
+from .on_rank import train
+from .processes import Processes
+from .results import RunResult, finite
+
+
+def run_engine(
+    comm: Communicator, job: Job, events: list[Event], say: Callable[[str], None]
+) -> RunResult:
+    """Do the run on this rank with the engine of the job.
+
+    Raises:
+        CourseError: for an engine that cannot do what is asked.
+    """
+    return (train if job.engine == "ours" else train_standard)(comm, job, events, say)
+
+
+def train_standard(
+    comm: Communicator, job: Job, events: list[Event], say: Callable[[str], None]
+) -> RunResult:
+    """Do the run on this rank with PyTorch's own DDP, FSDP2, tensor parallel and pipelining."""
+    if not isinstance(comm, Processes):
+        raise CourseError(
+            "engine 'torch' needs processes; start them by torchrun and leave --ranks out, or take "
+            "--engine ours"
+        )
+    if job.checkpoint_every or job.resume:
+        raise CourseError(
+            "engine 'torch' writes no checkpoints here; leave --checkpoint-every and --resume out, "
+            "or take --engine ours"
+        )
+    assert job.steps is not None
+    recipe, problem = shortened(job.recipe, job.steps), None
+    try:
+        check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
+        check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, 0)
+        standard.check(recipe, job.strategy, comm.world_size, **job.options)
+    except CourseError as error:
+        problem = error
+    agree(comm, problem)
+    if comm.rank == 0:
+        say(f"{job.strategy} by PyTorch, ranks: {comm.world_size}, steps: {job.steps}")
+    found = standard.train(recipe, job.strategy, device=job.device, **job.options)
+    results = (dict(zip(("loss", "accuracy"), map(finite, pair), strict=True))
+               for pair in (found.train, found.test))  # fmt: skip
+    return RunResult(
+        losses=[finite(loss) for loss in found.losses], train=next(results), test=next(results),
+        bytes_sent=comm.total(found.bytes_sent), strategy=job.strategy, options=job.options,
+        engine=job.engine, device=job.device, world_size=comm.world_size, versions=versions(),
+        theta=found.theta,
+    )  # fmt: skip
+
+
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """Return the recipe of the first `steps` steps of a run, or of a longer one."""
+    return replace(recipe, steps=steps, knobs=[turn for turn in recipe.knobs if turn[0] <= steps])

@@ -1,0 +1,113 @@
+"""Whole vectors of a run in shards, by `torch.distributed.checkpoint`.
+
+A vector is written in the order of one process, an equal part by each rank. So the files know
+nothing of the strategy or of the number of ranks, and any of them can read any.
+
+Files of others are not for loading: the format's own index is a pickle.
+"""
+
+import warnings
+from pathlib import Path
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Shard
+
+from ..errors import CourseError
+from ..nn.network import build_network
+from .communicator import Communicator
+from .local_sgd import LocalSGD
+from .processes import Processes
+from .strategies import make_strategy
+from .strategy import Strategy
+
+
+def write_shards(comm: Communicator, vectors: dict[str, Tensor], folder: Path) -> None:
+    """Write vectors, whole on each rank, into a folder; every rank calls it.
+
+    Among processes each writes its part; among ranks in turn, rank 0 writes all.
+    """
+    if not isinstance(comm, Processes):
+        if comm.rank == 0:
+            with quiet():
+                dcp.save(vectors, checkpoint_id=folder, no_dist=True)
+        return
+    mesh = init_device_mesh("cpu", (comm.world_size,))
+    shards = {name: cut(vector, mesh, comm) for name, vector in vectors.items()}
+    dcp.save(shards, checkpoint_id=folder)
+
+
+def cut(vector: Tensor, mesh, comm: Communicator) -> DTensor:
+    """Return this rank's part of a vector, as `torch.chunk` cuts it."""
+    chunks = vector.chunk(comm.world_size)  # fewer than ranks, for a short vector
+    part = chunks[comm.rank] if comm.rank < len(chunks) else vector[:0]
+    return DTensor.from_local(
+        part.clone(), mesh, [Shard(0)], run_check=False, shape=vector.shape, stride=(1,)
+    )
+
+
+def read_shards(comm: Communicator, like: dict[str, Tensor], folder: Path) -> None:
+    """Fill these vectors, whole, with what was written by any number of ranks.
+
+    Raises:
+        CourseError: when a shard is missing or cannot be read.
+    """
+    try:
+        with quiet():
+            dcp.load(like, checkpoint_id=folder, no_dist=not isinstance(comm, Processes))
+    except Exception as error:  # a damaged file can fail in any way
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise CourseError(
+            f"the shards in {str(folder)!r} cannot be read ({lines[0][:200]}); delete that folder, "
+            "and the checkpoint before it is taken"
+        ) from error
+
+
+class quiet(warnings.catch_warnings):
+    """Leave out what torch says about a single process: it is meant so."""
+
+    def __enter__(self):
+        super().__enter__()
+        warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+
+
+class Layout:
+    """How the parts that ranks have make up whole vectors.
+
+    Local SGD has another vector on each rank: there a whole one is all of them in a row.
+
+    Args:
+        comm: all ranks.
+        name, options: see `make_strategy`.
+        model: the strategy on this rank.
+    """
+
+    def __init__(self, comm: Communicator, name: str, options: dict, model: Strategy):
+        self.comm, self.name, self.options, self.model = comm, name, options, model
+        self.is_local = isinstance(model, LocalSGD)
+
+    def whole(self, part: Tensor) -> Tensor:
+        """Return the whole of a vector like theta, on the CPU; every rank calls it."""
+        if not self.is_local:
+            return self.model.whole(part).cpu()
+        return self.comm.all_gather(part[None], self.comm.world_size, "whole").flatten().cpu()
+
+    def part(self, whole: Tensor) -> Tensor:
+        """Return this rank's part of a whole vector: the inverse of `whole`."""
+        if self.is_local:
+            return whole.view(self.comm.world_size, -1)[self.comm.rank]
+        return whole[self.places]
+
+    def find_places(self) -> None:
+        """Note where in a whole vector the numbers of this rank's part lie; every rank calls it.
+
+        The strategy is asked with a network whose weights are their own places: their part is the
+        answer. float64 has each place exactly.
+        """
+        if not self.is_local:
+            network = build_network(self.model.describe() | {"dtype": "float64"}, anyway=True)
+            network.theta.copy_(torch.arange(len(network.theta)))
+            numbered = make_strategy(self.name, self.comm, network, **self.options)
+            self.places = numbered.theta.long()

@@ -1,0 +1,68 @@
+"""The timeline shows the events that were recorded, and nothing else."""
+
+import json
+
+import pytest
+import torch
+
+from course import MLP, CourseError
+from course.parallel.communicator import Event
+from course.parallel.in_turn import Costs, InTurn
+from course.parallel.pipeline import Pipeline
+from course.parallel.timeline import timeline
+
+EVENTS = [
+    Event(0, "compute", "forward 0", 8, 1.0, 1.0, 3.0),
+    Event(0, "send", "activations 0", 40, 3.0, 3.0, 4.0),
+    Event(1, "recv", "activations 0", 0, 1.0, 4.0, 4.0),
+    Event(1, "compute", "forward 0", 8, 4.0, 4.0, 6.0),
+    Event(1, "compute", "weight gradient 0", 8, 6.0, 6.0, 7.0),
+    Event(0, "all_reduce", "loss", 16, 3.0, 7.0, 9.0),
+    Event(1, "all_reduce", "loss", 16, 7.0, 7.0, 9.0),
+]  # fmt: skip
+
+
+def test_each_event_is_a_span_of_its_rank():
+    found = timeline(EVENTS)
+    assert found.end == 8.0
+    assert [(s.kind, s.start, s.end) for s in found.ranks[0]] == [
+        ("compute", 0, 2), ("send", 2, 3), ("talk", 2, 8)]  # fmt: skip
+    assert found.bytes_sent == {"send": 40, "all_reduce": 32}
+    assert (found.share(0, "compute"), found.share(1, "talk")) == (0.25, 0.625)
+    assert found.idle == pytest.approx(1 - (2 + 3) / 16)
+
+
+def test_the_drawing_has_a_letter_for_each_moment():
+    assert timeline(EVENTS).draw(16).splitlines() == [
+        "rank 0   FFFF------------  computes  25%, talks and waits  75%",
+        "rank 1   ------FFFFWW----  computes  38%, talks and waits  62%",
+    ]
+    assert str(timeline(EVENTS)).endswith("8 s; bytes sent: all_reduce 32, send 40")
+
+
+def test_the_trace_is_json_with_microseconds():
+    events = json.loads(json.dumps(timeline(EVENTS).trace()))["traceEvents"]
+    assert len(events) == len(EVENTS)
+    first = events[0]
+    assert (first["ph"], first["tid"], first["ts"], first["dur"]) == ("X", 0, 0.0, 2e6)
+
+
+def test_a_pipeline_is_drawn_as_it_ran():
+    world = InTurn(2, Costs(latency=0, bandwidth=1e18, flops_per_second=1e6))
+
+    def program(comm):
+        model = Pipeline(comm, MLP([4, 8, 2], dtype=torch.float64), 4, "gpipe")
+        model.loss_and_grad(torch.ones(8, 5, dtype=torch.float64),
+                            torch.ones(2, 8, dtype=torch.float64) / 2)  # fmt: skip
+
+    world.run(program)
+    above = timeline(world.events).draw(200).splitlines()[1]
+    assert above.split()[2].startswith("-" * 5)  # it waits for the first activations
+    assert above.index("F") < above.index("I") < above.index("W")
+
+
+def test_without_events_there_is_nothing_to_draw():
+    with pytest.raises(CourseError, match="no events to draw; run a program first"):
+        timeline([])
+    with pytest.raises(CourseError, match="width = 3"):
+        timeline(EVENTS).draw(3)
