@@ -1,6 +1,5 @@
 """What 3_08_adaptive says and tells a learner to watch is there: its own cells are run."""
 
-import ast
 import re
 from pathlib import Path
 
@@ -163,48 +162,6 @@ def test_a_larger_rate_helps_adam_in_the_turned_ravine(lab):
     assert "0.1 was too low" in read_text("3_08_adaptive", "More to try in the lab")
 
 
-def test_what_a_figure_or_a_reveal_needs_later_is_set_by_one_cell_alone():
-    """They compute when a slider moves or a bet is opened: after all cells have run."""
-    code = {
-        c.id: ast.parse(re.sub(r"(?m)^ *%.*$", "    pass", c.source))
-        for c in nbformat.read(NOTEBOOK, as_version=4).cells
-        if c.cell_type == "code"
-    }
-    stores: dict[str, set] = {}
-    for cell, tree in code.items():
-        for node in top_level(tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                stores.setdefault(node.id, set()).add(cell)
-            elif isinstance(node, ast.FunctionDef):
-                stores.setdefault(node.name, set()).add(cell)
-    for cell in (
-        "turned",
-        "ride",
-        "along-the-axes",
-        "experiment",
-        "explore-angle",
-        "first-steps",
-        "turned-matrix",
-    ):
-        functions = [n for n in code[cell].body if isinstance(n, ast.FunctionDef)]
-        nodes = [node for function in functions for node in ast.walk(function)]
-        own = {n.arg for n in nodes if isinstance(n, ast.arg)}
-        own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        for name in {n.id for n in nodes if isinstance(n, ast.Name)} - own:
-            assert len(stores.get(name, ())) <= 1, f"{name} of {cell} is set by {stores[name]}"
-
-
-def top_level(tree):
-    """The nodes of a cell that are not inside a function or a comprehension."""
-    inner = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
-    todo = list(tree.body)
-    while todo:
-        node = todo.pop()
-        yield node
-        if not isinstance(node, inner):
-            todo += ast.iter_child_nodes(node)
-
-
 # ---- the hats ---------------------------------------------------------------------------------
 
 
@@ -299,7 +256,7 @@ def test_no_seed_alone_names_the_winner(names, dataset, capsys):
     run(names, "rules", "loss-of", "race", "table")
     said = capsys.readouterr().out.splitlines()
     assert not any("nan" in line or "inf" in line for line in said)
-    by_hand = names["raced"]["Adam", "cosine"][1] < names["raced"]["descent", "cosine"][1]
+    by_hand = names["raced"]["Adam", "cosine"][1] < names["raced"]["descent", "cosine"][1] - 0.01
     adam = next(line for line in said if line.startswith("Adam"))
     assert adam.endswith(f"{by_hand.sum()}/5")
     marked = any("* " in line for line in said[3:9])
