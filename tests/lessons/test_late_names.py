@@ -1,4 +1,4 @@
-"""What a figure or a reveal of 3_08_adaptive needs when it is moved or opened is not overwritten."""
+"""What figures and reveals of 3_08_adaptive need later, when all cells have run, stays there."""
 
 import ast
 import re
