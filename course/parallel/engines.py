@@ -46,9 +46,7 @@ def train_standard(
     assert job.steps is not None
     recipe, problem = shortened(job.recipe, job.steps), None
     try:
-        check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
-        check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, 0)
-        standard.check(recipe, job.strategy, comm.world_size, **job.options)
+        check_standard(job, comm.world_size)
     except CourseError as error:
         problem = error
     agree(comm, problem)
@@ -63,6 +61,15 @@ def train_standard(
         engine=job.engine, device=job.device, world_size=comm.world_size, versions=versions(),
         theta=found.theta,
     )  # fmt: skip
+
+
+def check_standard(job: Job, world_size: int) -> None:
+    """Raise `CourseError` for what PyTorch's engine cannot run on so many ranks."""
+    assert job.steps is not None
+    recipe = shortened(job.recipe, job.steps)
+    check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
+    check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, world_size)
+    standard.check(recipe, job.strategy, world_size, **job.options)
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

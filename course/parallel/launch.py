@@ -21,6 +21,7 @@ import torch
 
 from ..errors import CourseError, check_count, check_number
 from ..training.recipe import Recipe, load_recipe
+from .engines import check_standard
 from .in_turn import InTurn
 from .job import Job, check_job, option_words
 from .on_rank import build
@@ -76,6 +77,8 @@ def check_world(job: Job, processes: int) -> None:
         )
     if job.engine == "ours":
         InTurn(processes).run(build, job)
+    else:
+        check_standard(job, processes)
 
 
 def command(job: Job, recipe: Path, processes: int) -> list[str]:

@@ -38,6 +38,8 @@ def test_a_run_is_started_followed_and_returned(recipe, tmp_path, capsys):
         ({"processes": 0}, "processes = 0 is out of range"),
         ({"strategy": "both"}, "strategy = 'both' is unknown"),
         ({"chunks": 2}, "unexpected keyword argument 'chunks'"),
+        ({"engine": "torch"}, "dropout"),  # the recipe has some
+        ({"engine": "torch", "buckets": 2}, "unexpected keyword argument 'buckets'"),
         ({"strategy": "data_tensor", "processes": 3, "tensor": 2}, "rows of 2"),
         ({"strategy": "pipeline", "micro_batches": 5}, "cannot be cut into 5 equal"),
         ({"strategy": "pipeline", "processes": 5, "micro_batches": 6}, "cut into 5 stages"),
