@@ -143,15 +143,12 @@ def parser() -> argparse.ArgumentParser:
 
 def add_options(p) -> None:
     """Add the options of the strategies."""
-    p.add_argument("--buckets", type=int, metavar="N", help="data: parts of the gradient")
-    p.add_argument(
-        "--local-steps", type=int, metavar="N", help="local_sgd: steps between two averages"
-    )
-    p.add_argument("--tensor", type=int, metavar="N", help="data_tensor: ranks a replica")
-    p.add_argument("--pipeline", type=int, metavar="N", help="data_pipeline: ranks a replica")
-    p.add_argument(
-        "--micro-batches", type=int, metavar="N", help="pipeline, data_pipeline: parts of a batch"
-    )
+    whole: dict = {"type": int, "metavar": "N"}
+    p.add_argument("--buckets", **whole, help="data: parts of the gradient; default: 1")
+    p.add_argument("--local-steps", **whole, help="local_sgd: steps between two averages")
+    p.add_argument("--tensor", **whole, help="data_tensor: ranks a replica; default: 2")
+    p.add_argument("--pipeline", **whole, help="data_pipeline: ranks a replica; default: 2")
+    p.add_argument("--micro-batches", **whole, help="pipeline, data_pipeline: default: 4")
     p.add_argument("--schedule", help="likewise: gpipe, 1f1b, interleaved or zero_bubble")
     p.add_argument("--chunks", type=int, metavar="N", help="likewise: stages a rank")
     p.add_argument(

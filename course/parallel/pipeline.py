@@ -77,8 +77,8 @@ class Pipeline(Cut):
     name = "pipeline parallel"
 
     def __init__(
-        self, comm: Communicator, network: Network, micro_batches: int, schedule: str = "1f1b",
-        chunks: int = 1,
+        self, comm: Communicator, network: Network, micro_batches: int = 4,
+        schedule: str = "1f1b", chunks: int = 1,
     ):  # fmt: skip
         super().__init__(comm, network)
         network = self.network  # a copy

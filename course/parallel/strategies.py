@@ -15,14 +15,15 @@ from .strategy import Strategy, grid
 from .tensor_parallel import TensorParallel
 
 
-def _data_tensor(comm, network, tensor: int, sequence_parallel: bool = False) -> Replicas:
+def _data_tensor(comm, network, tensor: int = 2, sequence_parallel: bool = False) -> Replicas:
     row, column = grid(comm, tensor)
     return Replicas(column, TensorParallel(row, network, sequence_parallel))
 
 
 def _data_pipeline(
-    comm, network, pipeline: int, micro_batches: int, schedule: str = "1f1b", chunks: int = 1
-) -> Replicas:
+    comm, network, pipeline: int = 2, micro_batches: int = 4, schedule: str = "1f1b",
+    chunks: int = 1,
+) -> Replicas:  # fmt: skip
     row, column = grid(comm, pipeline)
     return Replicas(column, Pipeline(row, network, micro_batches, schedule, chunks))
 

@@ -94,7 +94,7 @@ def test_what_is_not_finite_is_null(tmp_path):
         ("--ranks 0", "world_size = 0 is out of range"),
         ("--ranks 2 --strategy dta", "strategy = 'dta' is unknown. Allowed: 'data'"),
         ("--ranks 2 --strategy data --chunks 2", "unexpected keyword argument 'chunks'"),
-        ("--ranks 2 --strategy pipeline", "missing a required argument: 'micro_batches'"),
+        ("--ranks 2 --strategy local_sgd", "missing a required argument: 'local_steps'"),
         ("--ranks 3 --strategy data_tensor --tensor 2", "3 ranks cannot be arranged in rows of 2"),
         ("--ranks 2 --strategy pipeline --micro-batches 5", "36 rows cannot be cut into 5 equal"),
         ("--ranks 5 --strategy pipeline --micro-batches 6", "cannot be cut into 5 stages"),
