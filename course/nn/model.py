@@ -84,8 +84,11 @@ class Model(Protocol):
     def validate_data(self, data: Dataset) -> None:
         """Raise `CourseError` unless the model can be trained on `data`."""
 
-    def check_rows(self, n: int) -> None:
-        """Raise `CourseError` when `loss_and_grad` cannot take n rows."""
+    def check_rows(self, n: int, batch: int) -> None:
+        """Raise `CourseError` when `loss_and_grad` cannot take n rows of a batch of so many."""
+
+    def part(self, whole: Tensor) -> Tensor:
+        """Return what a (P,) vector of the whole model has in the places of theta."""
 
     def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
         """Return rows x: (N, …) and answers y as `loss_and_grad` takes them.
@@ -135,5 +138,9 @@ class InOneProcess:
 
     lacks: dict[str, str] = {}
 
-    def check_rows(self, n: int) -> None:
+    def check_rows(self, n: int, batch: int) -> None:
         """Take any number of rows."""
+
+    def part(self, whole: Tensor) -> Tensor:
+        """Return all of it."""
+        return whole

@@ -26,7 +26,7 @@ from ..training.recipe import versions
 from ..training.trainer import Trainer
 from .agreement import agree
 from .communicator import Communicator
-from .job import Job, recipe_digest_text
+from .job import Job, option_words, recipe_digest
 from .results import KINDS
 from .shards import Layout, read_shards, write_shards
 from .strategy import Strategy
@@ -52,7 +52,6 @@ class Checkpoints:
         self.comm, self.job, self.trainer = comm, job, trainer
         self.folder = job.out / "checkpoints"
         self.layout = Layout(comm, job.strategy, job.options, model)
-        self.recipe = hashlib.sha256(recipe_digest_text(job.recipe).encode()).hexdigest()
         problem = None
         if not job.resume and steps_in(self.folder):
             problem = CourseError(
@@ -113,8 +112,9 @@ class Checkpoints:
             return
         files = {path.name: digest(path) for path in sorted(new.iterdir())}
         manifest = {
-            "step": step, "recipe": self.recipe, "strategy": self.job.strategy,
-            "options": self.job.options, "world_size": self.comm.world_size, "vectors": vectors,
+            "step": step, "recipe": recipe_digest(self.job.recipe, step),
+            "strategy": self.job.strategy, "options": self.job.options,
+            "world_size": self.comm.world_size, "vectors": vectors,
             "files": files, "versions": versions(),
         }  # fmt: skip
         write_bytes(json.dumps(manifest, indent=1).encode(), new / MANIFEST)
@@ -176,19 +176,20 @@ class Checkpoints:
         """
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         job, world_size = self.job, self.comm.world_size
-        if manifest["recipe"] != self.recipe:
+        if manifest["recipe"] != recipe_digest(job.recipe, manifest["step"]):
             raise CourseError(
                 f"{str(folder)!r} is a checkpoint of another recipe; take its recipe, or another "
                 "--out"
             )
         local = "local_sgd" in (job.strategy, manifest["strategy"])
-        mine = job.strategy, world_size
-        theirs = manifest["strategy"], manifest["world_size"]
+        mine = job.strategy, job.options, world_size
+        theirs = manifest["strategy"], manifest["options"], manifest["world_size"]
         if local and mine != theirs:
+            said, other = (" ".join([name, *option_words(options), f"on {ranks} ranks"])
+                           for name, options, ranks in (theirs, mine))  # fmt: skip
             raise CourseError(
-                f"{str(folder)!r} was saved by {theirs[0]} on {theirs[1]} ranks, and each rank of "
-                f"local SGD has weights of its own; resume with that, not with {mine[0]} on "
-                f"{mine[1]}"
+                f"{str(folder)!r} was saved by {said}, and each rank of local SGD has weights of "
+                f"its own; resume with that, not with {other}"
             )
         if manifest["step"] > (job.steps or 0):
             raise CourseError(

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from torch import Tensor
 
-from ..errors import CourseError
+from ..errors import CourseError, shown
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ class Communicator(Protocol):
         """Send x, of any shape, to a rank. It does not wait; x may change at once."""
 
     def recv(self, x: Tensor, src: int, label: str = "", tag: int = 0) -> Tensor:
-        """Fill x with the next tensor that a rank sent here under this tag; return it."""
+        """Fill x with the next tensor that a rank sent here under this tag; return it.
+
+        It must have the shape and type that was sent; only ranks in turn can check that.
+        """
 
     def barrier(self) -> None:
         """Wait until each rank has come here."""
@@ -114,9 +117,11 @@ def check_groups(groups: list[list[int]], world_size: int) -> list[list[int]]:
     Raises:
         CourseError: unless each rank is in one of them.
     """
-    if sorted(r for group in groups for r in group) != list(range(world_size)):
+    lists = isinstance(groups, list) and all(isinstance(g, list) and g for g in groups)
+    ranks = [r for group in groups for r in group] if lists else []
+    if sorted(ranks, key=str) != sorted(range(world_size), key=str):
         raise CourseError(
-            f"split({groups}): each rank from 0 to {world_size - 1} must be in one group"
+            f"split({shown(groups)}): each rank from 0 to {world_size - 1} must be in one group"
         )
     return [sorted(group) for group in groups]
 

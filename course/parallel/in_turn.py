@@ -17,7 +17,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ..errors import CourseError, check_count, check_number
+from ..errors import CourseError, check_count, check_number, shown
 from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 from .turns import Stopped, Turns
 
@@ -79,6 +79,8 @@ class InTurn:
         self.world_size = check_count(
             "world_size", world_size, 1, MOST_RANKS, "ranks in one process"
         )
+        if not isinstance(costs, Costs | None):
+            raise CourseError(f"costs = {shown(costs)}; allowed: Costs(…), or None")
         self.costs = costs or Costs()
         self.events: list[Event] = []
 
@@ -108,6 +110,7 @@ class InTurn:
             turns.end(r)
 
         turns.play([threading.Thread(target=rank, args=(r,)) for r in range(self.world_size)])
+        post.check_over()
         return results
 
 
@@ -135,8 +138,19 @@ class Post:
         self.turns, self.costs, self.events = turns, costs, events
         self.letters: defaultdict = defaultdict(deque)  # (group, from, to, tag): (tensor, arrival)
         self.meetings: dict = {}  # (group, number of the call): those that are not over
-        self.clock: defaultdict[int, float] = defaultdict(float)  # rank: now
-        self.wire: defaultdict[int, float] = defaultdict(float)  # rank: when its link is free again
+        begin = max((event.end for event in events), default=0.0)  # after an earlier run
+        self.clock: defaultdict[int, float] = defaultdict(lambda: begin)  # rank: now
+        self.wire: defaultdict[int, float] = defaultdict(lambda: begin)  # when its link is free
+
+    def check_over(self) -> None:
+        """Raise `CourseError` for what one rank began, and another never took part in."""
+        for (_, group, _), meeting in self.meetings.items():
+            gone = [group[r] for r in range(len(group)) if r not in meeting.came]
+            came = group[next(iter(meeting.came))]
+            raise CourseError(f"rank {came} began {meeting.words}, and rank {gone[0]} never came")
+        for (_, group, src, dst, _), box in self.letters.items():
+            if box:
+                raise CourseError(f"rank {group[src]} sent to {group[dst]}, which never received")
 
 
 class Rank:
@@ -146,12 +160,13 @@ class Rank:
         post: what they share.
         group: the ranks of the group, by their numbers in the world.
         rank: this one's number in the group.
+        place: which of all splits made the group: other groups of the same ranks are others.
     """
 
-    def __init__(self, post: Post, group: tuple[int, ...], rank: int):
-        self.post, self.group, self.rank = post, group, rank
+    def __init__(self, post: Post, group: tuple[int, ...], rank: int, place: tuple = ()):
+        self.post, self.group, self.rank, self.place = post, group, rank, place
         self.world_size, self.me = len(group), group[rank]
-        self.calls = 0  # collectives called in this group
+        self.calls = self.splits = 0  # collectives called in this group, and groups made of it
 
     # ---- collectives ------------------------------------------------------------------------
 
@@ -200,7 +215,7 @@ class Rank:
         post, self.calls = self.post, self.calls + 1
         shape = tuple(x.shape) if shape is None else shape
         words = f"{kind} of {list(shape)} {str(x.dtype).removeprefix('torch.')}{extra}"
-        place = self.group, self.calls
+        place = self.place, self.group, self.calls
         meeting: Meeting = post.meetings.setdefault(place, Meeting(kind, words))
         if meeting.words != words:
             raise CourseError(
@@ -232,12 +247,12 @@ class Rank:
         start = max(called, post.wire[self.me])
         end = start + post.costs.message(n_bytes)
         post.wire[self.me] = end
-        post.letters[self.group, self.rank, dst, tag].append((x.detach().clone(), end))
+        post.letters[self.place, self.group, self.rank, dst, tag].append((x.detach().clone(), end))
         post.events.append(Event(self.me, "send", label, n_bytes, called, start, end))
 
     def recv(self, x, src, label="", tag=0):
         check_count("src", src, 0, self.world_size - 1, "a rank of the group")
-        post, box = self.post, self.post.letters[self.group, src, self.rank, tag]
+        post, box = self.post, self.post.letters[self.place, self.group, src, self.rank, tag]
         post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[src]}")
         letter, arrival = box.popleft()
         if letter.shape != x.shape or letter.dtype != x.dtype:
@@ -254,7 +269,10 @@ class Rank:
 
     def split(self, groups) -> Self:
         mine = next(g for g in check_groups(groups, self.world_size) if self.rank in g)
-        return type(self)(self.post, tuple(self.group[r] for r in mine), mine.index(self.rank))
+        self.splits += 1
+        place = (*self.place, self.splits)
+        return type(self)(self.post, tuple(self.group[r] for r in mine), mine.index(self.rank),
+                          place)  # fmt: skip
 
     def compute(self, label, flops):
         post = self.post

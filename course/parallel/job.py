@@ -1,5 +1,6 @@
 """What a run over many ranks is asked for, and what one process can refuse of it."""
 
+import hashlib
 import json
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -62,6 +63,8 @@ def check_job(job: Job) -> Job:
     check_choice("engine", job.engine, ENGINES)
     check_choice("device", job.device, DEVICES)
     check_choice("strategy", job.strategy, STRATEGIES)
+    whole = {k: int(v) for k, v in job.options.items() if isinstance(v, float) and v == int(v)}
+    job = replace(job, options=job.options | whole)  # 4.0, as a slider or JSON gives it
     check_fields(f"strategy {job.strategy!r}", job.options, STRATEGIES[job.strategy], None, None)
     if job.device == "cuda" and not torch.cuda.is_available():
         raise CourseError("device = 'cuda' needs a GPU, and this machine has none; take 'cpu'")
@@ -93,7 +96,12 @@ def option_words(options: dict) -> list[str]:
     return words
 
 
-def recipe_digest_text(recipe: Recipe) -> str:
-    """Return the recipe's text without its number of steps, which a run may end at elsewhere."""
-    fields = recipe.describe()
-    return json.dumps({k: v for k, v in fields.items() if k != "steps"}, sort_keys=True)
+def recipe_digest(recipe: Recipe, step: int) -> str:
+    """Return what tells a recipe's first steps from those of another one.
+
+    Its end is left out, knobs turned after `step`, and what it says of the machine it comes from.
+    """
+    stamps = ("steps", "threads", "versions", "knobs")
+    fields = {k: v for k, v in recipe.describe().items() if k not in stamps}
+    knobs = [turn for turn in recipe.knobs if turn[0] < step]
+    return hashlib.sha256(json.dumps([fields, knobs], sort_keys=True).encode()).hexdigest()

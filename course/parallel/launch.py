@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import CourseError, check_count, check_number
+from ..errors import CourseError, check_count, check_number, shown
 from ..training.recipe import Recipe, load_recipe
 from .engines import check_standard
 from .in_turn import InTurn
@@ -58,6 +58,8 @@ def launch(
     processes = check_count("processes", processes, 1, MOST_PROCESSES, "of this machine")
     timeout = check_number("timeout", timeout, 1, 10**7, "seconds")
     with tempfile.TemporaryDirectory() as folder:
+        if not isinstance(out, str | Path | None):
+            raise CourseError(f"out = {shown(out)} is no path; take the name of a folder")
         place = Path(folder if out is None else out).absolute()
         job = check_job(Job(load_recipe(recipe), strategy, options, place, steps, engine, device))
         check_world(job, processes)

@@ -8,6 +8,8 @@ descent the two are the same: the mean of the steps is the step of the mean grad
 Source: Stich (2019).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -48,8 +50,13 @@ class LocalSGD(Strategy):
         self.local_steps = check_count("local_steps", local_steps, 1, most, "between two averages")
         self.steps, self.share = 0, 1 / comm.world_size
 
-    def check_rows(self, n: int) -> None:
-        """Raise `CourseError` for fewer rows than ranks."""
+    def check_rows(self, n: int, batch: int) -> None:
+        """Raise `CourseError` for fewer rows than ranks, and for a part of a batch."""
+        if n != batch:
+            raise CourseError(
+                "local SGD cannot work a batch off in parts: the gradient of a rank is the mean "
+                "over all its rows; set accumulate = 1"
+            )
         if n < self.comm.world_size:
             raise CourseError(
                 f"{n} rows cannot be shared by {self.comm.world_size} ranks; take fewer ranks"
@@ -62,12 +69,7 @@ class LocalSGD(Strategy):
             CourseError: for a part of a batch: a rank's rows must come at once.
         """
         net, n, world_size = self.network, len(X), self.comm.world_size
-        self.check_rows(n)
-        if denominator not in (None, n):
-            raise CourseError(
-                "local SGD cannot work a batch off in parts: the gradient of a rank is the mean "
-                "over all its rows; set accumulate = 1"
-            )
+        self.check_rows(n, denominator or n)
         if self.steps and self.steps % self.local_steps == 0:
             net.theta.copy_(self.whole(net.theta))
         mine = cuts(n, world_size)[self.comm.rank]
@@ -81,6 +83,10 @@ class LocalSGD(Strategy):
         self.steps += 1
         net.grad.mul_(n / rows)  # the mean over this rank's rows, not over the batch
         return self.comm.all_reduce(loss.reshape(1), "loss")[0]
+
+    def curvature(self, X: Tensor, Y: Tensor) -> Any:
+        """Refuse: a transform that asks for the curvature would get that of all rows."""
+        raise CourseError(f"this transform cannot run here: {OWN_ROWS}")
 
     def whole(self, vector: Tensor) -> Tensor:
         """Return the mean of a (P,) vector over the ranks, each by its share of the rows."""

@@ -90,7 +90,7 @@ class Pipeline(Cut):
         cut = cut_into_stages(self.spans, self.last + 1)
         places = [self.spans[part] for part in cut]
         self.places = [slice(place[0].start, place[-1].stop) for place in places]
-        self.theta = torch.cat([network.theta[self.places[s]] for s in self.mine])
+        self.theta = self.part(network.theta)
         self.grad = torch.zeros_like(self.theta)
         sizes = [self.places[s].stop - self.places[s].start for s in self.mine]
         parts = zip(self.mine, self.theta.split(sizes), self.grad.split(sizes), strict=True)
@@ -103,7 +103,7 @@ class Pipeline(Cut):
         self.dropouts_before = [len(found) for found in before]
         network.theta = network.grad = network.theta.new_empty(0)
 
-    def check_rows(self, n: int) -> None:
+    def check_rows(self, n: int, batch: int) -> None:
         """Raise `CourseError` unless n rows can be cut into equal micro-batches."""
         if n % self.micro_batches:
             raise CourseError(
@@ -117,7 +117,7 @@ class Pipeline(Cut):
     def loss_of_rows(self, X: Tensor, Y: Tensor, denominator: int, rows: slice, n: int) -> Tensor:
         """Do `loss_and_grad` for X and Y, which are the rows `rows` of a batch of n."""
         m = self.micro_batches
-        self.check_rows(len(X))
+        self.check_rows(len(X), n)
         self.X, self.Y, self.denominator = X, Y, denominator
         self.rows, self.first_row = cuts(len(X), m), rows.start
         self.masks = draw_masks(self.network, self.dropout_widths, n)
@@ -199,6 +199,9 @@ class Pipeline(Cut):
         source = s - 1 if what == "activations" else s + 1
         tag = 2 * (s * self.micro_batches + micro) + (what == "gradients")
         self.comm.recv(x, source % self.comm.world_size, f"{what} {micro}", tag)
+
+    def part(self, whole: Tensor) -> Tensor:
+        return torch.cat([whole[self.places[s]] for s in self.mine])
 
     def whole(self, vector: Tensor) -> Tensor:
         whole = vector.new_zeros(self.places[-1].stop)

@@ -44,6 +44,9 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
             f"the environment has no {', '.join(missing)}; start the processes by torchrun, or "
             "take --ranks N for ranks in one process"
         )
+    size = whole_number("WORLD_SIZE", 1, 10**6)
+    whole_number("RANK", 0, size - 1)
+    whole_number("MASTER_PORT", 0, 65535)
     if device == "cuda":
         take_gpu()
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
@@ -65,6 +68,13 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
         comm.finish()
     finally:
         dist.destroy_process_group()
+
+
+def whole_number(name: str, low: int, high: int) -> int:
+    """Return a whole number of the environment; raise `CourseError` for anything else."""
+    text = os.environ[name]
+    remedy = "torchrun sets it"
+    return check_count(name, int(text) if text.isdecimal() else text, low, high, remedy)
 
 
 def take_gpu() -> None:
@@ -204,6 +214,8 @@ class Processes:
         check_count("src", src, 0, self.world_size - 1, "a rank of the group")
         called = time.monotonic()
         if src == self.rank:
+            if not self.to_itself[tag]:
+                raise CourseError(f"rank {self.me} receives from itself, and sent itself nothing")
             letter = self.to_itself[tag].popleft()
         else:
             letter = torch.empty(x.shape, dtype=x.dtype)

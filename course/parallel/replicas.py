@@ -38,14 +38,14 @@ class Replicas(Cut):
             raise AttributeError(name)
         return getattr(self.inner, name)
 
-    def check_rows(self, n: int) -> None:
+    def check_rows(self, n: int, batch: int) -> None:
         """Raise `CourseError` when a replica cannot take its part of n rows."""
         for rows in cuts(n, self.comm.world_size):
-            self.inner.check_rows(rows.stop - rows.start)
+            self.inner.check_rows(rows.stop - rows.start, batch)
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         n = len(X)
-        self.check_rows(n)  # all ranks find the same, so none waits for another
+        self.check_rows(n, n)  # all ranks find the same, so none waits for another
         mine = cuts(n, self.comm.world_size)[self.comm.rank]
         loss = self.inner.loss_of_rows(X[mine], Y[:, mine].contiguous(), denominator or n, mine, n)
         self.comm.all_reduce(self.inner.grad, "gradient")
@@ -56,6 +56,9 @@ class Replicas(Cut):
 
     def whole(self, vector: Tensor) -> Tensor:
         return self.inner.whole(vector)
+
+    def part(self, whole: Tensor) -> Tensor:
+        return self.inner.part(whole)
 
     def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
         return self.inner.predict(x, theta)

@@ -18,7 +18,7 @@ interleaved; Qi et al. (2024) for zero_bubble (ZB-H1).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count, check_number
 
 
 class Action(NamedTuple):
@@ -145,12 +145,16 @@ def time_schedule(schedule: Schedule, costs: dict[str, int] | None = None) -> Ti
 
     Args:
         schedule: of `make_schedule`.
-        costs: the units of each kind of action; default: F 1, I 1, W 1, B 2, messages 0.
+        costs: the units of a kind of action, above 0; default: F 1, I 1, W 1, B 2. Messages take
+            no time.
 
     Raises:
-        CourseError: for a schedule in which ranks wait for each other for ever.
+        CourseError: for a schedule in which ranks wait for each other for ever, and other costs.
     """
-    units = costs or {"F": 1, "I": 1, "W": 1, "B": 2}
+    units: dict = {"F": 1, "I": 1, "W": 1, "B": 2}
+    for kind, cost in (costs or {}).items():
+        units[check_choice("kind of action", kind, tuple(units))] = cost
+        check_number(f"cost of {kind}", cost, 1e-9, 1e9, "units of time")
     if not schedule or not all(schedule):
         raise CourseError("the schedule has a rank without actions; take make_schedule(…)")
     p, last = len(schedule), len(schedule) * max(a.chunk + 1 for a in schedule[0]) - 1

@@ -44,8 +44,8 @@ class Sharded(Cut):
         self.stage = check_choice("stage", stage, (1, 2, 3))
         self.sizes = [s.stop - s.start for s in self.spans]
         parts = [cuts(size, comm.world_size)[comm.rank] for size in self.sizes]
-        pairs = zip(self.spans, parts, strict=True)
-        self.theta = torch.cat([network.theta[span][part] for span, part in pairs])
+        self.parts = parts  # of each layer's weights, those that are this rank's
+        self.theta = self.part(network.theta)
         self.grad = torch.zeros_like(self.theta)
         ends = [0, *torch.tensor([p.stop - p.start for p in parts]).cumsum(0).tolist()]
         self.own = [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
@@ -109,6 +109,10 @@ class Sharded(Cut):
         """Sum layer i's gradient over the ranks, and keep this rank's part."""
         if len(grad):
             self.grad[self.own[i]] = self.comm.reduce_scatter(grad, f"gradient {i}")
+
+    def part(self, whole: Tensor) -> Tensor:
+        pairs = zip(self.spans, self.parts, strict=True)
+        return torch.cat([whole[span][part] for span, part in pairs])
 
     def whole(self, vector: Tensor) -> Tensor:
         gathered = [self.comm.all_gather(vector[own], size, "whole")

@@ -9,10 +9,10 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import CourseError, check_count
-from ..nn.network import Network
+from ..nn.network import Network, build_network
 from .communicator import Communicator
 from .dropout_masks import dropout_widths
 from .work import spans, widths, work_of
@@ -51,7 +51,7 @@ class Strategy:
         self.work = [work_of(layer, n, i == 0) for i, (layer, n) in pairs]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "network":  # not there yet: a copy is being made
+        if name == "network":  # not there yet
             raise AttributeError(name)
         return getattr(self.network, name)
 
@@ -74,6 +74,19 @@ class Strategy:
         Every rank calls it.
         """
         return vector
+
+    def part(self, whole: Tensor) -> Tensor:
+        """Return this rank's part of a (P,) vector of the whole network."""
+        return whole
+
+    def to_module(self) -> nn.Sequential:
+        """Return the whole network as an `nn.Sequential`. Every rank calls it."""
+        network = build_network(self.description, anyway=True)
+        network.theta.copy_(self.whole(self.theta))
+        return network.to_module()
+
+    def __deepcopy__(self, memo):
+        raise CourseError(f"{self.name} cannot be copied; build another on the same ranks")
 
     def predict(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
         """Return the outputs (B, C) of rows x: (B, n_0), evaluating. Every rank calls it.

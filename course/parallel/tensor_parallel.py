@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import CourseError
+from ..errors import CourseError, check_choice
 from ..nn.blocks import Dropout, LayerNorm
 from ..nn.layers import GELU, Layer, Linear, ReLU, Sigmoid, Tanh
 from ..nn.losses import build_loss
@@ -62,14 +62,14 @@ class TensorParallel(Cut):
     def __init__(self, comm: Communicator, network: Network, sequence_parallel: bool = False):
         super().__init__(comm, network)
         network = self.network  # a copy
-        self.sequence_parallel = sequence_parallel
+        self.sequence_parallel = check_choice("sequence_parallel", sequence_parallel, (True, False))
         self.shapes = network.shapes
         self.places: list[Place] = []
         self.units: list[slice] = []  # of each dropout, those that are this rank's
         layers = self._cut(network.layers, network.features)
         whole, state = network.theta, network.state()
         self.network = network = Network(
-            layers, network.features, build_loss(network.loss.describe()), network.init,
+            layers, network.features, build_loss(network.loss.describe()), "zeros",
             network.seed, whole.dtype, whole.device.type, anyway=True,
         )  # fmt: skip
         for layer in flat_layers(network.layers):

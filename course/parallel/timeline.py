@@ -8,7 +8,7 @@ print(timeline(world.events))
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ..errors import CourseError, check_count
+from ..errors import CourseError, check_choice, check_count
 from .communicator import Event
 
 # by the first word of a label
@@ -48,6 +48,8 @@ class Timeline:
 
     def share(self, rank: int, kind: str) -> float:
         """Return the share of the whole time that a rank spends on a kind of span."""
+        check_count("rank", rank, 0, len(self.ranks) - 1, "of this timeline")
+        check_choice("kind", kind, ("compute", "talk", "send"))
         busy = sum(span.end - span.start for span in self.ranks[rank] if span.kind == kind)
         return busy / self.end if self.end else 0.0
 
@@ -100,8 +102,8 @@ def letter(span: Span) -> str:
 def timeline(events: list[Event]) -> Timeline:
     """Return the timeline of recorded events.
 
-    A collective lasts from when the rank waits for it to its end; what the rank computes meanwhile
-    is drawn on top.
+    A collective is shown from when the rank has nothing else to do to its end: what it computes
+    while a sum travels is work.
 
     Raises:
         CourseError: for no events.
@@ -111,10 +113,19 @@ def timeline(events: list[Event]) -> Timeline:
     begin = min(event.called for event in events)
     ranks: list[list[Span]] = [[] for _ in range(max(event.rank for event in events) + 1)]
     sent: defaultdict[str, float] = defaultdict(float)
-    for event in sorted(events, key=lambda event: event.called):
+    worked: defaultdict[int, float] = defaultdict(lambda: begin)  # rank: end of its last work
+    for event in events:  # of each rank in the order of its calls
         kind = event.kind if event.kind in ("compute", "send") else "talk"
-        span = Span(kind, event.label or event.kind, event.called - begin, event.end - begin)
+        called = event.called
+        if kind == "compute":
+            worked[event.rank] = event.end
+        elif kind == "talk":
+            called = min(max(called, worked[event.rank]), event.end)
+            worked[event.rank] = max(worked[event.rank], event.end)
+        span = Span(kind, event.label or event.kind, called - begin, event.end - begin)
         ranks[event.rank].append(span)
         if event.kind not in ("compute", "recv", "barrier"):
             sent[event.kind] += event.size
+    for spans in ranks:
+        spans.sort(key=lambda span: span.start)
     return Timeline(ranks, max(event.end for event in events) - begin, dict(sent))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from ..errors import CourseError, check_choice, check_count, check_number, check_seed, shown
 from ..files import write_bytes
@@ -79,7 +80,7 @@ class Recipe:
             CourseError: when the model had been trained before the run began.
         """
         settings, model, theta = run.start
-        if model["kind"] != "adopted" and not torch.equal(build_network(model).theta, theta.cpu()):
+        if model["kind"] != "adopted" and not _is_fresh(run, model, theta):
             raise CourseError(
                 "the model's weights were not its own first ones when the Trainer was built, so no "
                 "recipe gives them; build a new model for it, or keep trainer.save(path)"
@@ -118,6 +119,11 @@ class Recipe:
             for name, there, now in pairs
             if there != now
         ]
+
+
+def _is_fresh(run: Run, model: dict, theta: Tensor) -> bool:
+    """Tell whether theta are the weights that the model described has at first, or its part."""
+    return torch.equal(run.model.part(build_network(model).theta), theta.cpu())
 
 
 def versions() -> dict[str, str]:

@@ -149,7 +149,7 @@ class Run:
         n = len(self.data.y_train)
         size = check_count("batch_size", value, 1, n, f"the training set has {n} rows")
         for part in {size // self.accumulate, -(-size // self.accumulate)} - {0}:
-            self.model.check_rows(part)
+            self.model.check_rows(part, size)
         return size
 
     def curvature(self) -> Products:

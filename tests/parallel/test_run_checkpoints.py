@@ -82,7 +82,11 @@ def test_local_sgd_goes_on_between_two_averages(tmp_path, local_steps, capsys):
     other = ("--ranks", 2, "--strategy", "local_sgd", "--local-steps", local_steps, "--resume")
     capsys.readouterr()
     assert command(tmp_path / "run.json", *other, "--out", tmp_path / "cut") == 2
-    assert "saved by local_sgd on 3 ranks, and each rank" in capsys.readouterr().err
+    said = f"saved by local_sgd --local-steps {local_steps} on 3 ranks, and each rank"
+    assert said in capsys.readouterr().err
+    other = (*words[:-1], local_steps + 1, "--resume", "--out", tmp_path / "cut")
+    assert command(tmp_path / "run.json", *other) == 2
+    assert said in capsys.readouterr().err
     assert command(tmp_path / "run.json", *words, "--out", tmp_path / "cut", "--resume") == 0
     assert gap(outcome(tmp_path / "cut"), outcome(tmp_path / "whole")) == 0
 
