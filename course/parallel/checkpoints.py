@@ -162,6 +162,7 @@ class Checkpoints:
         agree(self.comm, problem)
         self.layout.find_places()
         with refusing():
+            self.layout.claim(saved["state"]["run"]["model"])
             put_vectors(saved["state"], {k: self.layout.part(v) for k, v in vectors.items()})
             self.trainer.load_state_dict(saved["state"])
         if self.comm.rank == 0:

@@ -51,6 +51,15 @@ class Replicas(Cut):
         self.comm.all_reduce(self.inner.grad, "gradient")
         return self.comm.all_reduce(loss.reshape(1), "loss")[0]
 
+    def state(self) -> dict[str, Tensor]:
+        return self.inner.state()
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        self.inner.check_state(state)
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.inner.load_state(state)
+
     def norm(self, g: Tensor) -> Tensor:
         return self.inner.norm(g)
 

@@ -100,6 +100,11 @@ class Layout:
             return whole.view(self.comm.world_size, -1)[self.comm.rank]
         return whole[self.places]
 
+    def claim(self, state: dict[str, Tensor]) -> None:
+        """Make the state of a model of any rank one of this rank's part."""
+        state.pop("part", None)
+        state |= {name: v for name, v in self.model.state().items() if name == "part"}
+
     def find_places(self) -> None:
         """Note where in a whole vector the numbers of this rank's part lie; every rank calls it.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import CourseError, check_count
 from ..nn.network import Network, build_network
+from ..states import check_names, check_tensor
 from .communicator import Communicator
 from .dropout_masks import dropout_widths
 from .work import spans, widths, work_of
@@ -128,6 +129,31 @@ class Cut(Strategy):
     def curvature(self, X: Tensor, Y: Tensor) -> Any:
         """Refuse: a transform that asks for the curvature needs all weights."""
         raise CourseError(f"this transform cannot run here: {self.lacks['curvature']}")
+
+    # ---- a state is of one rank's part --------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a bit-identical continuation needs besides theta, and whose part it is."""
+        part = torch.tensor([self.comm.rank, self.comm.world_size])
+        return self.network.state() | {"part": part}
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
+        mine = self.state()
+        check_names("the model's part", state, mine)
+        self.network.check_state({"generator": state["generator"]})
+        check_tensor("part", state["part"], mine["part"])
+        if not torch.equal(state["part"].cpu(), mine["part"]):
+            (theirs, of), (here, count) = state["part"].tolist(), mine["part"].tolist()
+            raise CourseError(
+                f"the state is of rank {theirs} of {of}, and this is rank {here} of {count}; give "
+                "each rank the file that it saved"
+            )
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        self.check_state(state)
+        self.network.load_state({"generator": state["generator"]})
 
     def norm(self, g: Tensor) -> Tensor:
         """Return ‖g‖₂, 0-d, of a vector of which each rank has a part that no other has."""

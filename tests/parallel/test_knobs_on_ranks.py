@@ -59,6 +59,33 @@ def test_a_saved_state_goes_on_to_the_bit_and_starts_no_rank_elsewhere(name, tmp
     assert all(torch.equal(uncut, cut) for uncut, cut in pairs)
 
 
+@pytest.mark.parametrize("name", ["zero 1", "zero 3", "tensor", "1f1b", "data × tensor"])
+def test_the_state_of_another_rank_is_refused(name):
+    """Parts may have one shape: a rank must not go on with the weights of another."""
+    states = InTurn(4).run(lambda c: train(STRATEGIES[name](c, network()), 36, 2).state_dict())
+
+    def on_ranks(comm):
+        trainer = train(STRATEGIES[name](comm, network()), 36, 1)
+        before = trainer.model.theta.clone()
+        with pytest.raises(CourseError):
+            trainer.load_state_dict(states[comm.rank ^ 1])
+        assert torch.equal(trainer.model.theta, before)
+        trainer.load_state_dict(states[comm.rank])
+
+    InTurn(4).run(on_ranks)
+
+
+def test_whose_state_it_is_is_said():
+    def on_ranks(comm):
+        trainer = train(Sharded(comm, MLP([64, 8, 10], dtype=torch.float64), 3), 36, 1)
+        state = trainer.state_dict()
+        state["run"]["model"]["part"] = torch.tensor([1 - comm.rank, 2])
+        trainer.load_state_dict(state)
+
+    with pytest.raises(CourseError, match="of rank 1 of 2, and this is rank 0 of 2; give each"):
+        InTurn(2).run(on_ranks)
+
+
 @pytest.mark.parametrize("cut", [1, 5, 6])
 def test_local_sgd_keeps_its_place_between_two_averages(cut):
     def small(comm):
