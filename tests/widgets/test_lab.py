@@ -156,8 +156,14 @@ def test_play_again_forgets_what_was_said_and_pause_is_offered():
     assert lab.panel.play.description == lab.panel.play.tooltip == "Play"
     lab.toggle()
     assert lab.playing
+    lab.pause()
+    steps = lab.steps
+    lab.play()
     lab.step()
-    assert not lab.playing
+    assert not lab.playing and lab.steps > steps
+    steps = lab.steps
+    lab.step()
+    assert lab.steps == steps + 1
 
 
 def test_speeds_are_told_as_they_were_set():
@@ -384,6 +390,8 @@ def test_stills_are_shown_some_seconds_after_nobody_answered(monkeypatch):
     assert not shown.falling_back()
     clock.now += 0.2
     assert shown.falling_back() and shown.ready()
+    monkeypatch.setattr(shown.face, "ready", lambda: False)
+    assert shown.ready(), "a still is always seen"
     seq = shown.face.seq
     lab.refresh()
     assert bytes(shown.still.value).startswith(b"\x89PNG") and shown.face.seq == seq
@@ -391,6 +399,16 @@ def test_stills_are_shown_some_seconds_after_nobody_answered(monkeypatch):
     answer(lab)
     assert shown.face.seq > seq and not shown.falling_back()
     assert shown.face.layout.display is None and shown.still.layout.display == "none"
+
+
+def test_the_transport_names_its_keys_and_its_speeds():
+    transport = Counting().panel.box.children[0].children[0]
+    play, speed = transport.children
+    assert (play.description, play.icon, play.tooltip) == ("Play", "play", "Play")
+    assert "face-keys" in transport._dom_classes and "face-speed" in speed._dom_classes
+    *paces, (words, fastest) = panels.SPEEDS
+    assert all(name.split()[0] == f"{steps:,}" for name, steps in paces) and fastest == 0
+    assert words == "as fast as it goes" and dict(speed.options) == dict(panels.SPEEDS)
 
 
 def test_a_copied_text_is_told_and_nothing_too():

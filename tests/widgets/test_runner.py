@@ -277,6 +277,42 @@ def test_who_is_first_goes_before_all_others_and_else_comes_last():
     assert line._line == [first, *waiting, last] and first.thread == here
 
 
+def test_who_is_hurried_goes_next_and_wakes_even_when_it_stands_in_no_line():
+    line, going, last, free = Turns(), turn(True, False, -1), Turn(True), Turn(True)
+    going.began = float("inf")
+    line._going, line._line = [going], [turn(True, False, -2), last]
+    for place in (last, free):
+        line.hurry(place)
+        assert place.wake.is_set()
+    assert line._line[0] is last and free not in line._line
+
+
+def test_only_what_a_person_waits_for_goes_beside_a_turn_that_has_just_begun():
+    going = turn(False, False, -1)
+    going.began = 100.0
+    for draws in (False, True):
+        background, asked = Turn(draws), Turn(draws, hasty=True)
+        assert [going.lets_pass(background, now) for now in (100.2, 101.1)] == [False, True]
+        assert [going.lets_pass(asked, now) for now in (100.05, 100.2)] == [False, True]
+    both_draw = turn(True, False, -1)
+    both_draw.began = 100.0
+    assert not both_draw.lets_pass(Turn(True, hasty=True), 100.2)
+
+
+def test_what_is_done_between_two_steps_does_not_count_as_a_step(monkeypatch):
+    clock, stuck = SimpleNamespace(now=50.0, monotonic=lambda: clock.now), []
+    monkeypatch.setattr(runner, "time", clock)
+    run = Work().runner
+
+    def step():
+        stuck.append(run.stuck)
+        clock.now += 2.0
+        stuck.append(run.stuck)
+
+    run._slice(step, lambda: stuck.append(run.stuck))
+    assert stuck == [0.0, 2.0, 0.0] and run.stuck == 0
+
+
 def test_a_turn_is_renewed_only_after_others_may_be_going(monkeypatch):
     clock, line, mine, other = clocked(monkeypatch), Turns(), Turn(True), turn(True, True, -1)
     assert line.take(mine)
@@ -330,6 +366,14 @@ def test_after_a_block_others_go_at_once(monkeypatch):
     thread.start()
     thread.join(60)
     assert free == [True]
+
+
+@pytest.mark.parametrize("options, first", [({}, False), ({"first": True}, True)])
+def test_who_touches_a_run_comes_last_unless_it_is_asked_for(monkeypatch, options, first):
+    asked, give_up = [], lambda: False
+    monkeypatch.setattr(turns.TURNS, "take", lambda *taken: asked.append(taken) or True)
+    with Access().taken(place := Turn(True), 1, give_up=give_up, **options) as touched:
+        assert touched and asked == [(place, first, give_up)]
 
 
 def test_who_gives_up_touches_nothing():
