@@ -89,7 +89,7 @@ def hung(monkeypatch):
     lab.gate.clear()
     lab.play()
     assert lab.entered.wait(60)
-    monkeypatch.setattr(runner, "PATIENCE", 0.2)
+    monkeypatch.setattr(runner, "PATIENCE", 0.12)
     yield lab
     lab.runner.ask_to_stop()
     lab.gate.set()
