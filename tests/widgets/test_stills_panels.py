@@ -92,6 +92,13 @@ def test_a_map_of_two_classes_has_its_border_and_its_points():
 def test_a_map_names_its_axes_and_what_its_colours_mean():
     figure = painted(surface(low=0.02, high=4.2, x_label="a", y_label="b"), values=np.zeros(12))
     assert words_of(figure, "axis") == ["→ a   ↑ b"]
+    (image,), (bar,) = drawn(figure, "map"), drawn(figure, "bar")
+    plane, low = image.get_clip_box(), bar.get_clip_box()
+    assert plane.height > 300 and plane.width / plane.height == pytest.approx(4 / 3)
+    shades = np.asarray(bar.get_array()).ravel()
+    assert shades[0] == -1 and shades[-1] == 1 and (low.x0, low.x1) == (plane.x0, plane.x1)
+    for text in drawn(figure, "words"):
+        assert text.get_window_extent().y1 < low.y0, "below the bar"
     assert {"0.02", "4.2"} <= set(words_of(figure, "words"))
     assert_words_are_apart_and_inside(figure)
 
@@ -112,6 +119,10 @@ def test_tiles_stand_in_rows_and_show_their_pixels(colours, low, high, n):
     assert seen[0, 1] == pytest.approx(0, abs=0 if colours == "signed" else 0.005)
     corners = {(round(t.get_extent()[0]), round(t.get_extent()[3])) for t in tiles}
     assert len(corners) == n, "none lies on another"
+    (red, _, blue, _), dark = tiles[0].cmap(0.0), tiles[0].cmap(1.0)
+    assert (red > blue and dark[2] > dark[0]) if colours == "signed" else red == blue == 1 > dark[0]
+    legend = ["orange −, blue +"] if colours == "signed" else []
+    assert words_of(figure, "legend") == legend
     assert_words_are_apart_and_inside(figure)
 
 
@@ -134,6 +145,13 @@ def test_bars_are_as_high_as_their_values():
     assert (lefts[1:] > rights[:-1] + 2).all(), "apart"
     names = [text.get_position()[0] for text in drawn(painted(panel), "name")]
     assert names == pytest.approx((lefts + rights) / 2), "each above its name"
+
+
+def test_many_bars_stand_beside_each_other_on_the_page():
+    panel = {"kind": "bars", "title": "t", "names": ["a"] * 40, "values": [0.5] * 40}
+    figure = painted(panel)
+    ends = [bar.get_x() + bar.get_width() for bar in drawn(figure, "bar")]
+    assert 0.9 * figure.bbox.width < max(ends) < figure.bbox.width
 
 
 def test_bars_carry_their_labels():

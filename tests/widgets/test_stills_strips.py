@@ -204,6 +204,13 @@ def test_the_heading_reads_the_values_of_now_not_the_last_ones():
     assert words_of(figure, "value of α") == ["0.3"] and not drawn(figure, "value of quiet")
 
 
+@pytest.mark.parametrize("first, read", [(5.5, ["0.75"]), (15.5, [])])
+def test_a_bin_that_has_begun_is_read_before_its_middle(first, read):
+    strip = plot(curve(x=[first, 10], read=True))
+    for y in ([0.75], [0.75, 0.5]):
+        assert words_of(figure_of(picture([strip], step=2, y=y)), "value of test") == read
+
+
 def test_words_over_lines_have_an_edge_of_paper_and_no_others():
     layers = [curve(read=True, label="end")]
     strip = plot(*layers, lane=lane(value=0.3))
