@@ -142,8 +142,10 @@ def test_the_still_draws_the_numbers_the_weights_and_the_marks(sizes):
         colour = to_rgba(HUES[hue], 0.3 * abs(level))
         assert patch.get_facecolor() == pytest.approx(colour), name
         (number,) = figure.findobj(lambda artist, name=name: artist.get_gid() == f"number {name}")
-        (x, y), field = number.get_position(), patch.get_bbox()
-        assert field.x0 < x <= field.x1 and sorted([field.y0, y, field.y1])[1] == y, name
+        (_, y), field = number.get_position(), patch.get_bbox()
+        wide = number.get_window_extent()
+        assert field.x0 <= wide.x0 and wide.x1 < field.x1 - 1, "whole, and not at its edge"
+        assert sorted([field.y0, y, field.y1])[1] == y, name
     titles = [card["title"] for card in shown["cards"] if card["title"]]
     assert [words for words in words_of(figure, "title") if words in titles] == titles
     cells = figure.findobj(lambda artist: artist.get_gid() == "error")

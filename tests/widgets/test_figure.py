@@ -115,6 +115,13 @@ def test_few_colours_stay_as_they_are(drawn):
     assert (np.asarray(made.convert("RGB")) == drawn).all()
 
 
+def test_lines_need_fewer_colours_than_heat_maps():
+    line = Figure(figsize=(4, 2))
+    line.subplots().plot([1, 3, 2])
+    used = [len(Image.open(io.BytesIO(png(f))).getcolors()) for f in (line, heat("viridis"))]
+    assert used[0] <= 64 < used[1] <= 256
+
+
 @each_figure
 def test_a_palette_is_smaller_than_full_colour_and_than_svg(make):
     def size(**options):

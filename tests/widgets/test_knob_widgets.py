@@ -216,6 +216,19 @@ def test_a_hidden_view_gets_no_frames_and_one_that_looks_asks_for_the_picture(fa
     assert len(heard) == 4 and face.visible
 
 
+def test_of_messages_that_overtook_each_other_the_older_is_dropped(face, heard):
+    hear(face, "turn", knob="lr", value=1, count=1)
+    hear(face, "turn", knob="lr", value=3, count=3)
+    hear(face, "turn", knob="lr", value=2, count=2)
+    hear(face, "turn", knob="l2", value=4, count=2)  # about something else
+    hear(face, "turn", "b", knob="lr", value=5, count=1)  # another view counts for itself
+    hear(face, "turn", knob="lr", value=6, count=4)
+    assert [value for _, value in heard] == [1, 3, 4, 5, 6]
+    hear(face, "see", seq=None, count=6)
+    hear(face, "ack", seq=0, count=5)  # sent before it looked away
+    assert not face.visible and [kind for kind, _ in heard[5:]] == ["see"]
+
+
 def test_the_same_text_can_be_copied_twice(face):
     copied = []
     face.observe(lambda change: copied.append(change["new"]), "copied")

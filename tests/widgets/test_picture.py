@@ -134,3 +134,28 @@ def test_equally_spaced_places_and_numbers_as_ends_need_no_arrays():
     assert faults(picture) == []
     layer["kind"] = "level"
     assert faults(picture) == []
+
+
+def race(**racer) -> dict:
+    """A picture of a race on a surface."""
+    racers = [{"name": "Adam", "hue": "run", "path": "path", **racer}]
+    panel = {"kind": "surface", "title": "ravine", "values": "v", "shape": [2, 2], "racers": racers}
+    arrays = {"v": np.zeros(4), "path": np.zeros((3, 2)), "others": np.zeros((5, 2))}
+    return {"strips": [], "side": [panel], "below": [], "arrays": arrays}
+
+
+def test_the_trails_of_a_race_are_looked_at():
+    assert faults(race()) == faults(race(others="others")) == []
+    for spoilt in (race(path="nowhere"), race(others="nowhere")):
+        assert faults(spoilt) == ["panel 'ravine': no array 'nowhere'"]
+    assert faults(race(hue="mauve")) == ["panel 'ravine': the hue 'mauve' is unknown"]
+    picture = race()
+    picture["side"][0]["shape"] = [2, 3]
+    assert faults(picture) == ["panel 'ravine': the array 'v' does not have 6 numbers"]
+
+
+def test_the_lines_of_a_diagram_are_looked_at():
+    panel = {"kind": "diagram", "title": "(α, β)", "values": "v", "shape": [2, 2], "betas": "b",
+             "limit": "b", "swings": ["b", "s"]}  # fmt: skip
+    picture = {"strips": [], "side": [panel], "below": [], "arrays": {"v": np.zeros(4), "b": [1]}}
+    assert faults(picture) == ["panel '(α, β)': no array 's'"]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from course import CourseError
 from widgets import TrainingLab
-from widgets.common import front_end, turns
+from widgets.common import front_end, runner, turns
+from widgets.common.access import Access
 from widgets.common.pace import BEHIND, BURSTS, Pace
 from widgets.common.runner import Runner, patience
 from widgets.common.turns import Turn, Turns
@@ -242,6 +243,166 @@ def test_first_come_first_served_but_who_is_asked_goes_next():
     assert order == [3, 0, 1, 2, 4]
 
 
+def test_who_waits_sleeps_until_it_is_woken_and_looks_again_now_and_then():
+    line, first, second = Turns(), Turn(True), Turn(True)
+    assert line.take(first)
+    first.began, first.thread = float("inf"), -1  # another thread's; it does not lapse
+    set_when_it_slept, asked = [], []
+
+    def wait(seconds):
+        assert 0 < seconds < 0.1
+        set_when_it_slept.append(second.wake.is_set())
+
+    def give_up():
+        asked.append(second in line._line)
+        if len(asked) == 2:
+            second.wake.set()
+        return len(asked) == 5
+
+    second.wake.wait = wait
+    assert not line.take(second, give_up=give_up)
+    assert asked == [True] * 5 and set_when_it_slept == [False, True, False, False]
+    line.end(second)
+    assert not line._line and line._going == [first]
+
+
+def test_who_is_first_goes_before_all_others_and_else_comes_last():
+    line, here = Turns(), threading.get_ident()
+    going, *waiting = [turn(True, False, -i) for i in range(1, 4)]
+    line._going, line._line = [going], list(waiting)
+    going.began = float("inf")
+    last, first = Turn(True), Turn(True)
+    assert not line.take(last, give_up=lambda: True)
+    assert not line.take(first, first=True, give_up=lambda: True)
+    assert line._line == [first, *waiting, last] and first.thread == here
+
+
+def test_who_is_hurried_goes_next_and_wakes_even_when_it_stands_in_no_line():
+    line, going, last, free = Turns(), turn(True, False, -1), Turn(True), Turn(True)
+    going.began = float("inf")
+    line._going, line._line = [going], [turn(True, False, -2), last]
+    for place in (last, free):
+        line.hurry(place)
+        assert place.wake.is_set()
+    assert line._line[0] is last and free not in line._line
+
+
+def test_only_what_a_person_waits_for_goes_beside_a_turn_that_has_just_begun():
+    going = turn(False, False, -1)
+    going.began = 100.0
+    for draws in (False, True):
+        background, asked = Turn(draws), Turn(draws, hasty=True)
+        assert [going.lets_pass(background, now) for now in (100.2, 101.1)] == [False, True]
+        assert [going.lets_pass(asked, now) for now in (100.05, 100.2)] == [False, True]
+    both_draw = turn(True, False, -1)
+    both_draw.began = 100.0
+    assert not both_draw.lets_pass(Turn(True, hasty=True), 100.2)
+
+
+def test_what_is_done_between_two_steps_does_not_count_as_a_step(monkeypatch):
+    clock, stuck = SimpleNamespace(now=50.0, monotonic=lambda: clock.now), []
+    monkeypatch.setattr(runner, "time", clock)
+    run = Work().runner
+
+    def step():
+        stuck.append(run.stuck)
+        clock.now += 2.0
+        stuck.append(run.stuck)
+
+    run._slice(step, lambda: stuck.append(run.stuck))
+    assert stuck == [0.0, 2.0, 0.0] and run.stuck == 0
+
+
+def test_a_turn_is_renewed_only_after_others_may_be_going(monkeypatch):
+    clock, line, mine, other = clocked(monkeypatch), Turns(), Turn(True), turn(True, True, -1)
+    assert line.take(mine)
+    line._line.append(other)
+    taken = []
+    line.take = lambda *place, first: taken.append((*place, first))
+    clock.now += 0.09
+    line.renew(mine)
+    assert line._going == [mine] and not taken
+    clock.now += 0.02
+    line.renew(mine)
+    assert line._going == [other] and taken == [(mine, True)], "before all others"
+
+
+def test_a_turn_ends_with_its_block_and_one_thread_touches_a_run():
+    access, seen = Access(), []
+
+    def other():
+        seen.append(access.mine())
+        with access.taken(Turn(True), 0.01) as touched:
+            seen.append(touched)
+
+    def aside():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(60)
+
+    assert not access.mine()
+    with access.taken(Turn(True), 1) as touched:
+        assert touched and access.mine()
+        with access.taken(Turn(True), 1, give_up=lambda: True) as again:
+            assert again and access.mine(), "the thread that has it may take it again"
+        assert access.mine()
+        aside()
+    assert not access.mine() and seen == [False, False]
+    aside()
+    assert seen[2:] == [False, True]
+
+
+def test_after_a_block_others_go_at_once(monkeypatch):
+    clocked(monkeypatch)  # so nothing lapses
+    with Access().taken(Turn(True), 1):
+        pass
+    free = []
+
+    def other():
+        with Access().taken(Turn(True), 1, give_up=lambda: True) as touched:
+            free.append(touched)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join(60)
+    assert free == [True]
+
+
+@pytest.mark.parametrize("options, first", [({}, False), ({"first": True}, True)])
+def test_who_touches_a_run_comes_last_unless_it_is_asked_for(monkeypatch, options, first):
+    asked, give_up = [], lambda: False
+    monkeypatch.setattr(turns.TURNS, "take", lambda *taken: asked.append(taken) or True)
+    with Access().taken(place := Turn(True), 1, give_up=give_up, **options) as touched:
+        assert touched and asked == [(place, first, give_up)]
+
+
+def test_who_gives_up_touches_nothing():
+    access, going = Access(), turn(True, False, -1)
+    going.began = float("inf")
+    turns.TURNS._going.append(going)
+    try:
+        with access.taken(Turn(True), 1, give_up=lambda: True) as touched:
+            assert not touched and not access.mine()
+    finally:
+        turns.TURNS.end(going)
+    with access.taken(Turn(True), 1) as touched:
+        assert touched, "the lock is free again"
+
+
+def test_who_is_asked_does_not_sleep_first_and_who_is_not_looks_after_a_while():
+    work, slept = Work(speed=0.01), []
+    run = work.runner
+    run._turn.wake.wait = slept.append
+    assert run._rest() and len(slept) == 1 and slept[0] == runner.REST, "a step is due"
+    run._pace.count()
+    assert run._rest() and slept[1:] == [runner.IDLE], "the next one is due in 100 s"
+    run._requests.ask(lambda: 1)
+    assert run._rest() and len(slept) == 2
+    run._serve()
+    run.stopping.set()
+    assert not run._rest() and len(slept) == 2
+
+
 def test_equal_runs_get_equal_shares():
     works = [Work() for _ in range(4)]
     for work in works:
@@ -297,3 +458,44 @@ def test_a_callback_of_the_page_waits_briefly_and_a_cell_patiently(monkeypatch, 
     assert front_end.in_callback() is brief and (patience() < 0.2) is brief
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
     assert not front_end.in_callback()
+
+
+def test_only_the_threads_of_the_kernel_answer_messages_of_the_page(monkeypatch):
+    kernel = SimpleNamespace(get_parent=lambda channel: {"header": {"msg_type": "comm_msg"}})
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    told = {}
+
+    def tell():
+        told[threading.current_thread().name] = front_end.in_callback()
+
+    for name in ("subshell-1", "course-lab"):
+        thread = threading.Thread(target=tell, name=name)
+        thread.start()
+        thread.join(60)
+    assert told == {"subshell-1": True, "course-lab": False}
+
+
+# ---- the reader ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel, reads", [
+    (None, False), (SimpleNamespace(), False), (SimpleNamespace(_allow_stdin=False), False),
+    (SimpleNamespace(_allow_stdin=True), True),
+])  # fmt: skip
+def test_a_reader_looks_where_a_front_end_allows_input(monkeypatch, kernel, reads):
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    assert front_end.has_front_end() is reads
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert not front_end.has_front_end()
+
+
+def test_a_lab_is_named_after_its_cell(monkeypatch):
+    parents = [{"metadata": {"cellId": "cell-7"}}, {"metadata": {}}, None]
+    kernel = SimpleNamespace(get_parent=lambda channel: parents[0])
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    names = []
+    while parents:
+        names.append(front_end.cell_name())
+        parents.pop(0)
+        parents or monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert [*names, front_end.cell_name()] == ["cell-7", "lab", "lab", "lab"]

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from test_runner import Work, wait
@@ -111,6 +112,55 @@ def test_a_hung_step_is_told_until_it_ends(monkeypatch):
     told = len(work.words)
     wait(lambda: not any(t.name == "course-watch" for t in threading.enumerate()))
     assert len(work.words) == told
+
+
+class Slow:
+    """A run that plays for as many looks as it has numbers: how long its step has taken then."""
+
+    def __init__(self, *seconds, breaks=False):
+        self.seconds, self.breaks, self.looks, self.told = [*seconds], breaks, 0, []
+
+    @property
+    def running(self):
+        return self.looks < len(self.seconds)
+
+    @property
+    def stuck(self):
+        self.looks += 1
+        return self.seconds[self.looks - 1]
+
+    def tell(self, seconds):
+        self.told.append(seconds)
+        if self.breaks:
+            raise ValueError("no words")
+
+
+def test_a_step_is_told_at_3_6_and_12_seconds_and_the_next_one_from_the_start(monkeypatch):
+    slept, me = [], threading.current_thread()
+    sleep = lambda seconds: slept.append((threading.current_thread(), seconds))  # noqa: E731
+    monkeypatch.setattr(watch, "time", SimpleNamespace(sleep=sleep))
+    first = Slow(0, 2.9, 3.0, 3.5, 6.0, 6.1, 9, 12.1, 12.3, 0.1, 3.2, 6.5)
+    second = Slow(4.0, 5.0, 8.5, breaks=True)
+    watcher = watch.Watch()
+    with watcher._lock:
+        watcher._runs.update([first, second])
+    watcher._look()
+    assert first.told == [3.0, 6.1, 12.3, 3.2, 6.5] and second.told == [4.0, 8.5]
+    assert slept.count((me, watch.EVERY)) == 12, "between two looks it sleeps"
+    assert not watcher._runs
+
+
+def test_threads_are_waited_for_together_not_one_after_the_other(monkeypatch):
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(watch, "time", clock)
+    waited = []
+
+    def join(seconds):
+        waited.append(seconds)
+        clock.now += min(seconds, 0.75)
+
+    watch.join_all([SimpleNamespace(join=join)] * 3, 1.0)
+    assert waited == [1.0, 0.25, 0.0]
 
 
 def test_a_lab_whose_module_hangs_says_so_and_the_others_train(monkeypatch):

@@ -195,6 +195,22 @@ def test_a_network_of_any_shape_fits(sizes):
         assert len(drawn(figure, f"layer {layer}")) == min(n, 8)
 
 
+def test_in_a_column_a_legend_tells_what_the_lines_mean_and_alone_it_is_low_and_wide():
+    column = painted()
+    assert words_of(column, "legend") == ["weight > 0, thick = large", "weight < 0"]
+    left, right, bottom, top = frame(column)
+    assert all(y > bottom for _, y in [text.get_position() for text in drawn(column, "legend")])
+    alone = figure_of(picture(
+        side=[network()], weights=np.ones(count([2, 8, 8, 2])), points=np.uint8([[0, 0, 0]]),
+        wrong=np.uint8([0]),
+    ))  # fmt: skip
+    assert not words_of(alone, "legend") and alone.bbox.height < 400 < column.bbox.height
+    left, right, bottom, top = frame(alone)
+    (head,) = [text for text in drawn(alone, "title") if text.get_text() == "output"]
+    assert head.get_position()[1] < top and bottom < alone.bbox.height
+    assert right - left == pytest.approx(bottom - top), "a square"
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, 1e300, 0])
 def test_weights_that_overflowed_are_drawn(value):
     weights = np.full(count([2, 8, 8, 2]), value)

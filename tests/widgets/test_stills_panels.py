@@ -16,7 +16,7 @@ from still_pictures import (
 )
 
 from widgets.common.stills import figure_of
-from widgets.common.stills.sheet import shortened, text_width, wrapped
+from widgets.common.stills.sheet import HUES, shortened, text_width, wrapped
 
 CLASSES = [str(k) for k in range(10)]
 
@@ -42,6 +42,26 @@ def test_the_first_row_of_a_map_lies_lowest():
     assert seen == pytest.approx(values.reshape(3, 4)[::-1] / 127.5 - 1)
     _, _, bottom, top = image.get_extent()
     assert top < bottom, "pixels grow downwards, and row 0 of an image is its upper one"
+
+
+def test_a_height_is_blue_where_it_is_low_and_a_class_blue_where_it_is_1():
+    values = np.zeros(12, np.uint8)
+    for colours, low, high in (("height", "blue", "paper"), ("two classes", "orange", "blue")):
+        figure = painted(surface(colours=colours), values=values)
+        for image in drawn(figure, "map") + drawn(figure, "bar"):
+            for end, name in ((0.0, low), (1.0, high)):
+                red, _, blue, _ = image.cmap(end)
+                assert name == ("paper" if red == blue == 1 else "blue" if blue > red else "orange")
+
+
+def test_a_path_is_seen_on_any_colour():
+    path = np.uint8([[0, 0], [255, 255]])
+    figure = painted(surface(path="path"), values=np.zeros(12), path=path)
+    (line,) = drawn(figure, "path")
+    edges = [other for other in line.axes.lines if other.get_color() == HUES["paper"]
+             and np.array_equal(other.get_xydata(), line.get_xydata())]  # fmt: skip
+    (edge,) = edges
+    assert edge.get_linewidth() > line.get_linewidth() and edge.zorder < line.zorder
 
 
 def test_a_path_and_its_end_lie_where_their_bytes_say():
@@ -72,6 +92,13 @@ def test_a_map_of_two_classes_has_its_border_and_its_points():
 def test_a_map_names_its_axes_and_what_its_colours_mean():
     figure = painted(surface(low=0.02, high=4.2, x_label="a", y_label="b"), values=np.zeros(12))
     assert words_of(figure, "axis") == ["→ a   ↑ b"]
+    (image,), (bar,) = drawn(figure, "map"), drawn(figure, "bar")
+    plane, low = image.get_clip_box(), bar.get_clip_box()
+    assert plane.height > 300 and plane.width / plane.height == pytest.approx(4 / 3)
+    shades = np.asarray(bar.get_array()).ravel()
+    assert shades[0] == -1 and shades[-1] == 1 and (low.x0, low.x1) == (plane.x0, plane.x1)
+    for text in drawn(figure, "words"):
+        assert text.get_window_extent().y1 < low.y0, "below the bar"
     assert {"0.02", "4.2"} <= set(words_of(figure, "words"))
     assert_words_are_apart_and_inside(figure)
 
@@ -92,6 +119,10 @@ def test_tiles_stand_in_rows_and_show_their_pixels(colours, low, high, n):
     assert seen[0, 1] == pytest.approx(0, abs=0 if colours == "signed" else 0.005)
     corners = {(round(t.get_extent()[0]), round(t.get_extent()[3])) for t in tiles}
     assert len(corners) == n, "none lies on another"
+    (red, _, blue, _), dark = tiles[0].cmap(0.0), tiles[0].cmap(1.0)
+    assert (red > blue and dark[2] > dark[0]) if colours == "signed" else red == blue == 1 > dark[0]
+    legend = ["orange −, blue +"] if colours == "signed" else []
+    assert words_of(figure, "legend") == legend
     assert_words_are_apart_and_inside(figure)
 
 
@@ -110,6 +141,17 @@ def test_bars_are_as_high_as_their_values():
     bars = drawn(painted(panel), "bar")
     heights = np.array([bar.get_height() for bar in bars])
     assert heights / heights[2] == pytest.approx([0, 0.25, 1, 0, 1])
+    lefts, rights = np.transpose([(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars])
+    assert (lefts[1:] > rights[:-1] + 2).all(), "apart"
+    names = [text.get_position()[0] for text in drawn(painted(panel), "name")]
+    assert names == pytest.approx((lefts + rights) / 2), "each above its name"
+
+
+def test_many_bars_stand_beside_each_other_on_the_page():
+    panel = {"kind": "bars", "title": "t", "names": ["a"] * 40, "values": [0.5] * 40}
+    figure = painted(panel)
+    ends = [bar.get_x() + bar.get_width() for bar in drawn(figure, "bar")]
+    assert 0.9 * figure.bbox.width < max(ends) < figure.bbox.width
 
 
 def test_bars_carry_their_labels():
@@ -158,6 +200,8 @@ def test_ridges_and_layers_have_a_histogram_a_row():
     heights = -np.diff(first.get_ydata()[[0, 2, 4]])
     assert heights[0] * 0.8 == pytest.approx(-heights[1])
     assert words_of(figure, "range") == ["−1 to 2, rms 0.3", "0 to –"]
+    row = second.get_ydata().max() - first.get_ydata().max()
+    assert 0.6 * row < np.ptp(first.get_ydata()) < row, "high, and apart"
     (zero,) = drawn(figure, "zero")
     share = (zero.get_xdata()[0] - first.get_xdata()[0]) / np.ptp(first.get_xdata())
     assert share == pytest.approx(1 / 3)
@@ -201,3 +245,25 @@ def test_a_plot_of_its_own_has_its_axis_and_reads_the_last_values():
     end = axes.transData.transform(line.get_xydata()[-1])[0]
     assert name.get_position()[0] > end, "beside the curve, not on it"
     assert_words_are_apart_and_inside(figure)
+
+
+def test_a_plot_of_its_own_leaves_room_for_the_longest_name():
+    layers = [curve("a", label="a name of a curve"), curve("b", y="z"), curve("c", label="c")]
+    panel = plot(*layers, id="s", x=axis("linear", 0, 2, "number"))
+    figure = painted(panel, x=[0, 1, 2], y=[0.9, 0.5, 0.25], z=[0, 0, 0.9])
+    end = strip_axes(figure, "s").bbox.x1
+    names = drawn(figure, "label")
+    assert [text.get_text() for text in names] == ["a name of a curve", "c"]
+    assert all(text.get_position()[0] > end for text in names)
+    assert_words_are_apart_and_inside(figure)
+
+
+def test_a_panel_below_lies_in_the_column_that_is_the_shortest_so_far():
+    notes = [{"kind": "note", "title": f"{i}", "words": "words " * n}
+             for i, n in enumerate([200, 1, 100, 1, 1])]  # fmt: skip
+    figure = figure_of(picture(below=notes))
+    titles = {text.get_text(): text.get_position() for text in drawn(figure, "title")}
+    left, middle, right = (titles[name][0] for name in "012")
+    assert left < middle < right and titles["0"][1] == titles["1"][1] == titles["2"][1]
+    assert titles["3"][0] == titles["4"][0] == middle
+    assert titles["1"][1] < titles["3"][1] < titles["4"][1]

@@ -57,6 +57,14 @@ def test_a_domain_in_order_stays_as_it_is():
     assert domain({"scale": "linear", "low": -2, "high": 5}) == (-2, 5)
 
 
+def test_a_domain_of_one_value_is_repaired_around_it():
+    assert domain({"scale": "linear", "low": 5, "high": 5}) == (2.5, 7.5)
+    assert domain({"scale": "linear", "low": -0.1, "high": -0.1}) == pytest.approx((-0.6, 0.4))
+    assert domain({"scale": "log", "low": 0.01, "high": 0.01}) == pytest.approx((0.005, 0.02))
+    assert domain({"scale": "memory", "low": 0.9, "high": 0.9}) == (0, 0.99)
+    assert domain({"scale": "log", "low": None, "high": 3}) == (0.5, 2)
+
+
 def test_momentum_0_9_and_99_stand_equally_far_apart():
     there, _ = SCALES["memory"]
     assert np.diff(there(np.array([0, 0.9, 0.99, 0.999]))) == pytest.approx([1, 1, 1])

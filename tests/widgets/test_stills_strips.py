@@ -70,6 +70,16 @@ def test_nan_breaks_a_line_infinity_and_zero_go_to_the_edge():
     assert line.get_ydata() == pytest.approx([1, np.nan, 10, 0.1, 0.1, 0.1], nan_ok=True)
 
 
+def test_what_lies_far_outside_keeps_its_slope_and_stays_a_number():
+    x, y = [-50, 150, 1e30], [0, 1, 1]
+    (line,) = drawn(figure_of(picture([plot(curve())], x=x, y=y)), "curve test")
+    assert line.get_xdata()[:2] == pytest.approx([-50, 150])
+    assert 150 < line.get_xdata()[2] < 1e6
+    own = plot(curve(), id="own", x=axis("log", 1, 100))
+    (line,) = drawn(figure_of(picture(below=[own], x=[0, 10, 1e9], y=y)), "curve test")
+    assert line.get_xdata() == pytest.approx([1, 10, 100]), "a log axis has no 0"
+
+
 def test_a_band_fills_between_its_arrays_and_leaves_out_nan():
     band = {"kind": "band", "x": "x", "low": 0.2, "high": "y", "hue": "limit", "fade": 0.4}
     y = [0.5, 0.6, np.nan, 0.9, 0.7]
@@ -192,6 +202,24 @@ def test_the_heading_reads_the_values_of_now_not_the_last_ones():
     assert words_of(figure, "value of test") == [f"{FALL[3]:.3g}"]
     assert words_of(figure, "value of batch") == [f"{FALL[2]:.3g}"]
     assert words_of(figure, "value of α") == ["0.3"] and not drawn(figure, "value of quiet")
+
+
+@pytest.mark.parametrize("first, read", [(5.5, ["0.75"]), (15.5, [])])
+def test_a_bin_that_has_begun_is_read_before_its_middle(first, read):
+    strip = plot(curve(x=[first, 10], read=True))
+    for y in ([0.75], [0.75, 0.5]):
+        assert words_of(figure_of(picture([strip], step=2, y=y)), "value of test") == read
+
+
+def test_words_over_lines_have_an_edge_of_paper_and_no_others():
+    layers = [curve(read=True, label="end")]
+    strip = plot(*layers, lane=lane(value=0.3))
+    figure = figure_of(picture([strip], x=[0, 9], y=[0, 1], step=9, words="A sentence."))
+    over = {role: words_of(figure, role) for role in ("title", "label", "name")}
+    over["value"] = words_of(figure, "value of test") + words_of(figure, "value of α")
+    assert sorted(words_of(figure, "halo")) == sorted(sum(over.values(), []))
+    (edge,) = {text.get_path_effects()[0]._gc["foreground"] for text in drawn(figure, "halo")}
+    assert edge == HUES["paper"]
 
 
 def test_read_outs_without_room_are_left_out_from_the_left():

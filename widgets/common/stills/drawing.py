@@ -120,7 +120,7 @@ def bend(start, end) -> Path:
 def _legend(sheet: Sheet, panel: dict, output: Box, box: Box) -> None:
     y = output.bottom + 12
     colour_bar(sheet, Box(output.x, y, output.width, 5), panel["classes"])
-    if box.width > WIDE or y + 66 > box.bottom:
+    if box.width > WIDE:
         return
     for words, hue in (("weight > 0, thick = large", "pos"), ("weight < 0", "neg")):
         y += 16
