@@ -158,6 +158,16 @@ def test_tiles_are_the_first_layers_weights(digits):
     np.testing.assert_allclose(found, W / abs(W).max(), atol=0.5 / 127 + 1e-6)
 
 
+def test_weights_that_are_not_finite_are_tiles_of_no_weight():
+    run = lab("digits", sizes=[64, 4, 10])
+    W = run.trainer.model.views(run.trainer.model.theta)[0]
+    W[1, 5], W[2, 6], W[3, 7] = math.nan, math.inf, 9.0  # the bias comes last
+    (tiles, *_), arrays = panels(run)
+    W = W[:, :-1].numpy()
+    found = (arrays["tiles"].astype(float) - 128) / 127
+    np.testing.assert_allclose(found, np.where(np.isfinite(W), W, 0) / 9, atol=0.5 / 127 + 1e-6)
+
+
 def test_bars_are_the_recall_of_each_class(digits):
     (_, bars, _), _ = panels(digits)
     data = digits.trainer.data

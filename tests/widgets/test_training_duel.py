@@ -12,6 +12,7 @@ from training_labs import live, wait
 
 from course import Dataset, load_data
 from course.training.baselines import HAND, Duel, duel
+from widgets.training import duel_figure as figures
 from widgets.training import duels
 from widgets.training.duel_figure import duel_figure
 
@@ -103,3 +104,30 @@ def test_the_picture_of_a_duel_is_the_same_bytes_for_the_same_duel():
     assert duel_figure(result) == duel_figure(result) and len(duel_figure(result)) > 3000
     nothing = Duel({HAND: np.full(3, np.nan)}, {}, [1, 2, 3])
     assert duel_figure(nothing).startswith(b"\x89PNG")
+
+
+def test_the_picture_has_a_row_for_each_contestant_with_the_hand_on_top(monkeypatch):
+    losses = {
+        HAND: np.array([0.3, np.nan, 0.1]), "constant": np.array([0.2, 0.5, 0.9]),
+        "cosine": np.full(3, np.inf), "Adam": np.array([0.4, 0.4, 0.6]),
+    }  # fmt: skip
+    drawn = []
+    monkeypatch.setattr(figures, "png", lambda figure, dpi: drawn.append(figure))
+    duel_figure(Duel(losses, rates={"constant": 0.5, "Adam": 0.01}, seeds=[4, 5, 6]))
+    (axes,) = drawn[0].axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == [HAND, "constant, rate 0.5", "cosine", "Adam, rate 0.01"]
+    assert axes.get_yticks().tolist() == [0, 1, 2, 3] and axes.yaxis_inverted()
+    assert axes.get_xlabel() == "test loss on 3 unseen seeds; bar: median"
+    bars = [line for line in axes.lines if line.get_marker() == "None"]
+    dots = [line for line in axes.lines if line not in bars]
+    for row, (values, line) in enumerate(zip(losses.values(), dots, strict=True)):
+        places = line.get_ydata()
+        assert line.get_xdata().tolist() == values[np.isfinite(values)].tolist()
+        assert (abs(places - row) < 0.3).all() and len(set(places)) == len(places)
+        assert line.get_linestyle() == "None"
+    for look in (lambda line: line.get_color(), lambda line: line.get_marker()):
+        assert len({look(line) for line in dots}) == 4
+    for row, median, bar in zip((0, 1, 3), (0.2, 0.5, 0.4), bars, strict=True):
+        low, high = bar.get_ydata()
+        assert bar.get_xdata() == pytest.approx([median, median]) and low < row < high
