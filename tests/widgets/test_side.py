@@ -253,6 +253,7 @@ def test_the_fit_is_the_curve_of_the_model_over_the_test_samples():
     np.testing.assert_allclose(arrays[line["y"]], run.trainer.model.predict(x)[:, 0], atol=1e-5)
     assert (x.min(), x.max()) == (fit["x"]["low"], fit["x"]["high"]) and layers["kind"] == "layers"
     y = data.y_test[:80]
+    assert all(row["ratio"] > 0 for row in layers["rows"]), "of the last sampled step"
     ends = y.min() - 0.1 * (y.max() - y.min()), y.max() + 0.1 * (y.max() - y.min())
     assert (fit["y"]["low"], fit["y"]["high"]) == pytest.approx(tuple(map(float, ends)))
     assert (dots["kind"], line["kind"], fit["title"]) == ("points", "curve", "the fitted curve")

@@ -142,6 +142,7 @@ def test_the_edge_is_drawn_where_it_was_measured_and_broken_where_there_is_none(
     (band,) = [b for b in strip(picture, "learning rate")["layers"] if b["hue"] == "limit"
                and b["kind"] == "band"]  # fmt: skip
     assert np.array_equal(picture["arrays"][band["low"]], y, equal_nan=True)
+    assert band["high"] == strip(picture, "learning rate")["y"]["high"], "all above it"
 
 
 # ---- clipping -----------------------------------------------------------------------------
@@ -237,6 +238,12 @@ def test_what_lies_ahead_is_pale_and_follows_what_is_past():
         assert (x[0], x[-1]) == (170, 400) and set(y) == {run.trainer.knobs()[knob]}
 
 
+def test_at_the_end_of_a_run_nothing_lies_ahead():
+    picture = described(lab().run(40))
+    drawn = [layer for plot in picture["strips"] for layer, *_ in curves(picture, plot)]
+    assert drawn and not [layer for layer in drawn if layer.get("fade")]
+
+
 def test_the_bin_of_this_step_counts_as_past():
     run = lab().run(400)
     run.go_to(171)
@@ -324,6 +331,8 @@ def test_a_new_run_has_room_for_the_loss_to_fall_and_little_to_rise():
         picture, start = described(run), run.trainer.evaluate("train")[0]
         y = strip(picture, "loss")["y"]
         assert [y["low"], y["high"]] == log_domain(np.array([start]), start / 12, start * 1.2)
+        lane = strip(picture, "loss")["lane"]
+        assert (lane["low"], lane["high"]) == (y["low"], y["high"]), "a guess has all the room"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,20 @@ import pytest
 from PIL import Image
 from training_labs import answer, check_picture, live, same, small, until_end, wait
 
-from course import MLP, Descend, GaussNewton, Newton, NewtonCG, Trainer, chain, load_data
+from course import (
+    MLP,
+    Descend,
+    GaussNewton,
+    Linear,
+    Network,
+    Newton,
+    NewtonCG,
+    Tanh,
+    Trainer,
+    chain,
+    load_data,
+)
+from course.data.synthetic import LOADERS
 from course.training.presets import PRESETS
 from course.training.replay import run_recipe
 from widgets.common import panel
@@ -389,6 +402,59 @@ def test_each_button_goes_to_its_branch_when_old_ones_have_gone():
     for button, branch in zip(buttons, lab.timeline.branches, strict=True):
         button.click()
         assert lab.timeline.current is branch and lab.trainer.step_count == branch.end
+
+
+def test_branches_are_listed_by_where_they_parted():
+    lab = live().run(60)
+    for step, lr in ((40, 0.3), (20, 0.5)):
+        lab.switch(0)
+        lab.go_to(step)
+        lab.set("lr", lr)
+        lab.run(5)
+    words = [b.description for b in lab.panel.branches.list.children]
+    assert words == ["first run, to step 60", "α 0.5 at 20, to step 25", "α 0.3 at 40, to step 45"]
+
+
+def test_a_button_of_a_branch_that_has_gone_does_nothing():
+    lab = live().run(20)
+    old = None
+    for i in range(5):
+        lab.switch(0)
+        lab.go_to(10)
+        lab.set("lr", 0.1 + 0.1 * (i + 1))
+        lab.run(5)
+        old = old or lab.panel.branches.list.children[1]
+    here, words = lab.timeline.current, lab.panel.sentence.value
+    old.click()
+    assert lab.timeline.current is here and lab.panel.sentence.value == words
+
+
+def test_the_card_of_these_data_is_marked_and_all_others_are_in_the_list():
+    lab = live()
+    again = lab.panel.start_again
+
+    def chosen() -> list:
+        return [n for n, card in again.cards.items() if "face-chosen" in card._dom_classes]
+
+    assert chosen() == ["moons"]
+    pressed(lab, "start again on xor")
+    assert chosen() == ["xor"]
+    names = [value for _, value in again.data.options]
+    assert names[0] == "" == again.data.value and {"steps", "mnist", "fashion_mnist"} <= set(names)
+    assert not set(names) & set(again.cards)
+    assert set(names) | set(again.cards) == {"", "mnist", "fashion_mnist", *again.cards, *LOADERS}
+
+
+@pytest.mark.parametrize("own", ["trainer", "network"])
+def test_what_is_your_own_has_no_form_to_start_again(own):
+    net = MLP([2, 3, 2]) if own == "trainer" else Network([Linear(3), Tanh(), Linear(2)], 2)
+    lab = live(Trainer(net, load_data("moons"), chain(Descend(0.1))))
+    if own == "network":
+        lab = live(lab.run(2).recipe())
+    (about,) = lab.panel.start_again.box.children
+    assert "your own trainer or network" in about.value
+    lab.reset()
+    assert lab.trainer.step_count == 0
 
 
 # ---- a hand while it plays ------------------------------------------------------------------
