@@ -1,6 +1,7 @@
 """The duel of a lab: in the background, with progress, then one sentence and a picture."""
 
 import base64
+import html
 import io
 import re
 import threading
@@ -84,6 +85,27 @@ def test_a_duel_can_be_stopped_and_only_one_goes_on(monkeypatch):
     gate.set()
     wait(lambda: finished(tab))
     assert told == [1, 2, 3, 4] and "stopped" in tab.words.value and not tab.start.disabled
+
+
+def test_the_end_of_a_duel_is_told_and_drawn_and_its_words_are_no_markup(monkeypatch):
+    losses = {HAND: np.array([0.1, 0.2]), "constant <b>": np.array([0.3, 0.4])}
+    result = Duel(losses, rates={"constant <b>": 0.5}, seeds=[1, 2])
+
+    def at_once(recipe, progress):
+        progress(2, 2)
+        return result
+
+    monkeypatch.setattr(duels, "duel", at_once)
+    lab = live()
+    tab = lab.panel.duels
+    assert (tab.progress.value, tab.words.value, tab.figure.value) == (0, "", "")
+    tab.start.click()
+    wait(lambda: finished(tab))
+    assert html.escape(result.sentence()) in tab.words.value and "role='status'" in tab.words.value
+    picture = re.search(r"base64,([^\"]+)\"", tab.figure.value).group(1)
+    assert base64.b64decode(picture) == duel_figure(result)
+    assert f'alt="{html.escape(str(result))}"' in tab.figure.value and "<b>" not in tab.figure.value
+    assert tab.progress.value == tab.progress.max == 2
 
 
 def test_what_cannot_duel_is_told_in_words():
