@@ -113,6 +113,23 @@ def test_the_update_ratio_is_that_of_the_weights_before_and_after_a_sampled_step
     assert {x[-1] for _, x, _ in curves(picture, strip(picture, "update ratio"))} == {20}
 
 
+def test_no_more_than_six_layers_are_told_apart_by_hue():
+    run = lab(sizes=[2, *[4] * 7, 2], instruments=("update ratio", "gradients", "activations"))
+    picture = described(run.run(10))
+    drawn = curves(picture, strip(picture, "update ratio"))
+    assert [layer["label"] for layer, *_ in drawn] == [f"layer {i}" for i in range(1, 7)]
+    assert len({layer["hue"] for layer, *_ in drawn}) == 6
+    assert [len(panel["rows"]) for panel in below(picture, "ridges")] == [6, 6]
+
+
+def test_a_healthy_update_has_a_line_and_a_range_around_it():
+    picture = described(lab(instruments=("update ratio",)))
+    plot = strip(picture, "update ratio")
+    (level,) = plot["layers"]
+    assert (level["kind"], level["y"]) == ("level", 1e-3)
+    assert [plot["y"]["low"], plot["y"]["high"]] == pytest.approx([1e-4, 1e-2])
+
+
 # ---- histograms ---------------------------------------------------------------------------
 
 
@@ -280,6 +297,16 @@ def test_headlines_and_words_say_what_the_trainer_says():
     words = run.summary()
     assert f"Test loss {loss:.3f}, {accuracy:.1%} right." in words and "Step 30." in words
     assert "Learning rate 0.5; momentum 0; no clipping." in words
+
+
+def test_the_share_of_clipped_steps_is_that_of_the_last_100():
+    run = lab(clip="norm", threshold=1e-6).run(60)
+    clipped = [dict(run.heads())["clipped, last 100"]]
+    for clip, steps in (("off", 90), ("off", 10), ("norm", 7)):
+        run.set("clip", clip)
+        run.run(steps)
+        clipped.append(dict(run.heads())["clipped, last 100"])
+    assert clipped == ["100%", "10%", "0%", "7%"]
 
 
 def test_what_was_measured_on_one_branch_is_not_shown_on_another():

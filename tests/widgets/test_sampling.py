@@ -87,6 +87,20 @@ def test_sharpness_is_that_of_the_first_256_rows():
     assert run.evaluations[-1].sharpness == pytest.approx(full_hessian_top(run), rel=0.03)
 
 
+def test_the_row_after_the_256th_has_no_part_in_the_sharpness():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=generator)
+    y = (x.sum(1) > 0).long()
+
+    def sharpness(row: int | None) -> float:
+        changed = x.clone()
+        if row is not None:
+            changed[row] += 1
+        return lab(Dataset("mine", changed, y, x, y, 2), sizes=[2, 4, 2]).evaluations[0].sharpness
+
+    assert sharpness(256) == sharpness(None) != sharpness(255)
+
+
 def test_sharpness_is_measured_for_networks_of_our_own_and_finite_weights_only():
     assert math.isnan(lab(module()).run(10).evaluations[-1].sharpness)
     broken = lab()

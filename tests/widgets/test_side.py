@@ -142,6 +142,13 @@ def test_a_network_too_large_to_be_drawn_is_a_map(sizes):
     assert panel["kind"] == "map"
 
 
+@pytest.mark.parametrize("sizes", [(2, 64, 2), (2, 4, 4, 4, 4, 2)])
+def test_the_largest_network_that_is_drawn_as_one(sizes):
+    (panel,), _ = panels(lab(sizes=sizes).run(2))
+    assert panel["kind"] == "network"
+    assert panel["inputs"] == ["x₁", "x₂"] and panel["classes"] == ["class 0", "class 1"]
+
+
 # ---- images -------------------------------------------------------------------------------
 
 
@@ -156,6 +163,48 @@ def test_tiles_are_the_first_layers_weights(digits):
     assert tiles["shape"] == [20, 8, 8] and tiles["title"] == "first layer: 20 units"
     found = (arrays["tiles"].astype(float) - 128) / 127
     np.testing.assert_allclose(found, W / abs(W).max(), atol=0.5 / 127 + 1e-6)
+
+
+def test_weights_that_are_not_finite_are_tiles_of_no_weight():
+    run = lab("digits", sizes=[64, 4, 10])
+    W = run.trainer.model.views(run.trainer.model.theta)[0]
+    W[1, 5], W[2, 6], W[3, 7] = math.nan, math.inf, 9.0  # the bias comes last
+    (tiles, *_), arrays = panels(run)
+    W = W[:, :-1].numpy()
+    found = (arrays["tiles"].astype(float) - 128) / 127
+    np.testing.assert_allclose(found, np.where(np.isfinite(W), W, 0) / 9, atol=0.5 / 127 + 1e-6)
+
+
+def tiny_images(n: int) -> Dataset:
+    """Of 2 × 2 pixels in two classes; the answers after the 2000th are wrong."""
+    x = torch.rand(n, 4, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > x[:, 1]).long()
+    y_test = torch.where(torch.arange(n) < 2000, y, 1 - y)
+    return own(x, y, y_test=y_test, image_shape=(2, 2))
+
+
+def test_no_more_than_64_units_and_2000_test_images_are_looked_at():
+    run = lab(tiny_images(2100), sizes=[4, 70, 2]).run(30)
+    (tiles, bars, _), arrays = panels(run)
+    assert tiles["title"] == "first layer: 70 units" and tiles["shape"] == [64, 2, 2]
+    assert arrays["tiles"].shape == (64, 4)
+    data = run.trainer.data
+    guess = run.trainer.model.predict(data.x_test[:2000]).argmax(1)
+    recall = recall_score(data.y_test[:2000], guess, average=None)
+    np.testing.assert_allclose(bars["values"], recall, atol=6e-5)
+
+
+def test_fewer_images_than_are_shown():
+    (_, _, samples), arrays = panels(lab(tiny_images(5), sizes=[4, 3, 2], batch_size=4).run(2))
+    assert samples["shape"] == [5, 2, 2] and arrays["pixels"].shape == (5, 4)
+
+
+def test_a_first_layer_that_sees_no_whole_image_is_a_list_of_layers():
+    net = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 2, 3), nn.Flatten(),
+                        nn.Linear(72, 10))  # fmt: skip
+    (panel, *_), _ = panels(lab(module("digits", net)).run(2))
+    assert panel["kind"] == "layers"
+    assert [row["shape"] for row in panel["rows"]] == ["2 × 1 × 3 × 3", "10 × 72"]
 
 
 def test_bars_are_the_recall_of_each_class(digits):
@@ -204,12 +253,17 @@ def test_the_fit_is_the_curve_of_the_model_over_the_test_samples():
     np.testing.assert_allclose(arrays[line["y"]], run.trainer.model.predict(x)[:, 0], atol=1e-5)
     assert (x.min(), x.max()) == (fit["x"]["low"], fit["x"]["high"]) and layers["kind"] == "layers"
     y = data.y_test[:80]
-    assert fit["y"]["low"] < y.min() and fit["y"]["high"] > y.max()
+    assert all(row["ratio"] > 0 for row in layers["rows"]), "of the last sampled step"
+    ends = y.min() - 0.1 * (y.max() - y.min()), y.max() + 0.1 * (y.max() - y.min())
+    assert (fit["y"]["low"], fit["y"]["high"]) == pytest.approx(tuple(map(float, ends)))
+    assert (dots["kind"], line["kind"], fit["title"]) == ("points", "curve", "the fitted curve")
+    assert len(x) == 120 and np.diff(x[:, 0]) == pytest.approx(float(x[1] - x[0]), rel=1e-3)
 
 
 def test_a_constant_target_has_an_axis():
     x = torch.linspace(0, 1, 40)[:, None]
-    described(lab(own(x, torch.ones(40, 1), None), sizes=[1, 3, 1]).run(3))
+    (fit, _), _ = panels(lab(own(x, torch.ones(40, 1), None), sizes=[1, 3, 1]).run(3))
+    assert (fit["y"]["low"], fit["y"]["high"]) == (0, 2)
 
 
 def test_layers_show_weights_gradient_update_and_histogram():

@@ -61,6 +61,9 @@ def test_hints_say_what_can_be_drawn_until_it_is():
         return strip(picture, "loss")["hint"], strip(picture, "learning rate")["hint"]
 
     assert hints() == ("how will the loss fall? draw it, then press play", "draw a schedule")
+    run.guess([[40, 0.6], [90, 0.5]])
+    assert hints() == ("", "draw a schedule")
+    run.guess([])
     run.run(30)
     assert hints() == ("draw what comes next", "draw a schedule")
     run.guess([[40, 0.6], [90, 0.5]])

@@ -4,13 +4,16 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from real_runs import curves, described, lab, module, strip
 
+from course import MLP, Dataset, Descend, Trainer, chain
 from course.optim.schedules import Cosine
+from course.training.timeline import Branch
 from widgets.common.picture import LOOKS
 from widgets.common.stills import still
 from widgets.training.bins import Bins
-from widgets.training.scene import log_domain, memory_high
+from widgets.training.scene import log_domain, memory_high, parting
 from widgets.training.strips import FAR, with_share
 
 ORDER = ("loss", "gradient norm", "learning rate", "momentum")
@@ -139,6 +142,7 @@ def test_the_edge_is_drawn_where_it_was_measured_and_broken_where_there_is_none(
     (band,) = [b for b in strip(picture, "learning rate")["layers"] if b["hue"] == "limit"
                and b["kind"] == "band"]  # fmt: skip
     assert np.array_equal(picture["arrays"][band["low"]], y, equal_nan=True)
+    assert band["high"] == strip(picture, "learning rate")["y"]["high"], "all above it"
 
 
 # ---- clipping -----------------------------------------------------------------------------
@@ -158,9 +162,38 @@ def test_clipped_steps_are_shaded_by_their_share(name):
     ((_, _, after),) = curves(picture, plot, "after")
     means = [history[i : i + width, 2].mean() for i in range(0, len(wrong), width)]
     np.testing.assert_allclose(after, np.where(np.array(shares) > 0, means, np.nan))
+    entered = [history[i : i + width, 3].mean() for i in range(0, len(wrong), width)]
+    cut = [layer for layer in plot["layers"] if layer["kind"] == "band"][-1]
+    np.testing.assert_allclose(arrays[cut["high"]], entered)
+    np.testing.assert_allclose(arrays[cut["low"]], after)
+    assert cut["hue"] == shade["hue"] == "limit"
     both = {name for name in ("gradient", "velocity", "before") if curves(picture, plot, name)}
     assert both == ({"gradient", "velocity"} if "late" in name else {"before"})
     assert plot["lane"]["off"] is False and plot["lane"]["hue"] == "limit"
+
+
+def test_the_threshold_says_at_the_right_end_what_it_does():
+    run = lab(clip="norm", threshold=0.5).run(350)
+
+    def words() -> list:
+        picture = described(run)
+        plot = strip(picture, "gradient norm")
+        found = [layer for layer in plot["layers"] if layer["kind"] == "text"]
+        assert all((t["x"], t["align"]) == (picture["horizon"], "right") for t in found)
+        return [(t["words"], t["y"]) for t in found]
+
+    assert words() == [("clip by norm", 0.5)]
+    run.plan_end(1000)
+    run.set("clip", "value")
+    assert words() == [("clip by value", 0.5)]
+    run.go_to(20)
+    run.planned = 100  # before the end of the branch
+    assert words() == [("clip by norm", 0.5)]
+    run.set("threshold", math.inf)
+    assert words() == []
+    run.set("threshold", 0.5)
+    run.set("clip", "off")
+    assert words() == []
 
 
 def test_without_clipping_nothing_is_shaded_and_no_line_drawn():
@@ -203,6 +236,30 @@ def test_what_lies_ahead_is_pale_and_follows_what_is_past():
         drawn = curves(picture, strip(picture, name))
         ((x, y),) = [(x, y) for layer, x, y in drawn if layer.get("fade", 1) < 1]
         assert (x[0], x[-1]) == (170, 400) and set(y) == {run.trainer.knobs()[knob]}
+
+
+def test_at_the_end_of_a_run_nothing_lies_ahead():
+    picture = described(lab().run(40))
+    drawn = [layer for plot in picture["strips"] for layer, *_ in curves(picture, plot)]
+    assert drawn and not [layer for layer in drawn if layer.get("fade")]
+
+
+def test_the_bin_of_this_step_counts_as_past():
+    run = lab().run(400)
+    run.go_to(171)
+    picture = described(run)
+    batch, ahead = (curves(picture, strip(picture, "loss"), n)[0] for n in ("batch", "ahead"))
+    assert batch[1][-1] == 171.5 and ahead[1][0] == 173.5, "a bin is two steps wide"
+
+
+def test_two_branches_part_at_the_first_turn_that_they_do_not_share():
+    def branch(*knobs, end=90):
+        return Branch(numbers=np.empty((end, 4)), knobs=[(step, "lr", lr) for step, lr in knobs])
+
+    one, two = branch((5, 0.3), (10, 0.1), (60, 0.2)), branch((5, 0.3), (30, 0.4), end=70)
+    assert parting(one, two) == parting(two, one) == 10
+    assert parting(one, branch((5, 0.3))) == 10
+    assert parting(branch(), branch(end=70)) == 70, "one goes on where the other ends"
 
 
 def test_knobs_ahead_go_on_from_the_value_that_stands():
@@ -274,6 +331,49 @@ def test_a_new_run_has_room_for_the_loss_to_fall_and_little_to_rise():
         picture, start = described(run), run.trainer.evaluate("train")[0]
         y = strip(picture, "loss")["y"]
         assert [y["low"], y["high"]] == log_domain(np.array([start]), start / 12, start * 1.2)
+        lane = strip(picture, "loss")["lane"]
+        assert (lane["low"], lane["high"]) == (y["low"], y["high"]), "a guess has all the room"
+
+
+@pytest.mark.parametrize(
+    ("scale", "low", "high"),
+    [(1e-6, 1e-6 / 12, 1.2e-6), (0.0, 1 / 12, 1.2), (1.0, None, None), (1e6, 1e6 / 12, None)],
+)
+def test_a_loss_axis_has_room_around_a_start_of_any_size(scale, low, high):
+    x = torch.linspace(-1, 1, 50)[:, None]
+    data, model = Dataset("mine", x, x * scale, x, x * scale, None), MLP([1, 3, 1], loss="mse")
+    model.theta.zero_()
+    run = lab(Trainer(model, data, chain(Descend(0.0)))).run(10)
+    losses = np.append(run.trainer.history.loss, run.evaluations[0].test_loss)
+    low, high = low or losses[-1] / 12, high or losses[-1] * 1.2
+    axis = strip(described(run), "loss")["y"]
+    assert [axis["low"], axis["high"]] == log_domain(losses, low, high)
+
+
+def test_an_edge_far_above_the_rates_leaves_the_picture():
+    x, y = torch.randn(60, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(60).long()
+    model = MLP([2, 2])
+    model.theta.zero_()[2] = 12.0  # the bias: sure of class 0, and right
+    picture = described(lab(Trainer(model, Dataset("mine", x, y, x, y, 2), chain(Descend(0.1)))))
+    plot = strip(picture, "learning rate")
+    ((_, _, edge),) = curves(picture, plot, "edge")
+    assert edge > 1000
+    assert [plot["y"]["low"], plot["y"]["high"]] == log_domain(np.array([100.0]), 0.01, 10.0)
+
+
+def test_what_is_drawn_last_is_named_where_the_run_ends():
+    run = lab()
+
+    def labels() -> list:
+        picture = described(run)
+        found = [layer.get("label") for layer, *_ in curves(picture, strip(picture, "loss"))]
+        return [label for label in found if label]
+
+    assert labels() == [], "three dots on one place"
+    run.run(40)
+    assert labels() == ["train", "test"]
+    run.go_to(20)
+    assert labels() == [], "the lines go on"
 
 
 def test_a_gradient_that_got_shorter_by_rounding_was_not_clipped():

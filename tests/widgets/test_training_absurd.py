@@ -187,6 +187,12 @@ def test_the_threshold_taken_in_hand_clips_unless_it_is_refused(turned, shown):
         assert same(run_recipe(lab.recipe()), lab.trainer)
 
 
+def test_the_threshold_put_where_it_stands_clips_nothing():
+    lab = small(threshold=2.0)
+    lab.set("threshold", 2.0)
+    assert lab.trainer.knobs()["clip"] == "off"
+
+
 def test_bad_arguments_are_refused_in_words():
     for bad in ({"lr": -1}, {"momentum": 1}, {"clip": "hard"}, {"data": "mnst"}, {"steps": 0},
                 {"threshold": 0}, {"device": "abacus"}, {"optimiser": "sgd"}, {"data": 3},

@@ -52,6 +52,29 @@ def test_starting_again_takes_new_data_network_and_seed():
     assert lab.trainer.model.sizes == [1, 8, 5, 1]
 
 
+@pytest.mark.parametrize("hidden", ["", "2, 4", "4, 2", "2, 4, 2", "2", "4"])
+def test_hidden_widths_are_those_between_input_and_output(hidden):
+    lab = small("moons", sizes=[2, 4, 2])
+    lab.restart_with(hidden=hidden)
+    assert lab.trainer.model.sizes == [2, *map(int, hidden.replace(",", "").split()), 2]
+
+
+def test_a_planned_end_stays_when_the_run_starts_again():
+    lab = small().run(15)
+    lab.plan_end(40)
+    lab.reset()
+    assert (lab.trainer.step_count, lab.planned) == (0, 40)
+    trainer = build_recipe(lab.recipe())
+    for _ in trainer.run(15):
+        pass
+    own = small(trainer).run(5)
+    own.plan_end(45)
+    own.run(25)
+    own.play()
+    until_end(own)
+    assert own.trainer.step_count == 45 + 30, "as far again as from where the lab began"
+
+
 def test_a_preset_starts_at_its_first_step():
     lab = small().run(5)
     lab.take_recipe(preset("over-fit"))

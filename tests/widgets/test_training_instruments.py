@@ -1,5 +1,6 @@
 """What instruments show is true, and nothing that they do reaches the run."""
 
+import copy
 import random
 import threading
 
@@ -139,7 +140,10 @@ def test_the_network_on_show_is_the_network():
 def test_every_instrument_is_drawn_for_any_model(kind):
     make = KINDS.get(kind, counting)
     lab = small(make(), instruments=tuple(INSTRUMENTS)).run(30)
-    assert still(check_picture(lab)).startswith(b"\x89PNG")
+    picture = check_picture(lab)
+    assert still(picture).startswith(b"\x89PNG")
+    words = [p["words"] for p in [*picture["side"], *picture["below"]] if p["kind"] == "note"]
+    assert not [text for text in words if "failed" in text]
     with pytest.raises(CourseError, match="'heat'"):
         lab.watch("heat")
 
@@ -238,6 +242,17 @@ def test_the_copy_that_an_instrument_sees_is_what_the_run_is(kind):
     x = lab.trainer.data.x_test[:5]
     assert torch.equal(View(lab).predict(x), live_model.predict(x))
     assert View(lab).evaluate("test") == lab.trainer.evaluate("test")
+
+
+def test_looking_asks_a_copy_of_a_module_and_the_copy_can_be_copied():
+    lab = small(counting()).run(3)
+    module, looks = lab.trainer.model.module, View(lab)
+    calls, seen = module.calls, module.seen
+    lab.picture(), looks.evaluate("test"), looks.predict(lab.trainer.data.x_test)
+    assert module.calls == calls and module.seen is seen
+    model = copy.deepcopy(View(lab).model)
+    assert torch.equal(model.module.seen, seen) and seen.data_ptr() != model.module.seen.data_ptr()
+    assert View(lab).model.module.seen.data_ptr() != seen.data_ptr()
 
 
 def test_a_picture_shares_no_memory_with_the_run():

@@ -1,14 +1,29 @@
 """The widgets of the training lab: transport, knobs, tabs, and stills without a browser."""
 
+import io
 import json
 from threading import Thread
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from PIL import Image
 from training_labs import answer, check_picture, live, same, small, until_end, wait
 
-from course import MLP, Descend, GaussNewton, Newton, NewtonCG, Trainer, chain, load_data
+from course import (
+    MLP,
+    Descend,
+    GaussNewton,
+    Linear,
+    Network,
+    Newton,
+    NewtonCG,
+    Tanh,
+    Trainer,
+    chain,
+    load_data,
+)
+from course.data.synthetic import LOADERS
 from course.training.presets import PRESETS
 from course.training.replay import run_recipe
 from widgets.common import panel
@@ -16,16 +31,17 @@ from widgets.common.face import WINDOW
 from widgets.common.frames import decode
 from widgets.common.requests import Busy
 from widgets.training.instruments import DEFAULT, INSTRUMENTS
+from widgets.training.tabs import card
+
+
+def all_below(box):
+    for child in getattr(box, "children", ()):
+        yield child
+        yield from all_below(child)
 
 
 def pressed(lab, name):
     """Press the button of this name."""
-
-    def all_below(box):
-        for child in getattr(box, "children", ()):
-            yield child
-            yield from all_below(child)
-
     for widget in all_below(lab.panel.box):
         if hasattr(widget, "on_click") and name in (widget.description, widget.tooltip):
             widget.click()
@@ -59,6 +75,20 @@ def test_the_transport_plays_steps_goes_back_and_resets():
     wait(lambda: lab.panel.play.icon == "pause")
     lab.panel.play.click()
     assert not lab.playing and lab.panel.play.icon == "play"
+
+
+def test_every_button_has_words_and_the_name_of_an_icon_or_none():
+    lab = live()
+    found = [w for w in all_below(lab.panel.box) if hasattr(w, "on_click")]
+    icons = {w.description: w.icon for w in found}
+    expected = {"One step": "step-forward", "Back to the last turn": "step-backward",
+                "Reset to the first step": "refresh", "Start again with this network": "refresh",
+                "Recipe": "file-text", "Code": "code", "Copy": "copy", "Duel": "trophy",
+                "Stop": "stop", "moons": "", "over-fit": "",
+                "first run, to step 0": ""}  # fmt: skip
+    assert {words: icons[words] for words in expected} == expected
+    assert all(w.description and w.tooltip for w in found)
+    assert lab.panel.home.text.tooltip == "recipe or code, to copy"
 
 
 def test_the_play_button_does_what_it_said_when_it_was_pressed():
@@ -132,6 +162,40 @@ def test_the_widgets_turn_the_knobs():
     assert [turn[1] for turn in lab.trainer.history.knobs] == [*expected, "l2"]
     lab.run(5)
     assert same(run_recipe(lab.recipe()), lab.trainer)
+
+
+def test_a_slider_goes_as_far_as_the_lane_of_its_knob():
+    lab = live()
+    lanes = [plot["lane"] for plot in lab.picture()["strips"]]
+    for lane in lanes[1:]:
+        slider = lab.panel.knobs[lane["knob"]].slider
+        ends = (slider.min, slider.max)
+        ends = ends if lane["knob"] == "momentum" else tuple(10.0**end for end in ends)
+        assert ends == pytest.approx((lane["low"], lane["high"])), lane["knob"]
+
+
+def test_the_far_ends_of_the_sliders_are_values_that_the_knobs_take():
+    model = MLP([2, 3, 2], dropout=0.0)
+    lab = live(Trainer(model, load_data("moons"), chain(Newton(0.01), Descend(1.0))))
+    ends = {"l1": (0, 1), "l2": (0, 1), "dropout": (0, 0.9), "label_noise": (0, 1),
+            "Newton.damping": (0, 100)}  # fmt: skip
+    for name, far in ends.items():
+        slider = lab.panel.knobs[name].slider
+        for place, value in zip((slider.max, slider.min), reversed(far), strict=True):
+            slider.value = 10.0**place if lab.panel.knobs[name].log else place
+            assert lab.trainer.knobs()[name] == pytest.approx(value), name
+
+
+def test_the_far_left_of_a_slider_that_switches_off_is_tiny():
+    trainer = Trainer(MLP([2, 3, 2]), load_data("moons"), chain(Newton(0.01), Descend(1.0)))
+    knobs = live(trainer).panel.knobs
+    assert [knobs[name].slider.min for name in ("l1", "l2", "Newton.damping")] == [-7, -7, -6]
+
+
+def test_batches_are_powers_of_two_up_to_all_rows():
+    assert [n for _, n in live(batch_size=7).panel.knobs["batch_size"].list.options] == [
+        1, 4, 7, 8, 16, 32, 64, 128, 256, 512, 800
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", [Newton, NewtonCG, GaussNewton])
@@ -284,11 +348,13 @@ def test_what_is_taken_home_is_the_run():
     pressed(lab, "write the recipe below")
     text = lab.panel.home.text
     assert json.loads(text.value) == json.loads(lab.recipe().json())
+    assert "The recipe is in the field below." in lab.panel.sentence.value
     assert same(run_recipe(text.value), lab.trainer)
     pressed(lab, "copy the text below")
     assert lab.panel.face.copied == text.value
     pressed(lab, "write the program below")
     assert text.value == lab.code() and "trainer.set(knob, value)" in text.value
+    assert "The code is in the field below." in lab.panel.sentence.value
 
 
 def test_starting_again_by_card_form_and_preset():
@@ -331,9 +397,64 @@ def test_each_button_goes_to_its_branch_when_old_ones_have_gone():
         lab.run(5)
     buttons = lab.panel.branches.list.children
     assert len(buttons) == 4 == len(lab.timeline.branches)
+    lab.refresh()
+    assert lab.panel.branches.list.children == buttons, "they stay, and with them the focus"
     for button, branch in zip(buttons, lab.timeline.branches, strict=True):
         button.click()
         assert lab.timeline.current is branch and lab.trainer.step_count == branch.end
+
+
+def test_branches_are_listed_by_where_they_parted():
+    lab = live().run(60)
+    for step, lr in ((40, 0.3), (20, 0.5)):
+        lab.switch(0)
+        lab.go_to(step)
+        lab.set("lr", lr)
+        lab.run(5)
+    words = [b.description for b in lab.panel.branches.list.children]
+    assert words == ["first run, to step 60", "α 0.5 at 20, to step 25", "α 0.3 at 40, to step 45"]
+
+
+def test_a_button_of_a_branch_that_has_gone_does_nothing():
+    lab = live().run(20)
+    old = None
+    for i in range(5):
+        lab.switch(0)
+        lab.go_to(10)
+        lab.set("lr", 0.1 + 0.1 * (i + 1))
+        lab.run(5)
+        old = old or lab.panel.branches.list.children[1]
+    here, words = lab.timeline.current, lab.panel.sentence.value
+    old.click()
+    assert lab.timeline.current is here and lab.panel.sentence.value == words
+
+
+def test_the_card_of_these_data_is_marked_and_all_others_are_in_the_list():
+    lab = live()
+    again = lab.panel.start_again
+
+    def chosen() -> list:
+        return [n for n, card in again.cards.items() if "face-chosen" in card._dom_classes]
+
+    assert chosen() == ["moons"]
+    pressed(lab, "start again on xor")
+    assert chosen() == ["xor"]
+    names = [value for _, value in again.data.options]
+    assert names[0] == "" == again.data.value and {"steps", "mnist", "fashion_mnist"} <= set(names)
+    assert not set(names) & set(again.cards)
+    assert set(names) | set(again.cards) == {"", "mnist", "fashion_mnist", *again.cards, *LOADERS}
+
+
+@pytest.mark.parametrize("own", ["trainer", "network"])
+def test_what_is_your_own_has_no_form_to_start_again(own):
+    net = MLP([2, 3, 2]) if own == "trainer" else Network([Linear(3), Tanh(), Linear(2)], 2)
+    lab = live(Trainer(net, load_data("moons"), chain(Descend(0.1))))
+    if own == "network":
+        lab = live(lab.run(2).recipe())
+    (about,) = lab.panel.start_again.box.children
+    assert "your own trainer or network" in about.value
+    lab.reset()
+    assert lab.trainer.step_count == 0
 
 
 # ---- a hand while it plays ------------------------------------------------------------------
@@ -375,3 +496,39 @@ def test_the_planned_end_is_a_field():
     lab.play()
     until_end(lab)
     assert lab.trainer.step_count == 40
+    end.value = "1 500"
+    assert lab.planned == 1500
+
+
+# ---- the cards of the data ------------------------------------------------------------------
+
+
+def picture_of(name) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(card(name))).convert("RGBA")).astype(float)
+
+
+@pytest.mark.parametrize("name", ["moons", "xor", "sine"])
+def test_a_card_has_dots_where_the_data_are_in_the_colour_of_their_class(name):
+    image, data = picture_of(name), load_data(name, 0)
+    x, y = data.x_train[:150].double().numpy(), data.y_train[:150].double().numpy()
+    places = np.column_stack([x, y]) if data.is_regression else x
+    labels = np.ones(150, int) if data.is_regression else y.astype(int)
+    share = (places - places.min(0)) / (places.max(0) - places.min(0))
+    spots = np.rint(6 + share * [52, -52] + [0, 52]).astype(int)  # a margin of 6 of 64 pixels
+    colours = np.array([[0xE6, 0x9F, 0x00], [0x00, 0x72, 0xB2]])
+    assert image.shape == (64, 64, 4)
+    seen = image[spots[:, 1], spots[:, 0]]
+    right = (abs(seen[:, :3] - colours[labels]).max(1) < 60) & (seen[:, 3] > 128)
+    assert right.mean() > 0.9, "but where dots of two classes overlap"
+    assert (image[..., 3] == 0).mean() > 0.3 and image[:3, :, 3].max() < 50
+
+
+def test_a_card_of_images_has_four_dark_on_white():
+    image, x = picture_of("digits"), load_data("digits", 0).x_train[:4].numpy()
+    assert image.shape == (64, 64, 4) and max(image[0, :, 3].max(), image[:, 0, 3].max()) < 50
+    for i, digit in enumerate(x.reshape(4, 8, 8)):
+        top, left = 32 * (i // 2), 32 * (i % 2)
+        tile = image[top + 1 : top + 31, left + 1 : left + 31, 0]
+        middles = np.rint((np.arange(8) + 0.5) * 30 / 8 - 0.5).astype(int)
+        seen = tile[np.ix_(middles, middles)] / 255
+        assert abs(seen - (1 - digit / x.max())).mean() < 0.1

@@ -8,6 +8,7 @@ from course import CourseError, LayerNorm, Linear, Network, Tanh, Trainer, chain
 from course.nn.depth import sizes_by_layer
 from course.optim.first_order import Descend
 from course.training.replay import run_recipe
+from widgets.training.depth import ratio
 
 SIZES = [2, 6, 6, 6, 2]
 
@@ -71,6 +72,15 @@ def test_depth_shows_what_the_layers_have(switches):
     assert arrays["a, up"] == pytest.approx(found.signal)
     assert arrays["δ, down"] == pytest.approx(found.error)
     assert arrays["depth"].tolist() == [1, 2, 3, 4] and panel["x"]["high"] == 4
+    assert [(layer["kind"], layer["look"]) for layer in panel["layers"]] == [
+        ("level", "dotted"), ("curve", "solid"), ("curve", "dashed")
+    ]  # fmt: skip
+    assert [layer.get("label") for layer in panel["layers"]] == [None, "a, up", "δ, down"]
+    assert panel["layers"][0]["y"] == 1 == panel["x"]["low"] and panel["x"]["label"] == "layer"
+    assert (panel["x"]["scale"], panel["y"]["scale"]) == ("linear", "log")
+    sizes = [*found.signal, *found.error]
+    assert 1e-3 <= min(sizes) and max(sizes) <= 10, "these fit an axis as it is at least"
+    assert [panel["y"]["low"], panel["y"]["high"]] == pytest.approx([1e-3, 10])
     share = found.error[0] / found.error[-1]
     assert panel["title"] == f"size by layer; δ in the first ÷ last: {share:.1e}"
 
@@ -78,10 +88,35 @@ def test_depth_shows_what_the_layers_have(switches):
 def test_depth_of_numbers_that_a_log_axis_has_no_place_for():
     lab = deep().run(1)
     lab.trainer.model.theta.zero_()
-    check_picture(lab)
+    (panel,) = [p for p in check_picture(lab)["below"] if p.get("id") == "depth"]
+    assert np.isnan(lab.picture()["arrays"]["a, up"][1:]).all()
+    assert panel["y"]["low"] == pytest.approx(1e-3)
     lab.trainer.model.theta.fill_(np.nan)
     (panel,) = [p for p in check_picture(lab)["below"] if p.get("id") == "depth"]
     assert panel["title"] == "size by layer; δ is not a number"
+
+
+def test_an_axis_of_depth_ends_on_a_power_of_ten_beyond_what_it_shows():
+    lab = deep().run(1)
+    lab.trainer.model.theta.mul_(30)
+    (panel,) = [p for p in check_picture(lab)["below"] if p.get("id") == "depth"]
+    arrays, axis = lab.picture()["arrays"], panel["y"]
+    top = max(arrays["a, up"].max(), arrays["δ, down"].max())
+    assert top <= axis["high"] < 10 * top and np.log10(axis["high"]) % 1 == 0
+
+
+def test_one_layer_has_a_depth_too():
+    trainer = Trainer(Network([Linear(2)], 2), load_data("moons"), chain(Descend(0.1)))
+    lab = small(trainer, instruments=("loss", "depth")).run(2)
+    (panel,) = [p for p in check_picture(lab)["below"] if p.get("id") == "depth"]
+    assert (panel["x"]["low"], panel["x"]["high"]) == (1, 2)
+    assert panel["title"] == "size by layer; δ in the first ÷ last: 1.0e+00"
+
+
+def test_the_share_of_the_error_signal_that_arrives():
+    assert ratio([1.0, 3.0, 4.0]) == "δ in the first ÷ last: 2.5e-01"
+    for error in ([1.0, 0.0], [np.inf, 1.0], [1.0, np.nan]):
+        assert ratio(error) == "δ is not a number"
 
 
 def test_a_network_with_normalisation_is_measured_all_but_its_curvature():

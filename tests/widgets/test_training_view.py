@@ -60,3 +60,9 @@ def test_a_table_of_samples_is_the_list_of_now(cuts):
         assert rows.shape == (n, 7)
         assert np.array_equal(rows, np.array(now).reshape(-1, 7), equal_nan=True)
         now.append(samples[0])  # the caller's list may grow
+
+
+def test_samples_that_are_known_are_not_read_again():
+    samples = [Sample(10 * i, *np.random.default_rng(i).random(6)) for i in range(3)]
+    table = Table()
+    assert table.read(samples) is table.read(list(samples))

@@ -234,7 +234,6 @@ class TrainingLab(Lab):
     def go_back(self) -> None:
         """Go to just before the last knob was turned, or to the start."""
         with self.runner.alone():
-            self.timeline.note()
             end = self.diverged if self.diverged is not None else self.trainer.step_count
             before = [s for s, _, _ in self.trainer.history.knobs if self.timeline.first < s < end]
             self.timeline.go_to(max(before, default=self.timeline.first))
