@@ -217,13 +217,20 @@ def needed(path: Path) -> frozenset[Path]:
 # ---- which of the tests marked `full` run -----------------------------------------------------
 
 
+@cache
+def notebooks() -> dict[str, Path]:
+    """Return the chapters by the names that tests give them as parameters."""
+    return {path.stem: path for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
 def notebook_of(item) -> Path | None:
     """Return the notebook that a test is about, by its parameters."""
     callspec = getattr(item, "callspec", None)
     for value in callspec.params.values() if callspec else ():
-        path = value if isinstance(value, Path) else ROOT / "notebooks" / f"{value}.ipynb"
-        if path.suffix == ".ipynb" and path.is_file():
-            return path
+        if isinstance(value, Path) and value.suffix == ".ipynb":
+            return value
+        if isinstance(value, str) and value in notebooks():  # others may be long sentences
+            return notebooks()[value]
     return None
 
 
