@@ -3,7 +3,6 @@
 import base64
 import copy
 import io
-import json
 import math
 import os
 import re
@@ -199,38 +198,6 @@ def test_its_first_cell_follows_the_route(path):
     first = read(path).cells[0].source
     assert badges(path.stem) in first and links(path.stem) in first
     assert any("parameters" in c.metadata.get("tags", []) for c in code_cells(path))
-
-
-def options(path, **values) -> list[str]:
-    """Return the options that set these parameters, as far as the chapter has them."""
-    (cell,) = [c for c in code_cells(path) if "parameters" in c.metadata.get("tags", [])]
-    own = re.findall(r"(?m)^(\w+) =", cell.source)
-    return [word for name in own if name in values for word in ("-p", name, str(values[name]))]
-
-
-def own_runs():
-    """Each chapter with other parameters than those it is stored with: a seed, and other data.
-
-    With its own, `course regenerate --check` runs it.
-    """
-    for path in CHAPTERS:
-        runs = {}
-        for values in ({"seed": 1, "dataset": "digits"}, {"seed": 0, "dataset": "moons"}):
-            own = options(path, **values)
-            runs["-".join([path.stem, *own[2::3]])] = path, own
-        stored = "-".join([path.stem, *options(path, seed=0, dataset="digits")[2::3]])
-        yield from (pytest.param(*run, id=name) for name, run in runs.items() if name != stored)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize(("path", "changed"), list(own_runs()))
-def test_it_runs_with_other_parameters_in_a_gigabyte(path, changed, tmp_path, shared_kernels):
-    """How long it takes is for `benchmarks/bench_chapters` to say."""
-    arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--jobs", "1"]
-    assert cli.main([*arguments, *changed]) == 0
-    (entry,) = json.loads((tmp_path / "record.json").read_text()).values()
-    assert entry["peak"] < 2**30
-    assert read(tmp_path / path.name) != read(path)
 
 
 def prose(path):

@@ -1,6 +1,7 @@
 """Every chapter says what its parameters may be, refuses the rest, and runs to both ends of it."""
 
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -173,10 +174,13 @@ def ends():
 @pytest.mark.full
 @pytest.mark.parametrize(("path", "values"), list(ends()))
 def test_it_runs_to_the_ends_of_its_range(path, values, tmp_path, shared_kernels):
+    """In a gigabyte, too; how long it takes is for `benchmarks/bench_chapters` to say."""
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--timeout", "1200"]
     for name, value in values.items():
         arguments += ["-p", name, str(value)]
     assert cli.main(arguments) == 0
+    (entry,) = json.loads((tmp_path / "record.json").read_text()).values()
+    assert entry["peak"] < 2**30
     for cell in nbformat.read(tmp_path / path.name, as_version=4).cells:
         for output in cell.get("outputs", []):
             assert output.get("name") != "stderr", output.text
