@@ -42,7 +42,8 @@ def test_a_process_that_nobody_started_is_told_how(monkeypatch):
 
 @pytest.mark.skipif(__import__("torch").cuda.is_available(), reason="there is a CUDA device here")
 def test_nccl_without_a_gpu_is_refused(monkeypatch):
-    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "1")
+    given = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
     with pytest.raises(CourseError, match="needs nccl and a GPU"), join("cuda"):
         pass
