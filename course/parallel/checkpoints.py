@@ -51,7 +51,7 @@ class Checkpoints:
     def __init__(self, comm: Communicator, job: Job, trainer: Trainer, model: Strategy):
         self.comm, self.job, self.trainer = comm, job, trainer
         self.folder = job.out / "checkpoints"
-        self.layout = Layout(comm, job.strategy, job.options, model)
+        self.layout = Layout(comm, model)
         problem = None
         if not job.resume and steps_in(self.folder):
             problem = CourseError(
@@ -160,7 +160,6 @@ class Checkpoints:
         except CourseError as error:
             problem = error
         agree(self.comm, problem)
-        self.layout.find_places()
         with refusing():
             self.layout.claim(saved["state"]["run"]["model"])
             put_vectors(saved["state"], {k: self.layout.part(v) for k, v in vectors.items()})

@@ -9,18 +9,15 @@ Files of others are not for loading: the format's own index is a pickle.
 import warnings
 from pathlib import Path
 
-import torch
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Shard
 
 from ..errors import CourseError
-from ..nn.network import build_network
 from .communicator import Communicator
 from .local_sgd import LocalSGD
 from .processes import Processes
-from .strategies import make_strategy
 from .strategy import Strategy
 
 
@@ -80,12 +77,11 @@ class Layout:
 
     Args:
         comm: all ranks.
-        name, options: see `make_strategy`.
         model: the strategy on this rank.
     """
 
-    def __init__(self, comm: Communicator, name: str, options: dict, model: Strategy):
-        self.comm, self.name, self.options, self.model = comm, name, options, model
+    def __init__(self, comm: Communicator, model: Strategy):
+        self.comm, self.model = comm, model
         self.is_local = isinstance(model, LocalSGD)
 
     def whole(self, part: Tensor) -> Tensor:
@@ -98,21 +94,9 @@ class Layout:
         """Return this rank's part of a whole vector: the inverse of `whole`."""
         if self.is_local:
             return whole.view(self.comm.world_size, -1)[self.comm.rank]
-        return whole[self.places]
+        return self.model.part(whole)
 
     def claim(self, state: dict[str, Tensor]) -> None:
         """Make the state of a model of any rank one of this rank's part."""
         state.pop("part", None)
         state |= {name: v for name, v in self.model.state().items() if name == "part"}
-
-    def find_places(self) -> None:
-        """Note where in a whole vector the numbers of this rank's part lie; every rank calls it.
-
-        The strategy is asked with a network whose weights are their own places: their part is the
-        answer. float64 has each place exactly.
-        """
-        if not self.is_local:
-            network = build_network(self.model.describe() | {"dtype": "float64"}, anyway=True)
-            network.theta.copy_(torch.arange(len(network.theta)))
-            numbered = make_strategy(self.name, self.comm, network, **self.options)
-            self.places = numbered.theta.long()

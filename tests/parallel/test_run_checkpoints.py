@@ -22,13 +22,6 @@ STRATEGIES = [
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / "run.json"
-    recipe_of().save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def one(recipe):
     return alone(Recipe(**json.loads(recipe.read_text())))
 

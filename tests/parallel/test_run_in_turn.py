@@ -14,13 +14,6 @@ ROUNDING = 1e-12
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / "run.json"
-    recipe_of().save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def one(recipe):
     return alone(recipe)
 

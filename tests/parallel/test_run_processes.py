@@ -15,13 +15,6 @@ LAUNCHER = (sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--loca
             "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recipe") / "run.json"
-    recipe_of().save(path)
-    return path
-
-
 def torchrun(*words, ranks=2, fault=None, code=0, **environment) -> str:
     """Run the command on so many processes; return what they printed."""
     what = ["-m", "course.parallel"] if fault is None else [str(HERE / "on_faulty_ranks.py")]
