@@ -119,17 +119,19 @@ class Network(InOneProcess):
 
     # ---- forward and backward -------------------------------------------------------------
 
-    @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
     def workspace(self, B: int, training: bool = True) -> list[Workspace]:
         """Return the arrays for batches of B rows; those for training are made once and kept."""
-        if training and B in self._workspaces:
-            return self._workspaces[B]
+        if not training:
+            return self._allocate(B, training)
+        if B not in self._workspaces:
+            self._workspaces[B] = self._allocate(B, training)
+        return self._workspaces[B]
+
+    @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
+    def _allocate(self, B: int, training: bool) -> list[Workspace]:
         below = Workspace()
         below.x1, below.training = self.theta.new_empty(1).expand(self.features + 1, B), training
-        spaces = arrange(self.layers, below)
-        if training:
-            self._workspaces[B] = spaces
-        return spaces
+        return arrange(self.layers, below)
 
     @staticmethod
     def feed(spaces: list[Workspace], X: Tensor) -> None:
@@ -155,7 +157,7 @@ class Network(InOneProcess):
         X: (B, n_0 + 1) and Y: (C, B), as `encode` gives them. denominator: see `Model`.
         """
         n = X.shape[0]
-        spaces = self._workspaces.get(n) or self.workspace(n)
+        spaces = self.workspace(n)
         Z = self.forward(spaces, X)
         loss = self.loss(Z, Y, spaces[-1].da, denominator or n)
         self.backward(spaces)

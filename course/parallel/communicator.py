@@ -4,16 +4,14 @@ A rank is one of `world_size` devices that train together. `in_turn` runs all ra
 one at a time; `processes` runs each in a process of its own. A strategy cannot tell them apart.
 """
 
-from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from torch import Tensor
 
 from ..errors import CourseError, shown
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """What one rank did, on the clock of the cost model or, among processes, of the wall.
 
     Attributes:

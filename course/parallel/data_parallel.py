@@ -8,6 +8,8 @@ makes the same step: the weights stay equal. The flat gradient is the bucket; th
 more at its end.
 """
 
+from itertools import pairwise
+
 from torch import Tensor
 
 from ..errors import check_count
@@ -36,34 +38,41 @@ class DataParallel(Strategy):
         full = [span for span in self.spans if span.stop > span.start]
         buckets = check_count("buckets", buckets, 1, len(full), "of the layers with weights")
         parts = [full[part] for part in cuts(len(full), buckets)]
-        # as backward fills them, from the last to the first; the loss goes with the first of them
-        self.buckets = [slice(part[0].start, part[-1].stop) for part in reversed(parts)]
         net, size = self.network, len(self.network.theta)
-        self.bucket_of_all = net.theta.new_zeros(size + 1)
-        self.buckets[0] = slice(self.buckets[0].start, size + 1)
-        net.grad = self.bucket_of_all[:size]
+        whole = net.theta.new_zeros(size + 1)
+        net.grad, self.loss_of_all = whole[:size], whole[size]
         net.stack.bind(net.views(net.theta), net.views(net.grad))
+        self.forward_work = sum(work.forward for work in self.work)
+        # as backward fills them, from the last to the first; the loss goes with the first of them
+        begins = [part[0].start for part in reversed(parts)]
+        ends = [size + 1, *begins]
+        filled = [0] + [sum(span.start <= begin for begin in begins) for span in self.spans[::-1]]
+        self.full_after = [
+            [whole[begins[k] : ends[k]] for k in range(*pair)] for pair in pairwise(filled)
+        ][::-1]
 
     def loss_and_grad(self, X: Tensor, Y: Tensor, denominator: int | None = None) -> Tensor:
         net, n = self.network, len(X)
         mine = cuts(n, self.comm.world_size)[self.comm.rank]
-        with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), mine):
-            self._my_part(X[mine], Y[:, mine].contiguous(), denominator or n)
-        return self.bucket_of_all[-1].clone()
+        x, y, denominator = X[mine], Y[:, mine].contiguous(), denominator or n
+        if self.dropout_widths:
+            with masked(net.dropouts(), draw_masks(net, self.dropout_widths, n), mine):
+                self._my_part(x, y, denominator)
+        else:
+            self._my_part(x, y, denominator)
+        return self.loss_of_all.clone()
 
     def _my_part(self, X: Tensor, Y: Tensor, denominator: int) -> None:
         """Work off this rank's rows; sum each bucket as soon as its gradient is there."""
         net, comm, rows = self.network, self.comm, len(X)
         spaces = net.workspace(rows)
         Z = net.forward(spaces, X)
-        comm.compute("forward", rows * sum(work.forward for work in self.work))
-        self.bucket_of_all[-1] = net.loss(Z, Y, spaces[-1].da, denominator)
-        pending, todo = [], list(self.buckets)
+        comm.compute("forward", rows * self.forward_work)
+        self.loss_of_all.copy_(net.loss(Z, Y, spaces[-1].da, denominator))
+        sums = []
         for i in reversed(range(len(spaces))):
             net.layers[i].backward(spaces[i])
             comm.compute(f"backward {i}", rows * self.work[i].backward)
-            while todo and self.spans[i].start <= todo[0].start:
-                part = self.bucket_of_all[todo.pop(0)]
-                pending.append(comm.start_all_reduce(part, "gradient"))
-        for sum_ in pending:
+            sums += [comm.start_all_reduce(part, "gradient") for part in self.full_after[i]]
+        for sum_ in sums:
             sum_.wait()

@@ -1,17 +1,16 @@
 """All ranks in one process, one at a time: real tensors, counted bytes, a clock that is modelled.
 
-Each rank is a thread, and a baton goes round: only the rank that holds it runs. It gives the baton
-away when it has to wait for another rank. So a run is the same each time, and when no rank can go
-on it says who waits for whom.
+One rank runs at a time, until it has to wait for another one (see `turns`). So a run is the same
+each time, and when no rank can go on it says who waits for whom.
 
     InTurn(4).run(program)  # calls program(comm) on each rank, returns the four results
 """
 
 import math
-import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -19,9 +18,9 @@ from torch import Tensor
 
 from ..errors import CourseError, check_count, check_number, shown
 from .communicator import Event, bytes_sent, check_groups, check_part, cuts
-from .turns import Stopped, Turns
+from .turns import Turns
 
-MOST_RANKS = 256  # each is a thread
+MOST_RANKS = 256  # each has tensors of its own
 
 
 @dataclass(frozen=True)
@@ -88,28 +87,25 @@ class InTurn:
         """Call program(communicator, *args) on each rank and return what it returned, by rank.
 
         Raises:
-            CourseError: when no rank can go on, or ranks call different collectives.
+            CourseError: when program is not a function, no rank can go on, or ranks call different
+                collectives.
             Exception: the first one that a rank raised, with a note that names the rank.
         """
-        turns = Turns(self.world_size)
+        if not callable(program):
+            raise CourseError(f"program = {shown(program)}; allowed: a function of a communicator")
+        turns = Turns()
         post = Post(turns, self.costs, self.events)
         results: list = [None] * self.world_size
-        threads = torch.get_num_threads()
 
         def rank(r: int) -> None:
-            torch.set_num_threads(threads)  # a new thread has its own number
             try:
-                turns.begin(r)
                 results[r] = program(Rank(post, tuple(range(self.world_size)), r), *args)
-            except Stopped:
-                pass
             except BaseException as error:
                 if self.world_size > 1:
                     error.add_note(f"on rank {r} of {self.world_size}")
-                turns.fail(error)
-            turns.end(r)
+                raise
 
-        turns.play([threading.Thread(target=rank, args=(r,)) for r in range(self.world_size)])
+        turns.play([partial(rank, r) for r in range(self.world_size)])
         post.check_over()
         return results
 
@@ -119,16 +115,24 @@ class Meeting:
     """One collective: who has come, with what, and when."""
 
     kind: str
-    words: str
-    """What each rank must ask for in the same way: shape, type, root."""
+    asked: tuple
+    """What each rank must ask for in the same way: the kind, shape, type, root."""
     came: dict[int, float] = field(default_factory=dict)
     """Rank: when it came."""
     parts: dict[int, Tensor] = field(default_factory=dict)
     """Rank: what it brought; let go when the result is there."""
     result: Any = None
     n_bytes: int = 0
+    sent: float = 0.0
     start: float = 0.0
     end: float = 0.0
+
+
+def words_of(asked: tuple) -> str:
+    """Return how messages call a collective."""
+    kind, shape, dtype, root = asked
+    source = "" if root is None else f" from {root}"
+    return f"{kind} of {list(shape)} {str(dtype).removeprefix('torch.')}{source}"
 
 
 class Post:
@@ -147,7 +151,8 @@ class Post:
         for (_, group, _), meeting in self.meetings.items():
             gone = [group[r] for r in range(len(group)) if r not in meeting.came]
             came = group[next(iter(meeting.came))]
-            raise CourseError(f"rank {came} began {meeting.words}, and rank {gone[0]} never came")
+            began = words_of(meeting.asked)
+            raise CourseError(f"rank {came} began {began}, and rank {gone[0]} never came")
         for (_, group, src, dst, _), box in self.letters.items():
             if box:
                 raise CourseError(f"rank {group[src]} sent to {group[dst]}, which never received")
@@ -196,7 +201,7 @@ class Rank:
 
     def broadcast(self, x, root=0, label=""):
         check_count("root", root, 0, self.world_size - 1, "a rank of the group")
-        meeting = self._meet("broadcast", x, lambda parts: parts[root], extra=f" from {root}")
+        meeting = self._meet("broadcast", x, lambda parts: parts[root].clone(), root=root)
         return Later(self, meeting, label, x).wait()
 
     def barrier(self):
@@ -206,7 +211,12 @@ class Rank:
         return Later(self, self._meet(kind, x, combine, shape), label).wait()
 
     def _meet(
-        self, kind: str, x: Tensor, combine: Callable, shape: tuple | None = None, extra: str = ""
+        self,
+        kind: str,
+        x: Tensor,
+        combine: Callable,
+        shape: tuple | None = None,
+        root: int | None = None,
     ) -> Meeting:
         """Come to the next collective of the group; the last one to come works out the result.
 
@@ -214,22 +224,25 @@ class Rank:
         """
         post, self.calls = self.post, self.calls + 1
         shape = tuple(x.shape) if shape is None else shape
-        words = f"{kind} of {list(shape)} {str(x.dtype).removeprefix('torch.')}{extra}"
+        asked = kind, shape, x.dtype, root
         place = self.place, self.group, self.calls
-        meeting: Meeting = post.meetings.setdefault(place, Meeting(kind, words))
-        if meeting.words != words:
+        meeting: Meeting | None = post.meetings.get(place)
+        if meeting is None:
+            meeting = post.meetings[place] = Meeting(kind, asked)
+        elif meeting.asked != asked:
             raise CourseError(
-                f"rank {self.me} calls {words}, rank {self.group[next(iter(meeting.came))]} "
-                f"{meeting.words}, as collective {self.calls} of the group {list(self.group)}; "
-                "they must be the same"
+                f"rank {self.me} calls {words_of(asked)}, rank "
+                f"{self.group[next(iter(meeting.came))]} {words_of(meeting.asked)}, as collective "
+                f"{self.calls} of the group {list(self.group)}; they must be the same"
             )
         meeting.came[self.rank] = post.clock[self.me]
-        meeting.parts[self.rank] = x.detach().clone()
+        meeting.parts[self.rank] = x.detach() if x.requires_grad else x
         if len(meeting.came) == self.world_size:
             meeting.result = combine([meeting.parts[r] for r in range(self.world_size)])
             meeting.parts.clear()
             meeting.n_bytes = math.prod(shape) * x.element_size()
-            free = max(post.wire[r] for r in self.group)
+            meeting.sent = bytes_sent(kind, meeting.n_bytes, self.world_size)
+            free = max([post.wire[r] for r in self.group])
             meeting.start = max(free, *meeting.came.values())
             seconds = post.costs.collective(kind, meeting.n_bytes, self.world_size)
             meeting.end = meeting.start + seconds
@@ -253,7 +266,8 @@ class Rank:
     def recv(self, x, src, label="", tag=0):
         check_count("src", src, 0, self.world_size - 1, "a rank of the group")
         post, box = self.post, self.post.letters[self.place, self.group, src, self.rank, tag]
-        post.turns.wait(self.me, lambda: bool(box), f"waits to receive from {self.group[src]}")
+        words = f"waits to receive from {self.group[src]}"
+        post.turns.wait(self.me, lambda: bool(box), lambda: words)
         letter, arrival = box.popleft()
         if letter.shape != x.shape or letter.dtype != x.dtype:
             raise CourseError(
@@ -291,10 +305,14 @@ class Later:
     def wait(self):
         """Return the result: in x if there is one, else a tensor that all ranks share."""
         rank, meeting, post = self.rank, self.meeting, self.rank.post
-        missing = f"waits in {meeting.kind} {self.label}".rstrip()
-        post.turns.wait(rank.me, lambda: len(meeting.came) == rank.world_size, missing)
+        post.turns.wait(rank.me, self._is_over, self._words)
         post.clock[rank.me] = max(post.clock[rank.me], meeting.end)
-        sent = bytes_sent(meeting.kind, meeting.n_bytes, rank.world_size)
-        post.events.append(Event(rank.me, meeting.kind, self.label, sent, self.called,
+        post.events.append(Event(rank.me, meeting.kind, self.label, meeting.sent, self.called,
                                  meeting.start, meeting.end))  # fmt: skip
         return meeting.result if self.x is None else self.x.copy_(meeting.result)
+
+    def _is_over(self) -> bool:
+        return len(self.meeting.came) == self.rank.world_size
+
+    def _words(self) -> str:
+        return f"waits in {self.meeting.kind} {self.label}".rstrip()

@@ -95,7 +95,7 @@ def on_two_processes():
 def ranks_in_turn():
     """Four ranks of data parallel in one process ÷ four steps on a quarter of the rows."""
     torch.set_num_threads(1)
-    sizes, rows, steps = [64, 64, 10], 128, 100
+    sizes, rows, steps = [64, 64, 10], 128, 300  # so many that building the networks is little
     quarter = step_of(MLP(sizes), sizes, rows // 4)
 
     def four_steps():

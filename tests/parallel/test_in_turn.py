@@ -1,6 +1,7 @@
 """Ranks in turn: what collectives give, what they cost, and what ranks that do not fit are told."""
 
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -242,24 +243,71 @@ def test_what_collectives_gave_is_let_go():
     assert InTurn(2).run(program)[0].meetings == {}
 
 
-def test_an_interrupt_ends_every_rank(monkeypatch):
-    import threading
-
-    before = threading.active_count()
+def test_an_interrupt_ends_every_rank():
+    left = []
 
     def program(comm):
-        while True:
-            comm.barrier()
+        try:
+            comm.all_reduce(torch.ones(1))
+            while comm.rank == 2:  # an endless computation
+                signal.raise_signal(signal.SIGINT)
+            comm.all_reduce(torch.ones(1))
+        finally:
+            left.append(comm.rank)
 
-    def interrupted(thread, timeout=None, real=threading.Thread.join):
-        if timeout == 0.1:
-            raise KeyboardInterrupt
-        return real(thread, timeout)
-
-    monkeypatch.setattr(threading.Thread, "join", interrupted)
     with pytest.raises(KeyboardInterrupt):
         InTurn(3).run(program)
-    assert threading.active_count() == before
+    assert sorted(left) == [0, 1, 2]
+
+
+def test_a_rank_that_is_stopped_waits_for_nothing_more():
+    def program(comm):
+        try:
+            comm.barrier()
+            if comm.rank == 1:
+                raise ValueError("not today")
+            comm.barrier()
+        finally:
+            comm.barrier()  # nobody will come
+
+    with pytest.raises(ValueError, match="not today"):
+        InTurn(3).run(program)
+
+
+def modes() -> tuple[bool, bool]:
+    return torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("around", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_each_rank_has_a_mode_of_its_own(around):
+    """Ranks share a thread, and torch keeps its modes by thread."""
+    enter = [torch.inference_mode, torch.no_grad, torch.enable_grad, torch.inference_mode]
+
+    def program(comm):
+        seen = [modes()]
+        with enter[comm.rank]():
+            for turn in range(4):
+                seen.append(modes())
+                if comm.rank == 3 and turn == 2:
+                    break  # leave one turn earlier than the others
+                comm.split([[0, 1, 2], [3]]).barrier()
+        seen.append(modes())
+        comm.barrier()
+        return [*seen, modes()]
+
+    with around():
+        before = modes()
+        found = InTurn(4).run(program)
+        assert modes() == before
+    inside = [(True, False), (False, False), (False, True), (True, False)]
+    for seen, mine in zip(found, inside, strict=True):
+        assert {seen[0], *seen[-2:]} == {(False, True)} and set(seen[1:-2]) == {mine}
+
+
+@pytest.mark.parametrize("program", [None, 3, "train"])
+def test_a_program_that_cannot_be_called_is_refused(program):
+    with pytest.raises(CourseError, match="program = .*allowed: a function"):
+        InTurn(2).run(program)
 
 
 @pytest.mark.parametrize("world", [0, 257, 2.5, "two"])
@@ -274,15 +322,11 @@ def test_costs_below_zero_are_refused(field):
         Costs(**{field: -1.0})
 
 
-def test_a_run_is_the_same_each_time_and_leaves_no_thread():
-    import threading
-
+def test_a_run_is_the_same_each_time():
     def program(comm):
         return [float(comm.all_reduce(torch.ones(1) * comm.rank)) for _ in range(20)]
 
-    before = threading.active_count()
     worlds_ = [InTurn(4), InTurn(4)]
     results = [world.run(program) for world in worlds_]
     assert results[0] == results[1] and worlds_[0].events == worlds_[1].events
-    assert threading.active_count() == before
     np.testing.assert_array_equal(results[0][0], [6.0] * 20)
