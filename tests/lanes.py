@@ -199,19 +199,28 @@ def origin(module: str, name: str | None, folder: Path) -> Path | None:
 
 
 @cache
+def neighbours(path: Path) -> frozenset[Path]:
+    """Return our files that a file imports itself."""
+    found = (origin(module, name, path.parent) for module, name in imported(path))
+    return frozenset(filter(None, found))
+
+
+@cache
+def beside(folder: Path) -> frozenset[Path]:
+    """Return the data and scripts in a folder."""
+    return frozenset(f for f in folder.iterdir() if f.is_file() and f.suffix != ".py")
+
+
+@cache
 def needed(path: Path) -> frozenset[Path]:
     """Return a file and all of ours that it imports, with the data and scripts beside those."""
     seen: set[Path] = set()
-    todo = [path]
+    todo = {path}
     while todo:
-        here = todo.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        found = (origin(module, name, here.parent) for module, name in imported(here))
-        todo += [file for file in found if file]
-    beside = {other for file in seen - {path} for other in file.parent.iterdir()}
-    return frozenset(seen | {file for file in beside if file.is_file() and file.suffix != ".py"})
+        seen |= todo
+        todo = {file for here in todo for file in neighbours(here)} - seen
+    folders = {file.parent for file in seen - {path}}
+    return frozenset(seen.union(*(beside(folder) for folder in folders)))
 
 
 # ---- which of the tests marked `full` run -----------------------------------------------------

@@ -123,6 +123,7 @@ def test_the_labs_run_on_the_widgets_of_colab(colab):
         assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
 
 
+@pytest.mark.full
 def test_bets_and_patients_open_on_the_widgets_of_colab(colab, tmp_path):
     environment = os.environ | {
         "PYTHONPATH": first_on_path(colab / "old"), "TRAINING_AT_SCALE_HOME": str(tmp_path),

@@ -32,7 +32,10 @@ def padded(sizes: Sizes, data: int, tensor: int) -> tuple[int, int]:
     return layer, 2 * rows(V, h) + rows(h)
 
 
-@pytest.mark.parametrize(("world", "tensor"), [(2, 1), (4, 2), (24, 8), (56, 8), (256, 4)])
+SLOW = [pytest.param(*sizes, marks=pytest.mark.full) for sizes in [(2, 1), (24, 8), (256, 4)]]
+
+
+@pytest.mark.parametrize(("world", "tensor"), [(4, 2), (56, 8), *SLOW])
 def test_every_collective_with_its_bytes_follows_from_the_rules(world, tensor):
     found, L = trace_step(SMALL, world, tensor), SMALL.layers
     data, (layer, rest) = world // tensor, padded(SMALL, world // tensor, tensor)
@@ -47,7 +50,9 @@ def test_every_collective_with_its_bytes_follows_from_the_rules(world, tensor):
     assert found.program.flops == found.ours.flops > found.fused_flops
 
 
-@pytest.mark.parametrize(("world", "tensor"), [(6, 1), (16, 4)])
+@pytest.mark.parametrize(
+    ("world", "tensor"), [(6, 2), pytest.param(16, 4, marks=pytest.mark.full)]
+)
 def test_the_layers_that_are_not_traced_follow_from_those_that_are(world, tensor):
     some, every = (trace_step(SMALL, world, tensor, every_layer=all_) for all_ in (False, True))
     assert (some.layers, every.layers) == (2, 4)
