@@ -50,9 +50,7 @@ def test_every_collective_with_its_bytes_follows_from_the_rules(world, tensor):
     assert found.program.flops == found.ours.flops > found.fused_flops
 
 
-@pytest.mark.parametrize(
-    ("world", "tensor"), [(6, 2), pytest.param(16, 4, marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize(("world", "tensor"), [(6, 2), pytest.param(16, 4, marks=pytest.mark.full)])
 def test_the_layers_that_are_not_traced_follow_from_those_that_are(world, tensor):
     some, every = (trace_step(SMALL, world, tensor, every_layer=all_) for all_ in (False, True))
     assert (some.layers, every.layers) == (2, 4)
