@@ -110,7 +110,8 @@ def parser() -> argparse.ArgumentParser:
         result is the folder's result.json (losses, results, bytes sent) and theta.pt (the
         weights, in the order of one process).""",
         epilog="""Example: torchrun --nproc-per-node=2 -m course.parallel run run.json --strategy
-        data --out two. Exit code: 0 if all went well, 2 for a bad argument, 130 if stopped.""",
+        data --out two. Exit code: 0 if all went well, 2 for what cannot be run, with a sentence
+        that says why, 130 if stopped; torchrun ends with 1 when one of its processes failed.""",
     )
     p.add_argument("recipe", help="a JSON file")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the result goes")

@@ -60,7 +60,11 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
         )
     except (RuntimeError, ValueError) as error:
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        raise CourseError(f"cannot meet the other ranks at {where}: {error}") from error
+        raise CourseError(
+            f"cannot meet the other ranks at {where} ({str(error).splitlines()[0][:200]}); take a "
+            f"free MASTER_PORT of a machine that all of them reach, and start {os.environ['WORLD_SIZE']}"
+            f" processes within {wait.total_seconds():g} seconds"
+        ) from error
     try:
         comm = Processes(wait=wait)
         comm.check_versions()

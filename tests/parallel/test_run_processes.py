@@ -128,4 +128,6 @@ def test_a_port_in_use_is_told_in_one_sentence(recipe, tmp_path):
         )  # fmt: skip
     assert done.returncode == 2
     assert f"cannot meet the other ranks at 127.0.0.1:{port}" in done.stderr
+    assert "address already in use" in done.stderr and "take a free MASTER_PORT" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
