@@ -59,11 +59,11 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
             backend, store=store, rank=rank, world_size=world_size, timeout=wait
         )
     except (RuntimeError, ValueError) as error:
-        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        where, first = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}", str(error)
         raise CourseError(
-            f"cannot meet the other ranks at {where} ({str(error).splitlines()[0][:200]}); take a "
-            f"free MASTER_PORT of a machine that all of them reach, and start {os.environ['WORLD_SIZE']}"
-            f" processes within {wait.total_seconds():g} seconds"
+            f"cannot meet the other ranks at {where} ({first.splitlines()[0][:200]}); take a free "
+            "MASTER_PORT of a machine that all of them reach, and start all WORLD_SIZE processes "
+            f"within {wait.total_seconds():g} seconds"
         ) from error
     try:
         comm = Processes(wait=wait)
