@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import CourseError, check_count
+from ..errors import CourseError, check_count, shown
 from ..nn.network import Network, build_network
 from ..states import check_names, check_tensor
 from .communicator import Communicator
@@ -43,6 +43,11 @@ class Strategy:
             raise CourseError(
                 f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose "
                 "layers it can see"
+            )
+        if not hasattr(comm, "world_size"):
+            raise CourseError(
+                f"{self.name} got comm = {shown(comm)}; it takes the communicator that InTurn.run "
+                "hands to your program, or that of `with join() as comm`"
             )
         network = copy.deepcopy(network)  # ranks of one process may have been handed the same
         self.comm, self.network, self.description = comm, network, network.describe()
