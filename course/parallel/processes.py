@@ -141,13 +141,6 @@ class Processes:
                 f"ranks have different versions of torch: {found}; install the same everywhere"
             )
 
-    def total(self, counts: dict[str, float]) -> dict[str, int]:
-        """Return the sums of every rank's counts by name, the same on each."""
-        found: list = [None] * self.world_size
-        dist.all_gather_object(found, counts, self.process_group)
-        names = sorted({name for one in found for name in one})
-        return {name: round(sum(one.get(name, 0.0) for one in found)) for name in names}
-
     # ---- collectives ------------------------------------------------------------------------
 
     def all_reduce(self, x, label=""):
