@@ -90,6 +90,12 @@ class Model(Protocol):
     def part(self, whole: Tensor) -> Tensor:
         """Return what a (P,) vector of the whole model has in the places of theta."""
 
+    def whole(self, vector: Tensor) -> Tensor:
+        """Return the (P,) vector of which `vector`, like theta, is this model's part.
+
+        Where ranks differ, as in local SGD between two averages: the mean.
+        """
+
     def encode(self, x: Tensor, y: Tensor, denominator: int | None = None) -> tuple[Tensor, Tensor]:
         """Return rows x: (N, …) and answers y as `loss_and_grad` takes them.
 
@@ -144,3 +150,7 @@ class InOneProcess:
     def part(self, whole: Tensor) -> Tensor:
         """Return all of it."""
         return whole
+
+    def whole(self, vector: Tensor) -> Tensor:
+        """Return it as it is."""
+        return vector

@@ -1,9 +1,12 @@
 """Runs over many ranks: `torchrun … -m course.parallel run RECIPE.json --out DIR`."""
 
 import argparse
+import json
 import os
 import sys
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CourseError
@@ -107,7 +110,8 @@ def parser() -> argparse.ArgumentParser:
         result is the folder's result.json (losses, results, bytes sent) and theta.pt (the
         weights, in the order of one process).""",
         epilog="""Example: torchrun --nproc-per-node=2 -m course.parallel run run.json --strategy
-        data --out two. Exit code: 0 if all went well, 2 for a bad argument, 130 if stopped.""",
+        data --out two. Exit code: 0 if all went well, 2 for what cannot be run, with a sentence
+        that says why, 130 if stopped; torchrun ends with 1 when one of its processes failed.""",
     )
     p.add_argument("recipe", help="a JSON file")
     p.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the result goes")
@@ -168,6 +172,17 @@ def end_with_stdin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def report_to_torchrun(error: CourseError) -> None:
+    """Write why this rank failed where torchrun, if it started the rank, looks for it.
+
+    torchrun ends with a traceback of its own when a rank fails. The last lines then say why.
+    """
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        message = {"message": str(error), "extraInfo": {"timestamp": int(time.time())}}
+        with suppress(OSError):
+            Path(file).write_text(json.dumps({"message": message}))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code, 2 for a `CourseError`.
 
@@ -182,6 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     except CourseError as error:
         if not isinstance(error, Agreed) or os.environ.get("RANK", "0") == "0":
             print(f"course.parallel: {error}", file=sys.stderr, flush=True)
+        report_to_torchrun(error)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -142,15 +142,16 @@ class Checkpoints:
                 say(f"no checkpoint in {self.job.out}: from the first step")
             return None
         folder = self.folder / f"step-{newest}"
-        problem, manifest, saved = None, {}, {}
+        problem, manifest, saved, name = None, {}, {}, MANIFEST
         try:
             manifest = self._checked_manifest(folder)
-            rank = self.comm.rank if self.layout.is_local else 0
-            saved = torch.load(folder / f"state-{rank}.pt", weights_only=True, map_location="cpu")
+            name = f"state-{self.comm.rank if self.layout.is_local else 0}.pt"
+            saved = torch.load(folder / name, weights_only=True, map_location="cpu")
         except CourseError as error:
             problem = error
         except Exception as error:  # a file that is gone, or damaged
-            problem = damaged(folder, f"{type(error).__name__}: {error}")
+            words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            problem = damaged(folder, f"its file {name} cannot be read ({words})")
         agree(self.comm, problem)
         theta = self.trainer.model.theta
         vectors = {name: torch.empty(n, dtype=theta.dtype)

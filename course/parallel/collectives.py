@@ -10,6 +10,8 @@ Source: Patarasuk & Yuan (2009) for the ring; Thakur, Rabenseifner & Gropp (2005
 
 from torch import Tensor
 
+from ..errors import CourseError
+from ..states import shown_part
 from .communicator import Communicator, cuts
 
 
@@ -18,7 +20,11 @@ def ring_all_reduce(comm: Communicator, x: Tensor, label: str = "ring") -> Tenso
 
     First each part of x goes round and is added to on its way: then rank r has the whole sum of
     part r + 1. Then the finished parts go round once more.
+
+    Raises:
+        CourseError: for another shape.
     """
+    check_vector("ring_all_reduce", x)
     p, rank = comm.world_size, comm.rank
     parts = [x[cut] for cut in cuts(len(x), p)]
     right, left = (rank + 1) % p, (rank - 1) % p
@@ -36,7 +42,11 @@ def tree_all_reduce(comm: Communicator, x: Tensor, label: str = "tree") -> Tenso
 
     Sums go up a binary tree to rank 0, and the result comes down again. In the round with distance
     d, each rank that is a multiple of 2d has a child at rank + d.
+
+    Raises:
+        CourseError: for another shape.
     """
+    check_vector("tree_all_reduce", x)
     p, rank = comm.world_size, comm.rank
     distances = [2**k for k in range((p - 1).bit_length())]
     for d in distances:
@@ -51,3 +61,11 @@ def tree_all_reduce(comm: Communicator, x: Tensor, label: str = "tree") -> Tenso
         elif rank % (2 * d) == 0 and rank + d < p:
             comm.send(x, rank + d, label)
     return x
+
+
+def check_vector(name: str, x: object) -> None:
+    """Raise `CourseError` for what is not a vector."""
+    if not isinstance(x, Tensor) or x.ndim != 1:
+        raise CourseError(
+            f"{name} got {shown_part(x)}; it takes a tensor (n,); flatten it with x.view(-1)"
+        )

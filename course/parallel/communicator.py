@@ -8,7 +8,10 @@ from typing import NamedTuple, Protocol, Self
 
 from torch import Tensor
 
-from ..errors import CourseError, shown
+from ..errors import CourseError, check_count, shown
+
+MOST = 2**62  # numbers, bytes
+MOST_PARTS = 10**6
 
 
 class Event(NamedTuple):
@@ -90,7 +93,12 @@ def cuts(n: int, parts: int) -> list[slice]:
     """Cut n numbers into parts whose lengths differ by at most one, the longer ones first.
 
     `torch.tensor_split` cuts so.
+
+    Raises:
+        CourseError: for a negative n, and for fewer than one part.
     """
+    n = check_count("n", n, 0, MOST, "numbers to cut")
+    parts = check_count("parts", parts, 1, MOST_PARTS, "as cuts(10, 4)")
     ends = [(n // parts) * i + min(i, n % parts) for i in range(parts + 1)]
     return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
@@ -102,8 +110,15 @@ def bytes_sent(kind: str, n_bytes: int, world_size: int) -> float:
     it. It is the mean over the ranks: parts differ when p does not divide n, and the last rank of a
     broadcast sends nothing.
 
+    Raises:
+        CourseError: for a negative number of bytes, and for fewer than one rank.
+
     Source: Patarasuk & Yuan (2009).
     """
+    whole = type(n_bytes) is type(world_size) is int
+    if not (whole and n_bytes >= 0 and world_size >= 1):  # else it costs nothing
+        n_bytes = check_count("n_bytes", n_bytes, 0, MOST, "of the whole vector")
+        world_size = check_count("world_size", world_size, 1, MOST_PARTS, "ranks")
     if kind == "barrier":
         return 0.0
     return (2 if kind == "all_reduce" else 1) * n_bytes * (world_size - 1) / world_size

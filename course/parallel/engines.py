@@ -15,7 +15,7 @@ from .communicator import Communicator, Event
 from .job import Job
 from .on_rank import train
 from .processes import Processes
-from .results import RunResult, finite
+from .results import RunResult, finite, total
 
 
 def run_engine(
@@ -44,32 +44,36 @@ def train_standard(
             "or take --engine ours"
         )
     assert job.steps is not None
-    recipe, problem = shortened(job.recipe, job.steps), None
+    problem = None
     try:
-        check_standard(job, comm.world_size)
+        prepared = check_standard(job, comm.world_size)
     except CourseError as error:
         problem = error
     agree(comm, problem)
     if comm.rank == 0:
         say(f"{job.strategy} by PyTorch, ranks: {comm.world_size}, steps: {job.steps}")
-    found = standard.train(recipe, job.strategy, device=job.device, **job.options)
+    found = prepared.train(job.device)
     results = (dict(zip(("loss", "accuracy"), map(finite, pair), strict=True))
                for pair in (found.train, found.test))  # fmt: skip
     return RunResult(
         losses=[finite(loss) for loss in found.losses], train=next(results), test=next(results),
-        bytes_sent=comm.total(found.bytes_sent), strategy=job.strategy, options=job.options,
+        bytes_sent=total(comm, found.bytes_sent), strategy=job.strategy, options=job.options,
         engine=job.engine, device=job.device, world_size=comm.world_size, versions=versions(),
         theta=found.theta,
     )  # fmt: skip
 
 
-def check_standard(job: Job, world_size: int) -> None:
-    """Raise `CourseError` for what PyTorch's engine cannot run on so many ranks."""
+def check_standard(job: Job, world_size: int) -> standard.Prepared:
+    """Return the run of a job, prepared for PyTorch's engine on so many ranks.
+
+    Raises:
+        CourseError: for what that engine cannot run.
+    """
     assert job.steps is not None
     recipe = shortened(job.recipe, job.steps)
     check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
     check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, world_size)
-    standard.check(recipe, job.strategy, world_size, **job.options)
+    return standard.check(recipe, job.strategy, world_size, **job.options)
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

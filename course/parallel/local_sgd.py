@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import CourseError, check_count
 from ..nn.network import Network
-from ..states import MOST, check_names, check_tensor, check_whole
+from ..states import MOST, check_whole
 from .communicator import Communicator, cuts
 from .dropout_masks import draw_masks, masked
 from .strategy import Strategy
@@ -94,20 +94,11 @@ class LocalSGD(Strategy):
 
     # ---- its place between two averages -------------------------------------------------------
 
-    def state(self) -> dict[str, Tensor]:
-        """Return what a bit-identical continuation needs besides theta."""
-        place = torch.tensor([self.steps, self.share], dtype=torch.float64)
-        return self.network.state() | {"place": place}
+    def extra_state(self) -> dict[str, Tensor]:
+        return {"place": torch.tensor([self.steps, self.share], dtype=torch.float64)}
 
-    def check_state(self, state: dict[str, Tensor]) -> None:
-        """Raise `CourseError` for what `load_state` cannot take."""
-        check_names("the model's part", state, self.state())
-        self.network.check_state({"generator": state["generator"]})
-        check_tensor("place", state["place"], self.state()["place"])
-        check_whole("the local steps", int(state["place"][0]), 0, MOST)
+    def check_extra(self, extra: dict[str, Tensor]) -> None:
+        check_whole("the local steps", int(extra["place"][0]), 0, MOST)
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
-        self.check_state(state)
-        self.network.load_state({"generator": state["generator"]})
-        self.steps, self.share = int(state["place"][0]), float(state["place"][1])
+    def load_extra(self, extra: dict[str, Tensor]) -> None:
+        self.steps, self.share = int(extra["place"][0]), float(extra["place"][1])

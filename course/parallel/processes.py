@@ -10,7 +10,7 @@ wall.
 import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,9 +19,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import CourseError, check_choice, check_count
+from .agreement import Agreed
 from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 
 WAIT = timedelta(seconds=60)  # for the other ranks: then it is an error
+COMPARED = 32  # the first collectives of a group: a strategy asks for the same in every step
 
 
 @contextmanager
@@ -59,8 +61,12 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
             backend, store=store, rank=rank, world_size=world_size, timeout=wait
         )
     except (RuntimeError, ValueError) as error:
-        where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        raise CourseError(f"cannot meet the other ranks at {where}: {error}") from error
+        where, first = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}", str(error)
+        raise CourseError(
+            f"cannot meet the other ranks at {where} ({first.splitlines()[0][:200]}); take a free "
+            "MASTER_PORT of a machine that all of them reach, and start all WORLD_SIZE processes "
+            f"within {wait.total_seconds():g} seconds"
+        ) from error
     try:
         comm = Processes(wait=wait)
         comm.check_versions()
@@ -127,6 +133,7 @@ class Processes:
         self.events: list[Event] = [] if parent is None else parent.events
         self.sent: list = [] if parent is None else parent.sent  # under way, with their memory
         self.to_itself: defaultdict = defaultdict(deque)  # tag: messages; gloo knows none such
+        self.compared = 0
 
     def check_versions(self) -> None:
         """Raise `CourseError` unless all ranks have the same torch."""
@@ -137,12 +144,25 @@ class Processes:
                 f"ranks have different versions of torch: {found}; install the same everywhere"
             )
 
-    def total(self, counts: dict[str, float]) -> dict[str, int]:
-        """Return the sums of every rank's counts by name, the same on each."""
+    def compare(self, kind: str, shape: Sequence[int], x: Tensor, extra: str = "") -> None:
+        """Raise `Agreed` unless all ranks ask for the same, in the first calls of the group.
+
+        gloo does not look: it would wait, or add numbers of different types up to nonsense.
+        """
+        if self.compared == COMPARED:
+            return
+        self.compared += 1
         found: list = [None] * self.world_size
-        dist.all_gather_object(found, counts, self.process_group)
-        names = sorted({name for one in found for name in one})
-        return {name: round(sum(one.get(name, 0.0) for one in found)) for name in names}
+        words = f"{kind} of {list(shape)} {str(x.dtype).removeprefix('torch.')}{extra}"
+        with talking(self.me, words):
+            dist.all_gather_object(found, words, self.process_group)
+        other = [rank for rank, said in enumerate(found) if said != found[0]]
+        if other:
+            raise Agreed(
+                f"rank {self.ranks[other[0]]} calls {found[other[0]]}, rank {self.ranks[0]} "
+                f"{found[0]}, as collective {self.compared} of the group {self.ranks}; build the "
+                "same network and strategy on each rank"
+            )
 
     # ---- collectives ------------------------------------------------------------------------
 
@@ -150,9 +170,11 @@ class Processes:
         return self.start_all_reduce(x, label).wait()
 
     def start_all_reduce(self, x, label=""):
+        self.compare("all_reduce", x.shape, x)
         return Later(self, x, label)
 
     def reduce_scatter(self, x, label=""):
+        self.compare("reduce_scatter", x.shape, x)
         called = time.monotonic()
         parts = cuts(len(x), self.world_size)
         longest = parts[0].stop - parts[0].start
@@ -167,8 +189,9 @@ class Processes:
         return out[: mine.stop - mine.start].clone()
 
     def all_gather(self, part, n, label=""):
-        called = time.monotonic()
         check_part(part, n, self.rank, self.world_size)
+        self.compare("all_gather", (n, *part.shape[1:]), part)
+        called = time.monotonic()
         parts = cuts(n, self.world_size)
         longest = parts[0].stop - parts[0].start
         padded = part.new_zeros(longest, *part.shape[1:])
@@ -182,6 +205,7 @@ class Processes:
 
     def broadcast(self, x, root=0, label=""):
         check_count("root", root, 0, self.world_size - 1, "a rank of the group")
+        self.compare("broadcast", x.shape, x, f" from {root}")
         called = time.monotonic()
         with talking(self.me, f"broadcast {label}"):
             dist.broadcast(x, self.ranks[root], group=self.process_group)

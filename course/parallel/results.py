@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..errors import CourseError, shown
 from ..files import write_bytes
-from .agreement import LABEL
-from .communicator import Event
+from .agreement import LABEL, gather_words
+from .communicator import Communicator, Event
 
 KINDS = ("all_reduce", "reduce_scatter", "all_gather", "broadcast", "send")
 BESIDE = ("whole", LABEL)  # labels of what is no part of a training step
@@ -108,10 +108,16 @@ class Tally:
                 self.counts[event.kind] += event.size
         self.events.clear()
 
-    def total(self, comm) -> dict[str, int]:
+    def total(self, comm: Communicator) -> dict[str, int]:
         """Return the sums over the ranks; every rank calls it."""
         comm.barrier()  # now each has done its last step
         self.take()
-        counts = torch.tensor([self.counts[kind] for kind in KINDS], dtype=torch.float64)
-        sums = comm.all_reduce(counts, LABEL).tolist()
-        return {kind: round(count) for kind, count in zip(KINDS, sums, strict=True) if count}
+        return total(comm, self.counts)
+
+
+def total(comm: Communicator, counts: dict[str, float]) -> dict[str, int]:
+    """Return the sums of every rank's counts by name, those above 0; every rank calls it."""
+    found = [json.loads(words) for words in gather_words(comm, json.dumps(counts))]
+    names = dict.fromkeys([*KINDS, *sorted({name for one in found for name in one})])
+    sums = {name: round(sum(one.get(name, 0.0) for one in found)) for name in names}
+    return {name: count for name, count in sums.items() if count}

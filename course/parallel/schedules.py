@@ -18,7 +18,7 @@ interleaved; Qi et al. (2024) for zero_bubble (ZB-H1).
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..errors import CourseError, check_choice, check_count, check_number
+from ..errors import CourseError, check_choice, check_count, check_number, shown
 
 
 class Action(NamedTuple):
@@ -151,6 +151,14 @@ def time_schedule(schedule: Schedule, costs: dict[str, int] | None = None) -> Ti
     Raises:
         CourseError: for a schedule in which ranks wait for each other for ever, and other costs.
     """
+    if not isinstance(costs, dict | None):
+        raise CourseError(f"costs = {shown(costs)}; allowed: a dict, as {{'F': 1, 'B': 2}}")
+    rows = schedule if isinstance(schedule, list) else [schedule]
+    if not all(isinstance(row, list) and all(isinstance(a, Action) for a in row) for row in rows):
+        raise CourseError(
+            f"schedule = {shown(schedule)}; allowed: a list of actions for each rank, as "
+            "make_schedule(…) gives it"
+        )
     units: dict = {"F": 1, "I": 1, "W": 1, "B": 2}
     for kind, cost in (costs or {}).items():
         units[check_choice("kind of action", kind, tuple(units))] = cost

@@ -3,7 +3,9 @@
 A vector is written in the order of one process, an equal part by each rank. So the files know
 nothing of the strategy or of the number of ranks, and any of them can read any.
 
-Files of others are not for loading: the format's own index is a pickle.
+Load only checkpoints that you or your own machines wrote. The index of torch's format, `.metadata`,
+is a pickle, and a pickle that someone else made can run any code when it is read. The digests in
+`manifest.json` find damage; they do not stop a forger, who can write them too.
 """
 
 import warnings

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import CourseError, check_count
+from ..errors import CourseError, check_count, shown
 from ..nn.network import Network, build_network
 from ..states import check_names, check_tensor
 from .communicator import Communicator
@@ -43,6 +43,11 @@ class Strategy:
             raise CourseError(
                 f"{self.name} got {type(network).__name__}; it takes a Network or MLP, whose "
                 "layers it can see"
+            )
+        if not hasattr(comm, "world_size"):
+            raise CourseError(
+                f"{self.name} got comm = {shown(comm)}; it takes the communicator that InTurn.run "
+                "hands to your program, or that of `with join() as comm`"
             )
         network = copy.deepcopy(network)  # ranks of one process may have been handed the same
         self.comm, self.network, self.description = comm, network, network.describe()
@@ -79,6 +84,44 @@ class Strategy:
     def part(self, whole: Tensor) -> Tensor:
         """Return this rank's part of a (P,) vector of the whole network."""
         return whole
+
+    # ---- a state is of one rank ---------------------------------------------------------------
+
+    def extra_state(self) -> dict[str, Tensor]:
+        """Return what this strategy's state has beside that of a network."""
+        return {}
+
+    def check_extra(self, extra: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for tensors, shaped like those of `extra_state`, that do not fit."""
+
+    def load_extra(self, extra: dict[str, Tensor]) -> None:
+        """Go back to what `extra_state` gave."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a bit-identical continuation needs besides theta."""
+        return self.network.state() | self.extra_state()
+
+    def check_state(self, state: dict[str, Tensor]) -> None:
+        """Raise `CourseError` for what `load_state` cannot take."""
+        check_names("the model's part", state, self.state())
+        network, extra = self._apart(state)
+        self.network.check_state(network)
+        for name, mine in self.extra_state().items():
+            check_tensor(name, extra[name], mine)
+        self.check_extra(extra)
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
+        self.check_state(state)
+        network, extra = self._apart(state)
+        self.network.load_state(network)
+        self.load_extra(extra)
+
+    def _apart(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the network's part of a state, and the extra one."""
+        names = self.extra_state()
+        network = {name: value for name, value in state.items() if name not in names}
+        return network, {name: state[name] for name in names}
 
     def to_module(self) -> nn.Sequential:
         """Return the whole network as an `nn.Sequential`. Every rank calls it."""
@@ -130,30 +173,17 @@ class Cut(Strategy):
         """Refuse: a transform that asks for the curvature needs all weights."""
         raise CourseError(f"this transform cannot run here: {self.lacks['curvature']}")
 
-    # ---- a state is of one rank's part --------------------------------------------------------
+    def extra_state(self) -> dict[str, Tensor]:
+        return {"part": torch.tensor([self.comm.rank, self.comm.world_size])}
 
-    def state(self) -> dict[str, Tensor]:
-        """Return what a bit-identical continuation needs besides theta, and whose part it is."""
-        part = torch.tensor([self.comm.rank, self.comm.world_size])
-        return self.network.state() | {"part": part}
-
-    def check_state(self, state: dict[str, Tensor]) -> None:
-        """Raise `CourseError` for what `load_state` cannot take."""
-        mine = self.state()
-        check_names("the model's part", state, mine)
-        self.network.check_state({"generator": state["generator"]})
-        check_tensor("part", state["part"], mine["part"])
-        if not torch.equal(state["part"].cpu(), mine["part"]):
-            (theirs, of), (here, count) = state["part"].tolist(), mine["part"].tolist()
+    def check_extra(self, extra: dict[str, Tensor]) -> None:
+        mine = self.extra_state()["part"]
+        if not torch.equal(extra["part"].cpu(), mine):
+            (theirs, of), (here, count) = extra["part"].tolist(), mine.tolist()
             raise CourseError(
                 f"the state is of rank {theirs} of {of}, and this is rank {here} of {count}; give "
                 "each rank the file that it saved"
             )
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go back to what `state` gave. A state that does not fit raises; nothing changes."""
-        self.check_state(state)
-        self.network.load_state({"generator": state["generator"]})
 
     def norm(self, g: Tensor) -> Tensor:
         """Return ‖g‖₂, 0-d, of a vector of which each rank has a part that no other has."""

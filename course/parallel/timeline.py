@@ -8,7 +8,7 @@ print(timeline(world.events))
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count, shown
 from .communicator import Event
 
 # by the first word of a label
@@ -106,8 +106,10 @@ def timeline(events: list[Event]) -> Timeline:
     while a sum travels is work.
 
     Raises:
-        CourseError: for no events.
+        CourseError: for no events, and for other things.
     """
+    if not isinstance(events, list) or not all(isinstance(event, Event) for event in events):
+        raise CourseError(f"events = {shown(events)}; allowed: a list of events, as world.events")
     if not events:
         raise CourseError("there are no events to draw; run a program first, as InTurn(2).run(…)")
     begin = min(event.called for event in events)

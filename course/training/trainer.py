@@ -103,7 +103,8 @@ class Trainer(Run):
         loss = next(float(e[2]) for e in reversed(self.history.evaluated) if e[1] == "validation")
         if self.best is not None and not loss < self.best.loss:
             return False
-        self.best = Best(self.step_count, loss, self.model.theta.clone())
+        measured = self.model.part(self.model.whole(self.model.theta))  # a mean, in local SGD
+        self.best = Best(self.step_count, loss, measured.clone())
         return True
 
     def restore_best(self) -> int:

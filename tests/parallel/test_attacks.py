@@ -9,7 +9,18 @@ from ranks import DATA, STRATEGIES, network, train
 
 from course import MLP, Adam, CourseError, Descend, Trainer, chain, load_data
 from course.optim.chain import Transform
-from course.parallel import Costs, InTurn, LocalSGD, TensorParallel, timeline
+from course.parallel import (
+    Costs,
+    DataParallel,
+    InTurn,
+    LocalSGD,
+    TensorParallel,
+    bytes_sent,
+    cuts,
+    ring_all_reduce,
+    timeline,
+    tree_all_reduce,
+)  # fmt: skip
 from course.parallel.communicator import check_groups
 from course.parallel.job import Job, check_job, recipe_digest
 from course.parallel.launch import check_world, launch
@@ -181,6 +192,27 @@ def test_groups_that_are_none_are_refused(groups):
         (lambda s: time_schedule(s, {"F": "1"}), "cost of F = '1'"),
         (lambda s: time_schedule(s, {"X": 1}), "kind of action = 'X'"),
         (lambda s: time_schedule([]), "a rank without actions"),
+        (lambda s: time_schedule(3), "schedule = 3; allowed: a list of actions for each rank"),
+        (lambda s: time_schedule(["F"]), "allowed: a list of actions for each rank"),
+        (lambda s: time_schedule(s, 3), r"costs = 3; allowed: a dict"),
+        (lambda s: cuts(-1, 2), "n = -1 is out of range"),
+        (lambda s: cuts(2.5, 2), "n = 2.5 is not a whole number"),
+        (lambda s: cuts(True, 2), "n = True is not a number"),
+        (lambda s: cuts(7, 0), "parts = 0 is out of range"),
+        (lambda s: cuts(7, 10**30), "parts = .* is out of range"),
+        (lambda s: cuts("7", 2), "n = '7' is not a number"),
+        (lambda s: bytes_sent("all_reduce", 8, 0), "world_size = 0 is out of range"),
+        (lambda s: bytes_sent("all_reduce", -8, 2), "n_bytes = -8 is out of range"),
+        (lambda s: bytes_sent("all_reduce", float("nan"), 2), "n_bytes = nan is out of range"),
+        (lambda s: bytes_sent("all_reduce", 8, None), "world_size = None is not a number"),
+        (lambda s: timeline(3), "events = 3; allowed: a list of events"),
+        (lambda s: timeline([1]), r"events = \[1\]; allowed: a list of events"),
+        (lambda s: DataParallel(None, MLP([2, 2])), "data parallel got comm = None; it takes"),
+        (
+            lambda s: InTurn(2).run(lambda c: ring_all_reduce(c, 3)),
+            "ring_all_reduce got 3; it takes",
+        ),
+        (lambda s: InTurn(2).run(lambda c: tree_all_reduce(c, torch.ones(2, 2))), r"\(n,\)"),
         (lambda s: InTurn(2, 3), r"costs = 3; allowed: Costs"),
         (lambda s: launch({}, out=3), "out = 3 is no path|recipe"),
     ],

@@ -89,3 +89,21 @@ def test_results_are_those_of_the_mean_weights():
     alone = MLP([64, 10], dtype=torch.float64)
     alone.theta.copy_(theta)
     assert found == pytest.approx(Trainer(alone, DATA, descent(), 36, seed=3).evaluate())
+
+
+@pytest.mark.parametrize("batch_after", [36, 7])
+def test_the_best_weights_are_those_that_were_measured(batch_after):
+    """Ranks had 4, 4 and 3 of 11 rows when they were measured; the mean weighs them so."""
+
+    def on_ranks(comm):
+        model = LocalSGD(comm, MLP([64, 10], dtype=torch.float64), 100)
+        trainer = Trainer(model, DATA.with_validation(), chain(Descend(0.1)), 11, seed=3)
+        for _ in trainer.run(4, evaluate_every=4, patience=1):
+            pass
+        trainer.set("batch_size", batch_after)
+        trainer.step()
+        trainer.restore_best()
+        return trainer.best.loss, trainer.evaluate("validation")[0]
+
+    for kept, found in InTurn(3).run(on_ranks):
+        assert found == pytest.approx(kept, rel=1e-12)

@@ -108,8 +108,8 @@ def test_a_lost_or_damaged_file_is_named_and_the_checkpoint_before_serves(
     content[len(content) // 2] ^= 1
     file.write_bytes(content if name != "manifest.json" else content[: len(content) // 2])
     told = refusal(recipe, folder, capsys)
-    assert "step-12' is damaged: " in told
-    assert name == "manifest.json" or f"its file {name} is not as it was written" in told
+    how = "cannot be read" if name == "manifest.json" else "is not as it was written"
+    assert f"step-12' is damaged: its file {name} {how}" in told
     file.unlink()
     assert "is damaged" in refusal(recipe, folder, capsys)
     shutil.rmtree(file.parent)  # as the message says

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from runs import STEPS, adam, alone, command, gap, outcome, recipe_of
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from course import Descend, adopt, chain, load_data
 from course.parallel import RunResult
@@ -138,6 +139,16 @@ def test_a_knob_that_the_ranks_cannot_turn_is_found_before_the_first_step(tmp_pa
     assert command(tmp_path / "run.json", *words) == 2
     told = capsys.readouterr()
     assert "35 rows cannot be cut into 4 equal micro-batches" in told.err and not told.out
+
+
+def test_torchrun_ends_its_report_with_why_the_run_failed(tmp_path, monkeypatch, capsys):
+    """torch itself reads the file that it asks each rank for, and words its report."""
+    file = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(file))
+    assert command(tmp_path / "gone.json", "--ranks", 2, "--out", tmp_path) == 2
+    said = capsys.readouterr().err.removeprefix("course.parallel: ").strip()
+    report = str(ChildFailedError("run", {0: ProcessFailure(0, 1, 2, str(file))}))
+    assert said.endswith("has saved") and f"traceback : {said}\n" in report
 
 
 def test_torchrun_and_ranks_in_one_process_exclude_each_other(

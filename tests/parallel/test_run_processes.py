@@ -128,4 +128,25 @@ def test_a_port_in_use_is_told_in_one_sentence(recipe, tmp_path):
         )  # fmt: skip
     assert done.returncode == 2
     assert f"cannot meet the other ranks at 127.0.0.1:{port}" in done.stderr
+    assert "address already in use" in done.stderr and "take a free MASTER_PORT" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_ranks_whose_collectives_differ_are_told_in_the_same_words_on_each():
+    done = subprocess.run(
+        [*LAUNCHER, "--nproc-per-node=2", str(HERE / "on_unlike_ranks.py")],
+        capture_output=True, text=True, timeout=100,
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1]), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    for name, words in {
+        "dtype": "rank 1 calls all_reduce of [3] float64, rank 0 all_reduce of [3] float32, as",
+        "shape": "rank 1 calls reduce_scatter of [5, 2] float32, rank 0 reduce_scatter of [4, 2]",
+        "rows": "rank 1 calls all_gather of [4, 2] float32, rank 0 all_gather of [4, 1] float32",
+        "root": "rank 1 calls broadcast of [3] float32 from 1, rank 0 broadcast of [3]",
+        "kind": "rank 1 calls broadcast of [3] float32 from 0, rank 0 all_reduce of [3] float32",
+    }.items():
+        assert said[f"{name} on 0"] == said[f"{name} on 1"]
+        assert said[f"{name} on 0"].startswith(words)

@@ -160,10 +160,14 @@ class Fault(Exception):
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_is_left_behind_by_an_exception_either(view):
     def fails(parameters):
-        raise Fault
+        calls.append(parameters)
+        if len(calls) > 1:  # the first call is a trial, before the ranks begin
+            raise Fault
+        return descent(parameters)
 
     before, found = state_of_torch(), []
     for _ in range(2):
+        calls: list = []
         with pytest.raises(Fault):
             view(even(), X, Y, 3, make_optimizer=fails)
         assert state_of_torch() == before
@@ -206,13 +210,55 @@ def test_what_cannot_run_is_refused_in_one_sentence(view):
         ((even(), X[:3], Y[:3], 4), "3 rows cannot be shared by 4 ranks"),
         ((even(), X[:, 1:], Y, 2), r"x is \(34, 63\) and y \(34,\)"),
         ((even(), X, Y[1:], 2), r"the network takes rows \(N, 64\) and N answers"),
-        ((even(), X, Y.double(), 2), "cross_entropy got answers"),
+        ((even(), X, torch.zeros(34, 12), 2), "cross_entropy got answers"),
+        ((even(), X, Y.double(), 2), r"y is a tensor \(34,\) of torch.float64; allowed: class num"),
+        ((even(), X, Y.int(), 2), r"y is a tensor \(34,\) of torch.int32"),
+        ((even(), X, Y + 5, 2), "y holds class 1[2-4]; allowed: 0 to 11; number the classes from"),
+        ((even(), X, Y - 1, 2), "y holds class -1"),
+        ((even("mse"), X, torch.full((34, 12), torch.nan), 2), "y holds NaN"),
+        ((even("mse"), X, torch.rand(34, 9), 2), r"y is a tensor \(34, 9\) .* values \(N, 12\)"),
+        ((even(), X / 0, Y, 2), "x holds NaN or infinity"),
+        ((even(), "rows", Y, 2), "x is 'rows'; allowed: a tensor, array or nested list"),
+        ((even(), [[1, 2], [3]], Y, 2), r"x is \[\[1, 2\], \[3\]\]; allowed"),
+        ((even(), X.to_sparse(), Y, 2), "x is a tensor .* torch.sparse_coo; allowed"),
+        ((even(), X[:0], Y[:0], 1), r"N answers, N ≥ 1"),
+        ((even(), X, torch.tensor(1), 2), r"and y \(\); the network takes"),
+        ((even(), X, Y, True), "world_size = True is not a number"),
         ((MLP([64, 8, 10], dropout=0.5), X, Y, 2), r"take Dropout\(0\)"),
         ((adopt(torch.nn.Linear(64, 10)), X, Y, 2), "a view got Adopted; it takes a Network"),
     ):
         with pytest.raises(CourseError, match=words):
             view(*arguments)
         assert not dist.is_initialized()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    ("make_optimizer", "words"),
+    [
+        (None, "make_optimizer is of type NoneType; allowed: a function of parameters"),
+        (lambda: None, "make_optimizer cannot be called .*takes 0 positional"),
+        (lambda p: torch.optim.SGD(p, lr=-1), r"cannot be called \(Invalid learning rate: -1\)"),
+        (
+            lambda p: None,
+            "an object of type NoneType; allowed: an optimiser of torch.optim",
+        ),
+        (torch.optim.LBFGS, "of type LBFGS; allowed: an optimiser .* whose step needs no closure"),
+        (lambda p: descent([torch.nn.Parameter(X)]), "parameters that it was not given"),
+        (torch.optim.Adafactor, "Adafactor cannot step on parts of weights .* as SGD or Adam"),
+        (lambda p: torch.optim.SGD(p, lr=1e300), "numbers grew beyond any bound .* lower learning"),
+    ],
+)
+def test_an_optimiser_that_cannot_step_on_parts_is_refused(view, make_optimizer, words):
+    before = state_of_torch()
+    with pytest.raises(CourseError, match=words) as caught:
+        view(even(), X, Y, 2, steps=4, make_optimizer=make_optimizer)
+    assert "\n" not in str(caught.value) and state_of_torch() == before
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_whole_floats_are_whole_numbers(view):
+    assert repr(view(even(), X, Y, 2.0, 2.0)) == repr(view(even(), X, Y, 2, 2))
 
 
 def test_a_layer_narrower_than_the_world_is_refused_by_tensor_parallel():

@@ -152,12 +152,23 @@ def test_one_rank_sends_nothing():
         (lambda: Sizes(layers=0), "layers = 0"),
         (lambda: Sizes(layers=1001), "layers = 1001"),
         (lambda: Sizes(vocab="many"), "vocab = 'many' is not a number"),
+        (lambda: Sizes(ffn=True), "ffn = True is not a number"),
+        (lambda: Sizes(batch=2.5), "batch = 2.5 is not a whole number"),
+        (lambda: Sizes(sequence=float("nan")), "sequence = nan is out of range"),
+        (lambda: Sizes(sequence=10**6, batch=10**6), r"3.2e\+19 numbers.*allowed: 5.8e\+17; take"),
+        (lambda: trace_step({"layers": 2}, 4), r"sizes = .*; allowed: Sizes\(…\)"),
+        (lambda: trace_step(SMALL, 4, every_layer="no"), "every_layer = 'no' is unknown"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(make, words):
     with pytest.raises(CourseError, match=words):
         make()
     assert not dist.is_initialized()
+
+
+def test_whole_floats_are_whole_sizes():
+    sizes = Sizes(2.0, 64.0, 8.0, 96.0, 50.0, 16.0, 1.0)
+    assert repr(sizes) == repr(Sizes(2, 64, 8, 96, 50, 16, 1))
 
 
 def test_a_group_that_is_there_already_is_refused_and_an_exception_leaves_none(monkeypatch):

@@ -16,7 +16,7 @@ Rows, knobs and first weights are the course's; layers, losses, derivatives, opt
 and all messages are PyTorch's. The numbers equal those of a `Trainer` up to rounding.
 """
 
-from .run import Result, check, train
+from .run import Prepared, Result, check, train
 from .strategies import STRATEGIES
 
-__all__ = ["STRATEGIES", "Result", "check", "train"]
+__all__ = ["STRATEGIES", "Prepared", "Result", "check", "train"]

@@ -34,15 +34,35 @@ class Result:
     """What this rank sent while it trained, by kind; see `traffic.Traffic`."""
 
 
-def check(
-    recipe, strategy: str, world_size: int, schedule: str = "1f1b", micro_batches: int = 4,
-    chunks: int = 1,
-) -> None:  # fmt: skip
-    """Raise `CourseError` for what `train` cannot run on so many ranks; nothing is started.
+@dataclass(frozen=True)
+class Prepared:
+    """A run that PyTorch's engine can do: `train` does it, once, on each rank of a world."""
 
-    The arguments are those of `train`.
-    """
-    _check(load_recipe(recipe), strategy, world_size, schedule, micro_batches, chunks)
+    recipe: Recipe
+    strategy: str
+    world_size: int
+    pipeline: tuple[str, int, int]
+    """schedule, micro_batches, chunks."""
+    trainer: Trainer
+    """Of the recipe, before its first step."""
+
+    def train(self, device: str = "cpu") -> Result:
+        """Do the run; see `train`."""
+        self.trainer.to(device)
+        network = network_of(self.trainer)
+        with Traffic(self.world_size) as traffic:
+            engine = (
+                Pipeline(network, *self.pipeline) if self.strategy == "pipeline"
+                else STRATEGIES[self.strategy](network)
+            )  # fmt: skip
+            traffic.bytes.clear()  # of the start: DDP compares the weights of all ranks
+            losses = list(steps(engine, self.trainer, self.recipe))
+            sent = dict(traffic.bytes)
+            network.theta.copy_(engine.weights())
+        return Result(
+            torch.stack(losses).tolist() if losses else [], self.trainer.evaluate("train"),
+            self.trainer.evaluate("test"), network.theta.cpu().clone(), sent,
+        )  # fmt: skip
 
 
 def train(
@@ -63,34 +83,16 @@ def train(
         device: 'cpu', or 'cuda' for the GPU that `join` took.
 
     Raises:
-        CourseError: before the first step, outside a torch.distributed world; for an unknown
-            strategy or schedule; a transform or a knob without a twin in PyTorch; dropout, a norm
-            that is switched off, accumulated batches; a layer with fewer units than ranks; more
-            stages than layers with weights; micro-batches that are not whole.
+        CourseError: before the first step, outside a torch.distributed world, and for what `check`
+            refuses.
     """
     if not dist.is_initialized():
         raise CourseError(
             "there is no torch.distributed world; start processes by torchrun and call train "
             "inside course.parallel.processes.join()"
         )
-    recipe = load_recipe(recipe)
     world_size = dist.get_world_size()
-    trainer = _check(recipe, strategy, world_size, schedule, micro_batches, chunks)
-    trainer.to(device)
-    network = network_of(trainer)
-    with Traffic(world_size) as traffic:
-        engine = (
-            Pipeline(network, schedule, micro_batches, chunks) if strategy == "pipeline"
-            else STRATEGIES[strategy](network)
-        )  # fmt: skip
-        traffic.bytes.clear()  # of the start: DDP compares the weights of all ranks
-        losses = list(steps(engine, trainer, recipe))
-        sent = dict(traffic.bytes)
-        network.theta.copy_(engine.weights())
-    return Result(
-        torch.stack(losses).tolist() if losses else [], trainer.evaluate("train"),
-        trainer.evaluate("test"), network.theta.cpu().clone(), sent,
-    )  # fmt: skip
+    return check(recipe, strategy, world_size, schedule, micro_batches, chunks).train(device)
 
 
 def steps(engine: Standard, trainer: Trainer, recipe: Recipe) -> Iterator[Tensor]:
@@ -131,8 +133,23 @@ def network_of(trainer: Trainer) -> Network:
 # ---- what is refused ----------------------------------------------------------------------------
 
 
-def _check(recipe: Recipe, strategy, world_size, schedule, micro_batches, chunks) -> Trainer:
-    """Refuse what cannot be run; return the trainer of the recipe before its first step."""
+def check(
+    recipe, strategy: str, world_size: int, schedule: str = "1f1b", micro_batches: int = 4,
+    chunks: int = 1,
+) -> Prepared:  # fmt: skip
+    """Return the run, prepared for so many ranks; nothing is started.
+
+    Args:
+        recipe, strategy, schedule, micro_batches, chunks: those of `train`.
+        world_size: how many ranks.
+
+    Raises:
+        CourseError: for an unknown strategy or schedule; a transform or a knob without a twin in
+            PyTorch; dropout, a norm that is switched off, accumulated batches; a layer with fewer
+            units than ranks; more stages than layers with weights; micro-batches that are not
+            whole.
+    """
+    recipe = load_recipe(recipe)
     check_choice("strategy", strategy, STRATEGIES)
     check_count("world_size", world_size, 1, 10**6, "the number of ranks")
     if strategy == "pipeline":
@@ -150,7 +167,7 @@ def _check(recipe: Recipe, strategy, world_size, schedule, micro_batches, chunks
     _check_micro_batches(trainer, micro)
     if recipe.knobs:
         _check_knobs(recipe, build_recipe(recipe, trainer.data), micro)
-    return trainer
+    return Prepared(recipe, strategy, world_size, (schedule, micro_batches, chunks), trainer)
 
 
 def _check_layers(trainer: Trainer) -> None:

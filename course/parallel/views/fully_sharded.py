@@ -21,7 +21,15 @@ from ...nn.network import Network
 from ..communicator import cuts
 from .counting import counting_calls
 from .groups import run_on_threads
-from .view import MakeOptimizer, View, check_run, descent, largest_gap
+from .view import (
+    MakeOptimizer,
+    View,
+    check_converges,
+    check_run,
+    descent,
+    largest_gap,
+    stepping,
+)  # fmt: skip
 
 
 def view_fully_sharded(
@@ -50,12 +58,11 @@ def view_fully_sharded(
         make_optimizer: from a rank's parameters to a torch optimiser.
 
     Raises:
-        CourseError: for more ranks than rows, dropout, rows of another width, or when a process
-            group is there already.
+        CourseError: for more ranks than rows, dropout, rows or answers that do not fit, an
+            optimiser that cannot step on parts, numbers that grow beyond any bound, or when a
+            process group is there already.
     """
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    check_run(network, x, y, world_size, steps)
-    x = x.to(network.theta)
+    x, y, world_size, steps = check_run(network, x, y, world_size, steps, make_optimizer)
 
     def program(rank: int) -> dict:
         mine = cuts(len(x), world_size)[rank]
@@ -99,7 +106,8 @@ def train(
         with counting_calls(dist.group.WORLD) as tally:
             loss = network.loss.referee(module(x), y) * share
             loss.backward()
-        optimizer.step()
+        with stepping(optimizer):
+            optimizer.step()
         losses.append(loss.item())
     weights = dict(module.named_parameters())
     trained = {name: p.grad for name, p in weights.items() if p.grad is not None}
@@ -123,4 +131,6 @@ def part(x) -> Tensor:
 def whole(x: Tensor) -> Tensor:
     """Return x put together from the parts of all ranks; each of them calls it."""
     x = x.detach()
-    return x.full_tensor() if isinstance(x, DTensor) else x
+    full = x.full_tensor() if isinstance(x, DTensor) else x
+    check_converges(full)
+    return full

@@ -19,7 +19,15 @@ from ...nn.network import Network
 from .counting import Counting
 from .groups import fake_group
 from .private import private
-from .view import MakeOptimizer, View, check_run, descent, largest_gap
+from .view import (
+    MakeOptimizer,
+    View,
+    check_converges,
+    check_run,
+    descent,
+    largest_gap,
+    stepping,
+)  # fmt: skip
 
 POINTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Dropout)
 
@@ -45,12 +53,12 @@ def view_tensor_parallel(
         make_optimizer: from parameters to a torch optimiser.
 
     Raises:
-        CourseError: for a layer with fewer units than ranks, dropout, rows of another width, or
-            when a process group is there already.
+        CourseError: for a layer with fewer units than ranks, dropout, rows or answers that do not
+            fit, an optimiser that cannot step on parts, numbers that grow beyond any bound, or when
+            a process group is there already.
     """
-    x, y = torch.as_tensor(x), torch.as_tensor(y)
-    check_run(network, x, y, world_size, steps)
-    x, styles = x.to(network.theta), plan(network.to_module(), world_size)
+    x, y, world_size, steps = check_run(network, x, y, world_size, steps, make_optimizer)
+    styles = plan(network.to_module(), world_size)
     mode = private("LocalTensorMode")
     with fake_group(world_size), mode(world_size), torch.enable_grad():
         module = network.to_module()  # in this mode, so that each rank has memory of its own
@@ -62,7 +70,8 @@ def view_tensor_parallel(
             with Counting() as counting:
                 loss = network.loss.referee(module(x), y)
                 loss.backward()
-            optimizer.step()
+            with stepping(optimizer):
+                optimizer.step()
             losses.append(whole(loss.detach()).item())
         weights = dict(module.named_parameters())
         trained = {name: p.grad for name, p in weights.items() if p.grad is not None}
@@ -129,4 +138,7 @@ def parts(x: Any, world_size: int) -> list[Tensor]:
 def whole(x: Tensor) -> Tensor:
     """Return x put together from the ranks' parts; what should be equal on all of them must be."""
     full = x.full_tensor() if isinstance(x, DTensor) else x
-    return full.reconcile() if isinstance(full, private("LocalTensor")) else full
+    if not isinstance(full, private("LocalTensor")):
+        return full
+    check_converges(full._local_tensors[0])
+    return full.reconcile()

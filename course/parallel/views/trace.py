@@ -19,7 +19,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ...errors import CourseError, check_count
+from ...errors import CourseError, check_choice, check_count, shown
 from .counting import Counting, Tally, Traffic, size
 from .formulas import WEIGHT, Count, ours, textbook
 from .groups import fake_group
@@ -131,8 +131,11 @@ def trace_step(sizes: Sizes, world_size: int, tensor: int = 1, every_layer: bool
         CourseError: for a number of ranks that divides what it must not, more than there may be,
             or when a process group is there already.
     """
-    check_count("world_size", world_size, 1, MOST_RANKS, "ranks that are pretended")
-    check_count("tensor", tensor, 1, world_size, "as tensor=8")
+    if not isinstance(sizes, Sizes):
+        raise CourseError(f"sizes = {shown(sizes)}; allowed: Sizes(…), as Sizes(layers=2)")
+    world_size = check_count("world_size", world_size, 1, MOST_RANKS, "ranks that are pretended")
+    tensor = check_count("tensor", tensor, 1, world_size, "as tensor=8")
+    check_choice("every_layer", every_layer, (True, False))
     for what, n in (("world_size", world_size), ("heads", sizes.heads), ("ffn", sizes.ffn)):
         if n % tensor:
             raise CourseError(

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from ...errors import CourseError, check_count
 
+MOST_NUMBERS = 2**59  # in one tensor of a step
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -44,11 +46,20 @@ class Sizes:
     def __post_init__(self):
         for name in ("layers", "hidden", "heads", "ffn", "vocab", "sequence", "batch"):
             most = 1000 if name == "layers" else 10**6
-            check_count(name, getattr(self, name), 1, most, "as in Sizes(layers=2, hidden=64)")
+            value = getattr(self, name)
+            count = check_count(name, value, 1, most, "as in Sizes(layers=2, hidden=64)")
+            object.__setattr__(self, name, count)  # 8.0 is the whole number 8
         if self.hidden % self.heads:
             raise CourseError(
                 f"hidden = {self.hidden} cannot be shared by {self.heads} heads; take heads that "
                 f"divide {self.hidden}"
+            )
+        rows = self.batch * self.sequence
+        largest = rows * max(self.heads * self.sequence, self.ffn, self.hidden, self.vocab)
+        if largest > MOST_NUMBERS:
+            raise CourseError(
+                f"an activation of a rank would have {largest:.1e} numbers, and torch counts bytes "
+                f"in 64 bits; allowed: {MOST_NUMBERS:.1e}; take a smaller batch, sequence or width"
             )
 
     @property
