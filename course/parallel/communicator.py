@@ -97,8 +97,9 @@ def cuts(n: int, parts: int) -> list[slice]:
     Raises:
         CourseError: for a negative n, and for fewer than one part.
     """
-    n = check_count("n", n, 0, MOST, "numbers to cut")
-    parts = check_count("parts", parts, 1, MOST_PARTS, "as cuts(10, 4)")
+    if not (type(n) is type(parts) is int and 0 <= n <= MOST and 1 <= parts <= MOST_PARTS):
+        n = check_count("n", n, 0, MOST, "numbers to cut")
+        parts = check_count("parts", parts, 1, MOST_PARTS, "as cuts(10, 4)")
     ends = [(n // parts) * i + min(i, n % parts) for i in range(parts + 1)]
     return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
 

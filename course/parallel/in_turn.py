@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CourseError, check_count, check_number, shown
-from .communicator import Event, bytes_sent, check_groups, check_part, cuts
+from .communicator import MOST, Event, bytes_sent, check_groups, check_part, cuts
 from .turns import Turns
 
 MOST_RANKS = 256  # each has tensors of its own
@@ -289,6 +289,8 @@ class Rank:
                           place)  # fmt: skip
 
     def compute(self, label, flops):
+        if type(flops) is not int or flops < 0:  # else a check costs nothing
+            flops = check_count("flops", flops, 0, MOST, "of a computation")
         post = self.post
         start = post.clock[self.me]
         post.clock[self.me] = end = start + flops / post.costs.flops_per_second

@@ -304,6 +304,12 @@ def test_each_rank_has_a_mode_of_its_own(around):
         assert {seen[0], *seen[-2:]} == {(False, True)} and set(seen[1:-2]) == {mine}
 
 
+@pytest.mark.parametrize("flops", [-1, float("nan"), "many", None, 0.5])
+def test_a_computation_of_no_number_of_flops_is_refused(flops):
+    with pytest.raises(CourseError, match="flops = .*allowed: "):
+        InTurn(1).run(lambda comm: comm.compute("forward", flops))
+
+
 @pytest.mark.parametrize("program", [None, 3, "train"])
 def test_a_program_that_cannot_be_called_is_refused(program):
     with pytest.raises(CourseError, match="program = .*allowed: a function"):
