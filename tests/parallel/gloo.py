@@ -4,6 +4,7 @@ torch keeps one default group a process. Its own tests keep one a thread, by the
 the views use too.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ WAIT = timedelta(seconds=20)  # for a rank that failed
 @contextmanager
 def a_world_a_thread() -> Iterator[None]:
     """Let each thread have a world of its own."""
-    isolate = private("_set_thread_isolation_mode")
+    isolate, hook = private("_set_thread_isolation_mode"), sys.excepthook  # torch puts its own
     private("_install_threaded_pg")()
     isolate(True)
     try:
@@ -29,6 +30,7 @@ def a_world_a_thread() -> Iterator[None]:
     finally:
         isolate(False)
         private("_uninstall_threaded_pg")()
+        sys.excepthook = hook
 
 
 def on_threads(world_size: int, program: Callable[[int], Any]) -> list:

@@ -11,7 +11,7 @@ from gloo import WAIT, on_gloo, on_threads
 from course import CourseError
 from course.parallel import processes
 from course.parallel.communicator import bytes_sent
-from course.parallel.processes import Processes, join, take_gpu
+from course.parallel.processes import join, take_gpu
 
 ENVIRONMENT = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
 
@@ -189,7 +189,7 @@ def test_a_rank_that_lost_the_others_says_so(call, words):
     assert "torch says: " in said and len(said.splitlines()) == 1
 
 
-# ---- to join --------------------------------------------------------------------------------------
+# ---- to join ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
