@@ -6,6 +6,12 @@ import torch
 from course import (
     MLP,
     CourseError,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Network,
+    Residual,
+    Tanh,
     load_data,
 )
 from course.parallel import (
@@ -16,11 +22,11 @@ from course.parallel import (
     Replicas,
     Sharded,
     TensorParallel,
+    grid,
     make_schedule,
     time_schedule,
 )
 from course.parallel.schedules import Action
-from course.parallel.strategy import grid
 
 DATA = load_data("moons")
 
@@ -47,6 +53,117 @@ def test_data_parallel_sums_once_unless_it_is_told_otherwise():
     assert messages(lambda c: DataParallel(c, small())) == [("all_reduce", "gradient")]
     found = messages(lambda c: DataParallel(c, small(), 3))
     assert found == [("all_reduce", "gradient")] * 3
+
+
+def mixed() -> Network:
+    """Return lone and paired matrices, norms, a residual; widths that two ranks do not share."""
+    inner = Residual(LayerNorm(), Linear(5), Tanh(), Linear(3))
+    layers = [Linear(3), LayerNorm(), inner, Linear(5), Tanh(), Linear(3), Linear(2)]
+    return Network(layers, 2, dtype=torch.float64)
+
+
+STRATEGIES = {
+    "data": lambda c, n: DataParallel(c, n, 2),
+    "local": lambda c, n: LocalSGD(c, n, 2),
+    **{f"zero {stage}": lambda c, n, stage=stage: Sharded(c, n, stage) for stage in (1, 2, 3)},
+    "tensor": TensorParallel,
+    "sequence": lambda c, n: TensorParallel(c, n, sequence_parallel=True),
+    **{name: lambda c, n, name=name: Pipeline(c, n, 3, name)
+       for name in ("gpipe", "1f1b", "zero_bubble")},
+    "interleaved": lambda c, n: Pipeline(c, n, 4, "interleaved", 2),
+    "data × tensor": lambda c, n: Replicas(grid(c, 1)[1], TensorParallel(grid(c, 1)[0], n)),
+    "data × pipeline": lambda c, n: Replicas(grid(c, 1)[1], Pipeline(grid(c, 1)[0], n, 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [None, 24])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_loss_and_gradient_are_those_of_autograd_over_any_denominator(name, scale):
+    """Of rows that are a part of a batch of 24, too: then the mean runs over all of it."""
+    net, rows = mixed(), 12
+    net.theta += 0.1 * torch.randn(len(net.theta), generator=torch.Generator().manual_seed(1))
+    x, y = DATA.x_train[:rows].double(), DATA.y_train[:rows]
+    module = net.to_module()
+    loss = torch.nn.functional.cross_entropy(module(x), y, reduction="sum") / (scale or rows)
+    loss.backward()
+    grads = torch.zeros_like(net.theta)
+    for view, weight in zip(net.named_views(grads).values(), module.parameters(), strict=True):
+        view.copy_(weight.grad)
+
+    def program(comm):
+        model = STRATEGIES[name](comm, net)
+        X, Y = model.encode(x, y, scale)
+        with model.grad_mode():
+            found = model.loss_and_grad(X, Y, scale)
+        whole, other = model.whole(model.grad), model.part(model.whole(model.theta))
+        assert torch.equal(other, model.theta)
+        return found, whole, model.predict(x[:3])
+
+    if name == "local" and scale:
+        with pytest.raises(CourseError, match="cannot work a batch off in parts"):
+            InTurn(2).run(program)
+        return
+    outputs = module(x[:3]).detach()
+    for found, whole, predicted in InTurn(2).run(program):
+        torch.testing.assert_close(found, loss.detach(), rtol=0, atol=1e-14)
+        torch.testing.assert_close(whole, grads, rtol=0, atol=1e-14)
+        torch.testing.assert_close(predicted, outputs, rtol=0, atol=1e-14)
+
+
+def test_sequence_parallel_halves_each_sum_and_sends_as_much():
+    """A sum is a reduce_scatter at the end of a block, an all_gather at the start of the next."""
+
+    def net():
+        return Network([Linear(4), LayerNorm(), Linear(6), Tanh(), Linear(4), LayerNorm(),
+                        Linear(2)], 2, dtype=torch.float64)  # fmt: skip
+
+    plain = messages(lambda c: TensorParallel(c, net()))
+    cut = messages(lambda c: TensorParallel(c, net(), sequence_parallel=True))
+    block = ("all_reduce", "outputs"), ("all_reduce", "input gradients")
+    assert [plain.count(one) for one in block] == [1, 2]  # of the block; of the last matrix
+    assert cut == [
+        ("all_gather", "outputs"),  # of the first matrix, which is alone
+        ("all_gather", "inputs"), ("reduce_scatter", "outputs"),
+        ("all_gather", "inputs"), ("all_gather", "outputs"),  # of the last one
+        ("reduce_scatter", "input gradients"),
+        ("all_reduce", "norm gradients"), ("all_reduce", "norm gradients"),
+        ("all_gather", "output gradients"), ("reduce_scatter", "input gradients"),
+        ("all_reduce", "norm gradients"), ("all_reduce", "norm gradients"),
+        ("all_gather", "input gradients"),
+    ]  # fmt: skip
+
+
+def test_replicas_that_cannot_all_take_their_rows_fail_together():
+    """Else the ranks of one replica would wait for the others."""
+
+    def program(comm):
+        row, column = grid(comm, 2)
+        model = Replicas(column, Pipeline(row, small(), 3))
+        X, Y = model.encode(DATA.x_train[:7], DATA.y_train[:7])
+        with pytest.raises(CourseError, match="a batch of 4 rows cannot be cut into 3 equal"):
+            model.loss_and_grad(X, Y)
+        for n in (7, 9):  # 4 and 3; 5 and 4
+            with pytest.raises(CourseError, match="rows cannot be cut into 3 equal"):
+                model.check_rows(n, n)
+        model.check_rows(6, 6)
+        return True
+
+    assert all(InTurn(4).run(program))
+
+
+def test_masks_are_drawn_anew_and_the_network_stays_its_own():
+    net = Network([Linear(4), Dropout(0.5), Linear(2)], 2, dtype=torch.float64)
+
+    def program(comm):
+        model = DataParallel(comm, net)
+        X, Y = model.encode(DATA.x_train[:8], DATA.y_train[:8])
+        with model.grad_mode():
+            losses = [float(model.loss_and_grad(X, Y)) for _ in range(2)]
+        assert all(layer.given is None for layer in model.dropouts())
+        return losses
+
+    first, second = InTurn(2).run(program)
+    assert first == second and first[0] != first[1]
 
 
 # ---- clocks -------------------------------------------------------------------------------------
