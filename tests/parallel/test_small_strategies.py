@@ -12,6 +12,7 @@ from course import (
     Network,
     Residual,
     Tanh,
+    effort,
     load_data,
 )
 from course.parallel import (
@@ -24,6 +25,7 @@ from course.parallel import (
     TensorParallel,
     grid,
     make_schedule,
+    make_strategy,
     time_schedule,
 )
 from course.parallel.schedules import Action
@@ -214,3 +216,50 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(name):
         assert torch.equal(model.state()["generator"], other["generator"])
 
     InTurn(2).run(on_ranks)
+
+
+# ---- how they are built -------------------------------------------------------------------------
+
+
+def test_strategies_by_name_have_the_defaults_of_the_command():
+    def program(comm):
+        pipeline = make_strategy("data_pipeline", comm, small())
+        tensor = make_strategy("data_tensor", comm, small())
+        assert (pipeline.comm.world_size, tensor.comm.world_size) == (2, 2)
+        assert (pipeline.inner.comm.world_size, tensor.inner.comm.world_size) == (2, 2)
+        assert (pipeline.micro_batches, len(pipeline.stages)) == (4, 1)
+        assert not tensor.sequence_parallel
+        plan = make_schedule("1f1b", 2, 4)
+        return pipeline.actions == plan[pipeline.inner.comm.rank]
+
+    assert all(InTurn(4).run(program))
+
+
+@pytest.mark.parametrize("name", ["data", "tensor", "1f1b", "data × tensor"])
+def test_what_was_once_built_is_built_again_however_large(name, monkeypatch):
+    net = small()
+
+    def begin(cost, anyway):
+        if not anyway:
+            raise CourseError("too large")
+
+    monkeypatch.setattr(effort, "begin", begin)
+
+    def program(comm):
+        module = STRATEGIES[name](comm, net).to_module()
+        return torch.cat([p.flatten() for p in module.parameters()])
+
+    expected = torch.cat([p.flatten() for p in net.to_module().parameters()])
+    for found in InTurn(2).run(program):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [("zero4", {}, "strategy = 'zero4' is unknown. Allowed: 'data'"),
+     ("data", {"chunks": 2}, "strategy 'data'.* unexpected keyword argument 'chunks'"),
+     ("local_sgd", {}, "missing a required argument: 'local_steps'")],
+)  # fmt: skip
+def test_a_strategy_that_is_none_is_refused(name, options, words):
+    with pytest.raises(CourseError, match=words):
+        InTurn(2).run(lambda comm: make_strategy(name, comm, small(), **options))
