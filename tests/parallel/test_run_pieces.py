@@ -10,7 +10,7 @@ from gloo import on_gloo
 from torch.distributed.checkpoint.api import CheckpointException
 
 from course import MLP, Adam, CourseError, Descend, Trainer, chain, load_data
-from course.parallel import InTurn, LocalSGD, RunResult
+from course.parallel import InTurn, LocalSGD, RunResult, Sharded
 from course.parallel.checkpoints import Checkpoints, put_vectors, steps_in, take_vectors
 from course.parallel.communicator import Event
 from course.parallel.engines import run_engine
@@ -84,6 +84,19 @@ def test_a_folder_is_made_and_nothing_is_left_in_it(tmp_path):
     check_folder(tmp_path / "a" / "b")
     check_folder(tmp_path / "a" / "b")
     assert not list((tmp_path / "a" / "b").iterdir())
+
+
+def test_a_job_that_cannot_be_is_refused_before_any_rank_begins(recipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    for changes, words in (
+        ({"options": {"chunks": 2}}, "unexpected keyword argument 'chunks'"),
+        ({"out": tmp_path / "file" / "x"}, "--out .*/file/x' cannot be written to"),
+        ({"steps": -1}, "steps = -1"),
+        ({"checkpoint_every": -1}, "checkpoint_every = -1"),
+        ({"device": "tpu"}, "device = 'tpu' is unknown"),
+    ):
+        with pytest.raises(CourseError, match=words):
+            check_job(replace(Job(recipe, out=tmp_path), **changes))
 
 
 def test_what_only_its_own_code_can_build_is_refused_by_its_data_too(recipe):
@@ -273,6 +286,18 @@ def test_local_sgds_whole_is_every_ranks_vector_in_a_row():
     theta = small().theta
     for whole in InTurn(3).run(program):
         assert torch.equal(whole, torch.cat([theta, theta + 1, theta + 2]))
+
+
+def test_the_state_of_any_rank_becomes_this_ranks_own():
+    def program(comm):
+        for model, own in ((Sharded(comm, small(), 3), [comm.rank, 2]), (small(), None)):
+            state = small().state() | {"part": torch.tensor([7, 8])}
+            Layout(comm, model).claim(state)
+            assert state.keys() == model.state().keys()
+            assert own is None or state["part"].tolist() == own
+        return True
+
+    assert all(InTurn(2).run(program))
 
 
 def test_checkpoints_that_nobody_asked_for_are_told_to_all(recipe, tmp_path):
