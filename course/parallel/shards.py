@@ -45,8 +45,8 @@ def write_shards(comm: Communicator, vectors: dict[str, Tensor], folder: Path) -
 
 def cut(vector: Tensor, mesh, comm: Communicator) -> DTensor:
     """Return this rank's part of a vector, as `torch.chunk` cuts it."""
-    chunks = vector.chunk(comm.world_size)  # fewer than ranks, for a short vector
-    part = chunks[comm.rank] if comm.rank < len(chunks) else vector[:0]
+    size = -(-len(vector) // comm.world_size)
+    part = vector[comm.rank * size : (comm.rank + 1) * size]  # of a short vector, perhaps none
     return DTensor.from_local(
         part.clone(), mesh, [Shard(0)], run_check=False, shape=vector.shape, stride=(1,)
     )

@@ -68,14 +68,17 @@ def test_what_takes_too_long_is_stopped_and_leaves_no_thread():
 
 
 def test_an_interrupt_ends_the_command(monkeypatch):
+    before = threading.enumerate()
+
     def interrupted(*args):
+        new = [thread for thread in threading.enumerate() if thread not in before]
+        assert all(thread.daemon for thread in new)  # else one that hangs would keep the kernel
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch_module, "_print_lines", interrupted)
-    before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         follow(python("sys.stdin.read()"), 60)
-    assert threading.active_count() == before
+    assert threading.active_count() == len(before)
 
 
 def test_one_that_does_not_listen_is_told_harder_each_time(monkeypatch):

@@ -117,7 +117,8 @@ def test_a_result_comes_back_as_it_was_and_a_person_can_read_it(recipe, tmp_path
     found.save(tmp_path)
     again = RunResult.load(tmp_path)
     assert again == found and torch.equal(again.theta, found.theta)
-    assert len((tmp_path / "result.json").read_text().splitlines()) > 20  # a number a line
+    text = (tmp_path / "result.json").read_text()
+    assert text.startswith('{\n "losses": [\n  ') and len(text.splitlines()) > 20
     assert sorted(p.name for p in tmp_path.iterdir()) == ["result.json", "theta.pt"]
 
 
@@ -197,6 +198,24 @@ def test_every_rank_is_told_of_a_checkpoint_that_is_not_its_own(recipe, tmp_path
 
     (tmp_path / "checkpoints/step-3/state-0.pt").unlink()
     assert InTurn(2).run(program) == [True, True]
+
+
+def test_shards_that_one_rank_cannot_read_stop_all(recipe, tmp_path, monkeypatch):
+    saved(recipe, tmp_path)
+    job = Job(recipe, "data", {}, tmp_path, 4, resume=True)
+
+    def read(comm, like, folder):
+        if comm.rank == 1:
+            raise CourseError("the shards cannot be read")
+
+    monkeypatch.setattr("course.parallel.checkpoints.read_shards", read)
+
+    def program(comm):
+        with pytest.raises(CourseError, match=r"the shards cannot be read \(on rank 1 of 2\)"):
+            run_engine(comm, job, [], lambda line: None)
+        return True
+
+    assert all(InTurn(2).run(program))
 
 
 @pytest.mark.parametrize("strategy", ["data", "zero3", "local_sgd"])

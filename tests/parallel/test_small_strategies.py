@@ -263,3 +263,10 @@ def test_what_was_once_built_is_built_again_however_large(name, monkeypatch):
 def test_a_strategy_that_is_none_is_refused(name, options, words):
     with pytest.raises(CourseError, match=words):
         InTurn(2).run(lambda comm: make_strategy(name, comm, small(), **options))
+
+
+def test_the_stages_of_sharding_have_their_numbers():
+    def program(comm):
+        return [make_strategy(f"zero{stage}", comm, small()).stage for stage in (1, 2, 3)]
+
+    assert InTurn(1).run(program) == [[1, 2, 3]]
