@@ -95,7 +95,7 @@ def test_messages_to_oneself_wait_by_their_tag():
         for tag, value in ((0, 1.0), (7, 2.0), (0, 3.0)):
             comm.send(torch.tensor([value]), 0, tag=tag)
         found = [float(comm.recv(torch.empty(1), 0, tag=tag)) for tag in (7, 0, 0)]
-        with pytest.raises(CourseError, match="rank 0 receives from itself, and sent itself noth"):
+        with pytest.raises(CourseError, match="rank 0 receives from itself, and sent itself no"):
             comm.recv(torch.empty(1), 0)
         return found, [*comm.sent]
 

@@ -186,20 +186,6 @@ def test_the_manifest_says_what_belongs_to_it(recipe, tmp_path):
     assert {"state-0.pt", ".metadata", "__0_0.distcp"} == set(manifest["files"])
 
 
-def test_every_rank_is_told_of_a_checkpoint_that_is_not_its_own(recipe, tmp_path):
-    """An error on one alone would leave the others waiting."""
-    saved(recipe, tmp_path)
-    job = Job(recipe, "data", {}, tmp_path, 4, resume=True)
-
-    def program(comm):
-        with pytest.raises(CourseError, match="is damaged: its file state-0.pt is missing"):
-            run_engine(comm, job, [], lambda line: None)
-        return True
-
-    (tmp_path / "checkpoints/step-3/state-0.pt").unlink()
-    assert InTurn(2).run(program) == [True, True]
-
-
 def test_shards_that_one_rank_cannot_read_stop_all(recipe, tmp_path, monkeypatch):
     saved(recipe, tmp_path)
     job = Job(recipe, "data", {}, tmp_path, 4, resume=True)
