@@ -105,8 +105,8 @@ def follow(words: list[str], timeout: float) -> None:
     environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | os.environ
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", errors="replace", env=environment,
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace", env=environment,  # its pipes are text
         start_new_session=True,  # an interrupt of this process is passed on by `stop` alone
     )  # fmt: skip
     lines: list[str] = []

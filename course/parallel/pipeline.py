@@ -38,7 +38,7 @@ class Stage:
     ):  # fmt: skip
         self.stack, self.n, self.theta, self.is_first = Stack(*layers), n, theta, is_first
         self.work = Work(*(sum(numbers) for numbers in zip(*work, strict=True)))
-        self.total, self.grad = grad, torch.zeros_like(grad)
+        self.total, self.grad = grad, torch.empty_like(grad)  # each backward fills it
         self.stack.bind(pieces(self.stack, n, theta), pieces(self.stack, n, self.grad))
         self.flight: dict[int, list[Workspace]] = {}  # micro-batch: its arrays
         self.free: dict[int, list[list[Workspace]]] = {}  # rows: arrays not in use

@@ -3,8 +3,8 @@
 `torchrun` starts the processes; `join` finds them by its environment variables, or by those of the
 caller. Collectives run by gloo on the CPU and by nccl on GPUs; messages from one rank to another
 go through the CPU by gloo, for nccl knows no tags. Bytes are counted as among ranks in turn, but
-parts of unequal length travel padded to the longest, and are counted so; times are those of the
-wall.
+parts of unequal length travel padded to the longest, and are counted so. A rank sends on without
+waiting until it is `MOST_LETTERS` messages ahead. Times are those of the wall.
 """
 
 import os
@@ -24,6 +24,7 @@ from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 
 WAIT = timedelta(seconds=60)  # for the other ranks: then it is an error
 COMPARED = 32  # the first collectives of a group: a strategy asks for the same in every step
+MOST_LETTERS = 100  # under way at a time; gloo says of none that it has arrived unless one waits
 
 
 @contextmanager
@@ -131,7 +132,8 @@ class Processes:
         self.me = dist.get_rank()
         self.ranks = dist.get_process_group_ranks(group or dist.group.WORLD)
         self.events: list[Event] = [] if parent is None else parent.events
-        self.sent: list = [] if parent is None else parent.sent  # under way, with their memory
+        # under way, with their memory, the oldest first
+        self.sent: deque = deque() if parent is None else parent.sent
         self.to_itself: defaultdict = defaultdict(deque)  # tag: messages; gloo knows none such
         self.compared = 0
 
@@ -229,8 +231,8 @@ class Processes:
         else:
             with talking(self.me, f"send {label}"):
                 work = dist.isend(letter, self.ranks[dst], group=self.process_group, tag=tag)
-            under_way = [pair for pair in self.sent if not pair[0].is_completed()]
-            self.sent[:] = [*under_way, (work, letter)]
+            self.sent.append((work, letter))
+            self._let_go(MOST_LETTERS)
         self.events.append(Event(self.me, "send", label, letter.numel() * letter.element_size(),
                                  called, called, time.monotonic()))  # fmt: skip
 
@@ -265,10 +267,15 @@ class Processes:
 
     def finish(self) -> None:
         """Wait until what this rank sent has arrived, and all others are done."""
-        with talking(self.me, "its last messages"):
-            for work, _ in self.sent:
-                work.wait()
+        self._let_go(0)
         self.barrier()
+
+    def _let_go(self, most: int) -> None:
+        """Wait until at most so many messages are under way."""
+        while len(self.sent) > most:
+            work, _ = self.sent.popleft()
+            with talking(self.me, "its messages"):
+                work.wait()
 
     def _note(self, kind: str, x: Tensor, label: str, called: float) -> None:
         sent = bytes_sent(kind, x.numel() * x.element_size(), self.world_size)

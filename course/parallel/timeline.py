@@ -22,7 +22,7 @@ class Span:
     Attributes:
         kind: 'compute', 'talk' for a collective or the wait for a message, or 'send'. A send goes
             on beside what else the rank does.
-        label: of the event.
+        label: of the event, or its kind.
         start, end: seconds since the first event of all ranks.
     """
 
@@ -86,7 +86,7 @@ class Timeline:
     def trace(self) -> dict:
         """Return the events in the format of Chrome's and Perfetto's viewers, times in µs."""
         return {"traceEvents": [
-            {"name": span.label or span.kind, "cat": span.kind, "ph": "X", "pid": 0, "tid": rank,
+            {"name": span.label, "cat": span.kind, "ph": "X", "pid": 0, "tid": rank,
              "ts": span.start * 1e6, "dur": (span.end - span.start) * 1e6}
             for rank, spans in enumerate(self.ranks) for span in spans
         ]}  # fmt: skip

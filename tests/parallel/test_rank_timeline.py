@@ -66,3 +66,28 @@ def test_without_events_there_is_nothing_to_draw():
         timeline([])
     with pytest.raises(CourseError, match="width = 3"):
         timeline(EVENTS).draw(3)
+
+
+def test_spans_stand_by_their_start_and_are_named_by_their_kind():
+    """A sum that was over before its rank waited for it stands before the work in between."""
+    events = [
+        Event(0, "compute", "forward 0", 8, 0.0, 0.0, 2.0),
+        Event(0, "compute", "", 8, 2.0, 2.0, 4.0),
+        Event(0, "all_reduce", "", 8, 0.0, 0.0, 1.0),
+    ]
+    found = timeline(events)
+    assert [(s.kind, s.start, s.end) for s in found.ranks[0]] == [
+        ("compute", 0, 2), ("talk", 1, 1), ("compute", 2, 4)]  # fmt: skip
+    assert [e["name"] for e in found.trace()["traceEvents"]] == [
+        "forward 0", "all_reduce", "compute"]  # fmt: skip
+    assert found.draw().split()[2] == "F" * 36 + "#" * 36
+
+
+def test_shares_of_no_time_and_of_what_is_not_there():
+    found = timeline([Event(0, "barrier", "", 0, 1.0, 1.0, 1.0)])
+    assert (found.end, found.share(0, "talk"), found.idle) == (0, 0, 1)
+    assert found.draw(10).split()[2] == "." * 10 and str(found).endswith("bytes sent: none")
+    with pytest.raises(CourseError, match="rank = 1 is out of range"):
+        found.share(1, "talk")
+    with pytest.raises(CourseError, match="kind = 'wait' is unknown"):
+        found.share(0, "wait")

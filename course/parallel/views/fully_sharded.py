@@ -96,7 +96,7 @@ def train(
     """
     module, mesh = network.to_module(), init_device_mesh("cpu", (world_size,))
     for layer in module:
-        if any(True for _ in layer.parameters()) and not isinstance(layer, NormOff):
+        if not isinstance(layer, NormOff):
             fully_shard(layer, mesh=mesh)
     fully_shard(module, mesh=mesh)
     optimizer = make_optimizer(module.parameters())
