@@ -100,7 +100,7 @@ def watch_all_reduce(algorithm: str, vectors: Tensor) -> list[Moment]:
         receipts = [entry for entry in log if entry[0] == "recv"]
         for end, (_, src, after) in zip(ends, receipts, strict=True):
             received.append((end, src, dst, *sent[src, dst].popleft(), after))
-    received.sort(key=lambda receipt: receipt[0])  # of one round, by who receives
+    received.sort(key=lambda receipt: receipt[:2])  # of one round, by who sends
     return replay(vectors, received)
 
 
