@@ -11,7 +11,7 @@ from course.parallel.setup import GRIDS, PIPELINES
 from ..common.knobs import Choice, Knob, Number, Words, button
 from ..common.panel import Panel, spoken
 from .session import STRATEGY_WORDS
-from .walks import CollectiveWalk, Walk
+from .walks import CollectiveWalk, Walk, scrolled
 
 MODELS = {(32,) * 3: "4 layers, 32 wide", (64,) * 3: "4 layers, 64 wide",
           (64,) * 7: "8 layers, 64 wide", (128,) * 7: "8 layers, 128 wide"}  # fmt: skip
@@ -100,9 +100,9 @@ class ClusterPanel(Panel):
             "local_steps": choice("local_steps", "local steps", STEPS),
             "hidden": Choice("network", models, values["hidden"], self.turn("hidden"),
                              lambda widths: "-".join(map(str, widths)) or "one layer"),
-            "latency": number("latency", "latency (µs)", -1, 4, zero=True),
-            "bandwidth": number("bandwidth", "link (MB/s)", 0, 5),
-            "flops": number("flops", "rank (GFLOP/s)", -1, 4),
+            "latency": number("latency", "latency µs", -1, 4, zero=True),
+            "bandwidth": number("bandwidth", "link MB/s", 0, 5),
+            "flops": number("flops", "rank GFLOP/s", -1, 4),
         }  # fmt: skip
         self.message = WalkTab(self._collective, "message", [
             Choice("algorithm", ["ring", "tree"], "ring", self._other_collective).box,
@@ -179,7 +179,7 @@ class ClusterPanel(Panel):
         """Write all numbers into their tab; only the thread that steps may."""
         lab = self.lab
         text = lab.report() if lab else ""
-        self.report.value = f"<pre tabindex='0'>{html.escape(text)}</pre>"
+        self.report.value = scrolled("all numbers", f"<pre>{html.escape(text)}</pre>")
 
     def _open(self, title: str, on: bool) -> None:
         super()._open(title, on)
