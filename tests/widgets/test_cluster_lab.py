@@ -329,7 +329,10 @@ def test_tabs_are_walked_by_buttons_and_by_the_slider():
     assert (lab.collective.algorithm, lab.collective.ranks) == ("tree", 2)
     assert tab.slider.max == lab.collective.last == 2
     lab.set("micro_batches", 2)
-    assert lab.panel.unit.slider.max == lab.schedule.last
+    slider = lab.panel.unit.slider
+    assert (slider.min, slider.value, slider.max) == (1, 1, lab.schedule.table.span)
+    slider.value = 4
+    assert "unit 4 of" in lab.panel.unit.sentence.value
 
 
 def test_the_report_is_filled_when_its_tab_opens_and_follows():
