@@ -62,6 +62,32 @@ def test_local_sgd_keeps_each_rank_its_own_weights_until_they_are_averaged():
     assert not cluster.apart
 
 
+def test_the_mean_of_local_sgd_weighs_each_rank_by_its_rows():
+    ours = trainer()
+    cluster = Cluster(ours)
+    cluster.step(Setup("local_sgd", 5))  # 10, 10, 10, 9 and 9 of 48 rows
+    shares = torch.tensor([10, 10, 10, 9, 9], dtype=torch.float64) / 48
+    mean = sum(a * rank["theta"] for a, rank in zip(shares, cluster.apart, strict=True))
+    assert torch.allclose(ours.model.theta, mean, rtol=0, atol=1e-15)
+    fewer = Setup("local_sgd", 3)  # other ranks begin with the mean
+    wanted = Cluster(ours).preview(fewer)
+    assert cluster.step(fewer).loss == wanted.loss
+    assert len(cluster.apart) == 3
+
+
+def test_a_preview_leaves_everything_where_it_was():
+    looking, plain = Cluster(trainer(dropout=0.2)), Cluster(trainer(dropout=0.2))
+    for setup in (Setup("local_sgd", 2, local_steps=3), Setup("pipeline"), Setup("zero3", 3)):
+        for cluster in (looking, plain):
+            cluster.step(setup)
+        made = looking.preview(setup)
+        looking.preview(Setup("data", 2))
+        assert looking.trainer.step_count == plain.trainer.step_count
+        assert looking.step(setup).loss == plain.step(setup).loss == made.loss
+    assert torch.equal(looking.trainer.model.theta, plain.trainer.model.theta)
+    assert len(looking.trainer.history.loss) == 6
+
+
 @pytest.mark.parametrize(("name", "v"), [("gpipe", 1), ("1f1b", 1), ("interleaved", 2)])
 def test_the_efficiency_of_a_pipeline_is_that_of_the_formula(name, v, monkeypatch):
     """Idle: (p - 1)/(v·m + p - 1), with equal stages and messages that take no time."""
