@@ -96,7 +96,7 @@ class Network(InOneProcess):
             self.generator = torch.Generator(theta.device).manual_seed(self.seed)
         for dropout in self.dropouts():
             dropout.generator = self.generator
-        self._workspaces: dict[int, list[Workspace]] = {}
+        self.workspaces: dict[int, list[Workspace]] = {}  # for training, by the number of rows
 
     @property
     def layers(self) -> list[Layer]:
@@ -123,9 +123,9 @@ class Network(InOneProcess):
         """Return the arrays for batches of B rows; those for training are made once and kept."""
         if not training:
             return self._allocate(B, training)
-        if B not in self._workspaces:
-            self._workspaces[B] = self._allocate(B, training)
-        return self._workspaces[B]
+        if B not in self.workspaces:
+            self.workspaces[B] = self._allocate(B, training)
+        return self.workspaces[B]
 
     @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
     def _allocate(self, B: int, training: bool) -> list[Workspace]:
