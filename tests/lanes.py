@@ -45,6 +45,7 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_going_to_any_step_is_exact_and_so_is_going_on",
     "test_each_part_takes_what_is_possible_and_refuses_everything_else",
     "test_views",  # import FSDP2 and DTensor
+    "test_planner_traced",
     "test_watch_",  # labs driven as the chapters say
     "test_writers_at_once_lose_none",
 )

@@ -35,7 +35,7 @@ def add_plan(commands) -> None:
     p = commands.add_parser(
         "plan",
         help="plan the training of a Transformer on many devices",
-        description="Print parameters, FLOPs, memory, seconds of a step, days and cost of a "
+        description="Print parameters, FLOPs, memory, seconds of a step, days and cost of a\n"
         "training run, and how well such plans meet published ones.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

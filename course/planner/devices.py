@@ -56,8 +56,7 @@ class Device:
             ("peak_tflops", 1e6), ("memory_gb", 1e6), ("memory_gb_per_second", 1e7),
             ("link_gb_per_second", 1e7), ("network_gb_per_second", 1e7),
         ):  # fmt: skip
-            value = check_number(f"device.{name}", getattr(self, name), 0, high, "as 312",
-                                 open_low=True)  # fmt: skip
+            value = check_number(f"device.{name}", getattr(self, name), 1e-3, high, "as 312")
             object.__setattr__(self, name, value)
         if self.price is not None:
             price = check_number("device.price", self.price, 0, 1e6, "dollars an hour")

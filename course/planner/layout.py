@@ -6,7 +6,7 @@ micro-batches of a step = batch / (data × micro_batch)
 
 from dataclasses import dataclass
 
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count, shown
 from .model import Model
 
 SCHEDULES = ("gpipe", "1f1b", "interleaved", "zero_bubble")
@@ -61,7 +61,7 @@ class Layout:
         check_choice("layout.recompute", self.recompute, RECOMPUTE)
         if not isinstance(self.sequence_parallel, bool):
             raise CourseError(
-                f"layout.sequence_parallel = {self.sequence_parallel!r:.100} is neither true nor "
+                f"layout.sequence_parallel = {shown(self.sequence_parallel)} is neither true nor "
                 "false"
             )
         default = "interleaved" if self.chunks > 1 else "1f1b"

@@ -17,7 +17,7 @@ et al. (2023) for the gate and its width; Ainslie et al. (2023) for fewer key/va
 
 from dataclasses import dataclass
 
-from ..errors import CourseError, check_count
+from ..errors import CourseError, check_count, shown
 
 MOST = {"layers": 10**4, "experts": 10**4, "experts_per_token": 10**4, "shared_experts": 10**4}
 
@@ -72,7 +72,7 @@ class Model:
             if value is None and name in ("biases", "learned_positions"):
                 settle(name, not self.gated)
             elif not isinstance(value, bool):
-                raise CourseError(f"model.{name} = {value!r:.100} is neither true nor false")
+                raise CourseError(f"model.{name} = {shown(value)} is neither true nor false")
         for name in ("layers", "hidden", "heads", "vocab", "sequence"):
             settle(name, count_of(self, name, 1))
         for name in ("experts", "experts_per_token", "shared_experts"):

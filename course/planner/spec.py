@@ -105,7 +105,7 @@ def model_of(value: object) -> Model:
 
 def layout_of(value: object, devices: int) -> Layout | str:
     """Return a layout by its factors, or 'search'; or raise `CourseError`."""
-    if isinstance(value, Layout) or value == SEARCH:
+    if isinstance(value, Layout) or (isinstance(value, str) and value == SEARCH):
         return value  # type: ignore[return-value]
     if not isinstance(value, dict):
         raise CourseError(

@@ -85,10 +85,6 @@ def compare(sizes: Sizes, world_size: int) -> Comparison:
     step = trace_step(sizes, world_size).program
     one, two = (trace_memory(replace(sizes, layers=n), world_size) for n in (1, 2))
 
-    again = [trace_memory(replace(sizes, layers=n), world_size, True) for n in (1, 2)]
-    kept = {"none": two["activations"] - one["activations"],
-            "full": again[1]["activations"] - again[0]["activations"]}  # fmt: skip
-
     def traced(kind: str) -> int:
         first, second = one.get(kind, 0), two.get(kind, 0)
         return first + (L - 1) * (second - first)
@@ -116,12 +112,10 @@ def compare(sizes: Sizes, world_size: int) -> Comparison:
             because["counters"] = 4 * (L * (len(sizes.columns + sizes.rows) + 2) + 3)
         found.append(Compared(f"{kind}, bytes", state[kind], traced(kind), because))
     eager = L * sizes.batch * sizes.sequence * (12 * sizes.hidden + 2 * sizes.ffn + 8)
-    for what, recompute, because in (
-        ("activations, bytes", "none", {"eager": eager}), ("recomputed, bytes", "full", {}),
-    ):  # fmt: skip
-        layout = Layout(world_size, micro_batch=sizes.batch, zero=3, recompute=recompute)
-        planned = L * layer_activation_bytes(model, layout, STACKS["torchtitan"])
-        found.append(Compared(what, planned, L * kept[recompute], because))
+    layout = Layout(world_size, micro_batch=sizes.batch, zero=3)
+    planned = L * layer_activation_bytes(model, layout, STACKS["torchtitan"])
+    kept = L * (two["activations"] - one["activations"])
+    found.append(Compared("activations, bytes", planned, kept, {"eager": eager}))
     return found
 
 
