@@ -11,8 +11,8 @@ It reads as a lesson, from simple to complex:
 
     model → flops → layout → memory        counts, exact
     devices, stacks → machine              what hardware promises, what software reaches of it
-    layer_time → step_time → plan          seconds, days, cost
-    search, planning                       the fastest layout, and why
+    layer_time → step_time → plans         seconds, days, cost
+    searching, planning                    the fastest layout, and why
     published, ablation, traced            three referees: measured rows, dropped effects, a
                                            traced program
 """
@@ -20,9 +20,9 @@ It reads as a lesson, from simple to complex:
 from .devices import DEVICES, Device
 from .layout import Layout
 from .model import Model
-from .plan import Plan, evaluate
 from .planning import plan
-from .search import Found, search
+from .plans import Plan, evaluate
+from .searching import Found, search
 from .spec import Spec, load_spec, spec_of
 from .stacks import STACKS, Stack
 

@@ -145,13 +145,15 @@ def logit_bytes(model: Model, layout: Layout) -> float:
     return 6 * tokens * model.vocab / layout.tensor
 
 
-def gathered_bytes(model: Model, layout: Layout) -> float:
-    """Return the bytes of weights that ZeRO 3 gathers: the layer at work, and the next one."""
+def gathered_bytes(model: Model, layout: Layout, parameters: float) -> float:
+    """Return the bytes of weights that ZeRO 3 gathers: the layer at work, and the next one.
+
+    parameters: of the device's stage; no more than are absent.
+    """
     if layout.zero < 3 or layout.shards == 1:
         return 0.0
     layer = layer_parameters_on_rank(model, layout.tensor)
-    absent = stage_parameters(model, layout) * (1 - 1 / layout.shards)
-    return WEIGHT * min(absent, 2 * layer)
+    return WEIGHT * min(parameters * (1 - 1 / layout.shards), 2 * layer)
 
 
 # ---- all of it --------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def memory_bytes(
             "activations": activation_bytes(model, layout, stack, batch, last),
             "logits": logit_bytes(model, layout) if has_head else 0.0,
             "working": working,
-            "gathered": gathered_bytes(model, layout),
+            "gathered": gathered_bytes(model, layout, parameters),
         })  # fmt: skip
     return max(stages, key=lambda kinds: sum(kinds.values()))
 

@@ -6,9 +6,9 @@ from functools import cache
 from ..errors import CourseError
 from .layout import RECOMPUTE, Layout, check_layout
 from .memory import reserved_bytes
-from .plan import Plan, evaluate, in_gib
+from .plans import Plan, evaluate, in_gib
 from .published import context_parallel, every_row, zero_3
-from .search import Found, least_bytes, search
+from .searching import Found, least_bytes, search
 from .spec import Spec
 from .stacks import STACKS
 from .step_time import StepTime

@@ -15,7 +15,9 @@ One and two layers are traced, the rest follows: every layer adds the same. What
 
 from dataclasses import dataclass, replace
 
-from ..parallel.views import Sizes, trace_memory, trace_step
+from ..parallel.views.memory import trace_memory
+from ..parallel.views.trace import trace_step
+from ..parallel.views.transformer import Sizes
 from .flops import model_flops
 from .layout import Layout
 from .memory import layer_activation_bytes, state_bytes

@@ -8,7 +8,7 @@ from course.planner import DEVICES, Layout, Model
 from course.planner.flops import model_flops
 from course.planner.machine import Machine
 from course.planner.memory import layer_parameters_on_rank, reserved_bytes
-from course.planner.plan import evaluate
+from course.planner.plans import evaluate
 from course.planner.spec import Spec
 from course.planner.stacks import STACKS
 

@@ -8,7 +8,7 @@ import pytest
 from course import CourseError
 from course.planner import DEVICES, Layout, Model, Spec, evaluate, plan, search
 from course.planner.layout import SCHEDULES, check_layout
-from course.planner.search import divisors, order
+from course.planner.searching import divisors, order
 
 SMALL = Model(8, 1024, 8, 32_000, 512, kv_heads=4, gated=True, tied=False)
 DEVICE = replace(DEVICES["A100-80GB"], memory_gb=3.0)  # so that memory matters

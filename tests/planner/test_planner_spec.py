@@ -55,7 +55,7 @@ def test_true_is_no_number_and_no_name(place):
 @pytest.mark.parametrize(
     ("place", "value", "says"),
     [
-        (("modle",), 1, "unexpected keyword argument 'modle'); allowed: model, devices, device"),
+        (("depth",), 1, "unexpected keyword argument 'depth'); allowed: model, devices, device"),
         (("model", "depth"), 1, "allowed: layers, hidden, heads, vocab, sequence, kv_heads"),
         (("layout", "tensors"), 1, "allowed: data, tensor, pipeline, context, chunks"),
         (("device", "watts"), 1, "allowed: name, peak_tflops, memory_gb"),

@@ -24,7 +24,7 @@ from .memory import (
     stage_parameters,
     state_bytes,
 )
-from .plan import Plan, evaluate
+from .plans import Plan, evaluate
 from .spec import Spec
 from .step_time import head_seconds, step_time
 
