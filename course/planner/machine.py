@@ -54,7 +54,7 @@ class Machine:
         moving = n_bytes / self.memory_rate if self.has("product bytes") else 0.0
         return max(computing, moving) + (START if self.has("kernel start") else 0.0)
 
-    def wave_loss(self, m: int, n: int, count: int = 1) -> float:
+    def wave_loss(self, m: int, n: int, count: int) -> float:
         """Return by what factor partly filled tiles and the last wave slow a product down."""
         tiles = ceil(m / TILE[0]) * ceil(n / TILE[1]) * count
         slots = ceil(tiles / self.device.multiprocessors) * self.device.multiprocessors

@@ -11,7 +11,12 @@ from course.parallel.schedules import make_schedule, time_schedule
 from course.planner import STACKS, Layout, Model
 from course.planner.layer_time import LayerTime
 from course.planner.layout import check_layout
-from course.planner.memory import memory_bytes, micro_batches_in_flight, state_bytes
+from course.planner.memory import (
+    layer_activation_bytes,
+    memory_bytes,
+    micro_batches_in_flight,
+    state_bytes,
+)
 from course.planner.step_time import bubble_seconds
 
 MODEL = Model(16, 512, 16, 1000, 256)
@@ -88,6 +93,59 @@ def test_more_sharding_never_takes_more_memory(model, layout, stack, optimiser):
         assert total(replace(layout, data=2 * layout.data)) <= here
     less = {"none": "selective", "selective": "full", "full": "full"}[layout.recompute]
     assert total(replace(layout, recompute=less)) <= here
+
+
+@pytest.mark.parametrize("t", [1, 4])
+def test_a_layer_keeps_what_the_papers_equations_say(t):
+    """Korthikanti et al. (2022), equations 1, 2, 4 and 6, and full recomputation: 2sbh."""
+    s, b, h, a = 256, 3, 512, 16
+    for changes, expected in (
+        ({}, 10 + 24 / t + 5 * a * s / (h * t)),
+        ({"sequence_parallel": True}, (34 + 5 * a * s / h) / t),
+        ({"recompute": "selective"}, 10 + 24 / t),
+        ({"recompute": "selective", "sequence_parallel": True}, 34 / t),
+        ({"recompute": "full"}, 2),
+        ({"recompute": "full", "sequence_parallel": True}, 2 / t),
+    ):
+        layout = Layout(1, t, micro_batch=b, **changes)
+        found = layer_activation_bytes(MODEL, layout, STACKS["megatron-2022"])
+        assert found == s * b * h * expected
+
+
+def test_a_fused_kernel_a_gate_and_grouped_queries_keep_less():
+    model = replace(MODEL, kv_heads=4, ffn=1000, gated=True)
+    found = layer_activation_bytes(model, Layout(), STACKS["torchtitan"])
+    assert found == 256 * (8 * 512 + 4 * 512 + 4 * 128 + 6 * 1000 + 4 * 16)
+    experts = replace(model, experts=4, experts_per_token=2, shared_experts=1)
+    more = layer_activation_bytes(experts, Layout(), STACKS["torchtitan"]) - found
+    assert more == 256 * (2 * 6 * 1000 + 3 * 2 * 512)  # each expert keeps its own input
+
+
+def test_the_fullest_stage_counts():
+    model = Model(4, 64, 4, 100_000, 64, tied=False)
+    found = memory_bytes(model, Layout(1, 1, 2), STACKS["megatron-2022"], 2)
+    assert found["logits"] == 6 * 64 * 100_000  # the last stage's
+    small = replace(model, vocab=10)
+    first = memory_bytes(small, Layout(1, 1, 2), STACKS["megatron-2022"], 2)
+    layer = layer_activation_bytes(small, Layout(), STACKS["megatron-2022"])
+    assert first["logits"] == 0 and first["activations"] == 2 * 2 * layer  # two in flight
+
+
+def test_zero_three_gathers_two_layers_or_what_is_absent():
+    one, many = Model(1, 64, 4, 10, 8), Model(8, 64, 4, 10, 8)
+    for model, expected in (
+        (one, 2 * one.parameters * 3 / 4), (many, 2 * 2 * many.layer_parameters()),
+    ):  # fmt: skip
+        layout = Layout(4, zero=3)
+        assert memory_bytes(model, layout, STACKS["megatron-2022"], 4)["gathered"] == expected
+    assert memory_bytes(many, Layout(1, zero=3), STACKS["megatron-2022"], 4)["gathered"] == 0
+
+
+def test_what_is_computed_again_needs_room_while_it_is():
+    stack = STACKS["megatron-2022"]
+    full = memory_bytes(MODEL, Layout(recompute="full"), stack, 1)
+    assert full["working"] == 256 * (34 * 512 + 5 * 16 * 256 - 2 * 512)
+    assert memory_bytes(MODEL, Layout(), stack, 1)["working"] == 0
 
 
 def test_state_is_divided_in_the_order_of_zero():

@@ -73,6 +73,14 @@ def test_it_finds_what_trying_everything_finds_on_64_devices():
     assert search(spec).best[0].layout == best.layout
 
 
+def test_it_leaves_room_for_communicators():
+    spec = Spec(SMALL, 4, replace(DEVICES["A100-80GB"], memory_gb=4.2), 8)
+    best = search(spec).best[0]
+    tight = replace(spec, device=replace(spec.device, memory_gb=best.memory_total / 2**30 + 1.2))
+    found = search(tight).best  # 1.28 GiB are reserved
+    assert found and all(one.fits for one in found) and found[0].layout != best.layout
+
+
 @pytest.mark.parametrize("batch", [10_000, 9216])
 def test_ten_thousand_devices_have_a_plan(batch):
     model = Model(layers=96, hidden=12288, heads=96, vocab=51200, sequence=2048)

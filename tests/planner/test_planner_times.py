@@ -7,7 +7,8 @@ import pytest
 from course.planner import STACKS, Layout
 from course.planner.ablation import EFFECTS, ablation, fit
 from course.planner.devices import DEVICES
-from course.planner.machine import Machine
+from course.planner.layer_time import attention_times, product_times
+from course.planner.machine import Machine, ring_seconds
 from course.planner.published import (
     context_parallel,
     every_row,
@@ -18,7 +19,7 @@ from course.planner.published import (
     torchtitan,
     zero_3,
 )
-from course.planner.step_time import step_time
+from course.planner.step_time import head_seconds, step_time
 
 
 def errors(rows):
@@ -106,6 +107,29 @@ def test_parts_add_up_and_move_as_they_must():
     assert hidden.data_parallel < plain.data_parallel
     across = seconds(Layout(4, 16))  # twice the batch and half the matrices: the network is slow
     assert across.layers > 1.5 * plain.layers
+
+
+def test_eight_bits_make_products_with_weights_faster_and_attention_not():
+    plain, fast = (Machine(DEVICES["H100-SXM"], STACKS["megatron-2022"], eight) for eight in
+                   (False, True))  # fmt: skip
+    model, layout = gpt(32, 4096, 32), Layout()
+    assert attention_times(model, layout, plain) == attention_times(model, layout, fast)
+    gain = sum(product_times(model, layout, plain).forward.values())
+    gain /= sum(product_times(model, layout, fast).forward.values())
+    assert gain == pytest.approx(1.65, rel=0.02)  # and 5 µs to start
+    assert head_seconds(model, layout, plain) == head_seconds(model, layout, fast)
+
+
+def test_a_product_is_bound_by_its_tiles_or_by_memory():
+    machine = Machine(DEVICES["A100-80GB"], STACKS["megatron-2022"])
+    full = machine.product_seconds(256 * 9, 128 * 12, 4096)  # each multiprocessor has one tile
+    one_more = machine.product_seconds(256 * 9 + 1, 128 * 12, 4096)
+    assert one_more - 5e-6 == pytest.approx(2 * (full - 5e-6))  # a second wave for one row
+    assert full - 5e-6 == pytest.approx(2 * 108 * 256 * 128 * 4096 / (312e12 * 0.85))
+    thin = machine.product_seconds(2**20, 64, 1)
+    assert thin - 5e-6 == pytest.approx(2 * (2**20 * 65 + 64) / (2039e9 * 0.64))
+    assert ring_seconds(1e9, 1, 1e9) == 0
+    assert ring_seconds(8e9, 8, 1e9, rounds=2) == pytest.approx(14, rel=1e-4)
 
 
 def test_zero_three_gathers_for_every_micro_batch():
