@@ -74,6 +74,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/parallel/test_run_checkpoints", "tests/parallel/test_run_in_turn",
     "tests/parallel/test_run_launch", "tests/parallel/test_run_processes",
     "tests/parallel/test_transforms_on_ranks",
+    "tests/planner/test_planner_traced",
     "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
     "tests/publishing/test_run_cache.py::test_resume",

@@ -87,6 +87,9 @@ def layer_activation_bytes(model: Model, layout: Layout, stack: Stack) -> float:
     h, t, r = model.hidden, layout.tensor, layout.token_shards
     if layout.recompute == "full":
         return 2 * tokens * h / r
+    if layout.recompute == "selective" and stack.recomputes_every_second_product:
+        cut = 4 * h + 2 * model.kv_width + 2 * model.active_ffn + 4 * model.heads
+        return tokens * (4 * h / r + cut / t)  # two inputs; q, v, attention's output, up's output
     masks = 2 if stack.dropout else 0
     replicated = (2 * 4 + masks) * h  # inputs of two norms, of q, k, v and of up; masks
     attention = 4 * h + 4 * model.kv_width  # q and what `out` takes; k and v

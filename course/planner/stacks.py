@@ -8,10 +8,13 @@ A share is the part of a peak that a program reaches:
     network     of the bandwidth between nodes: the same
     attention   of the peak, of the fused attention kernel: half, assumed
 
-For the A100, matmul and memory were fitted on three rows of SC21 (1.7, 18.4 and 145.6 B). With
-link and network at 0.6 instead of 0.7, or at 0.75, rows that were not fitted are met as well.
-H100 stacks keep what the A100 has and fit what stands beside them in `STACKS`. `ablation` fits
-them all again.
+For the A100, matmul and memory were fitted on three rows of SC21 (1.7, 18.4 and 145.6 B). The 0.7
+is a round number between 0.6 and 0.75, within which the other rows are met about as well. H100
+stacks keep what the A100 has and fit what stands beside them in `STACKS`. `ablation` fits all of
+them again.
+
+What Megatron's README of 2024 does not print was chosen by its rows: sums of gradients in 16 bits,
+micro-batches of one sequence, a layer a chunk. So its small errors are no blind prediction.
 
 Sources of the flags: Megatron-LM got asynchronous all-reduce of tensor parallelism in 2021-09, and
 the weight gradient that adds into float32 in 2022-02; its README of 2024 says what it overlaps;

@@ -116,6 +116,8 @@ def test_a_fused_kernel_a_gate_and_grouped_queries_keep_less():
     model = replace(MODEL, kv_heads=4, ffn=1000, gated=True)
     found = layer_activation_bytes(model, Layout(), STACKS["torchtitan"])
     assert found == 256 * (8 * 512 + 4 * 512 + 4 * 128 + 6 * 1000 + 4 * 16)
+    half = layer_activation_bytes(model, Layout(recompute="selective"), STACKS["torchtitan"])
+    assert half == 256 * (8 * 512 + 2 * 128 + 2 * 1000 + 4 * 16)  # every second product is kept
     experts = replace(model, experts=4, experts_per_token=2, shared_experts=1)
     more = layer_activation_bytes(experts, Layout(), STACKS["torchtitan"]) - found
     assert more == 256 * (2 * 6 * 1000 + 3 * 2 * 512)  # each expert keeps its own input

@@ -81,11 +81,10 @@ def test_it_leaves_room_for_communicators():
     assert found and all(one.fits for one in found) and found[0].layout != best.layout
 
 
-@pytest.mark.parametrize("batch", [10_000, 9216])
-def test_ten_thousand_devices_have_a_plan(batch):
+def test_ten_thousand_devices_have_a_plan():
     model = Model(layers=96, hidden=12288, heads=96, vocab=51200, sequence=2048)
-    found = plan(Spec(model, batch, "H100-SXM", batch=batch))
-    assert found.fits and found.layout.devices == batch
+    found = plan(Spec(model, 10_000, "H100-SXM", batch=10_000))
+    assert found.fits and found.layout.devices == 10_000
 
 
 def test_it_says_why_the_best_wins_and_the_next_ones_lose():
