@@ -7,7 +7,7 @@ import pytest
 from course.planner import STACKS, Layout
 from course.planner.ablation import EFFECTS, ablation, fit
 from course.planner.devices import DEVICES
-from course.planner.layer_time import attention_times, product_times
+from course.planner.layer_time import attention_times, layer_time, product_times
 from course.planner.machine import Machine, ring_seconds
 from course.planner.published import (
     context_parallel,
@@ -130,6 +130,23 @@ def test_a_product_is_bound_by_its_tiles_or_by_memory():
     assert thin - 5e-6 == pytest.approx(2 * (2**20 * 65 + 64) / (2039e9 * 0.64))
     assert ring_seconds(1e9, 1, 1e9) == 0
     assert ring_seconds(8e9, 8, 1e9, rounds=2) == pytest.approx(14, rel=1e-4)
+
+
+def test_a_layer_goes_backward_in_twice_its_time_and_again_forward():
+    machine = Machine(DEVICES["A100-80GB"], STACKS["megatron-2022"])
+    found = layer_time(gpt(32, 4096, 32), Layout(recompute="full"), machine)
+    assert found.again == found.forward and 1.8 < found.backward / found.forward < 2.3
+    assert 0.3 < found.weights / found.backward < 0.5
+    core = layer_time(gpt(32, 4096, 32), Layout(recompute="selective"), machine).again
+    assert core == attention_times(gpt(32, 4096, 32), Layout(), machine)[0]
+
+
+def test_the_update_moves_what_the_optimiser_keeps():
+    machine = Machine(DEVICES["A100-80GB"], STACKS["megatron-2022"])
+    model = gpt(32, 4096, 32)
+    adam, sgd = (step_time(model, Layout(), machine, 1, name).optimiser for name in ("adam", "sgd"))
+    assert adam == pytest.approx(58 * model.parameters / (2039e9 * 0.64))
+    assert sgd == pytest.approx(adam * 42 / 58)  # m and v are neither read nor written
 
 
 def test_zero_three_gathers_for_every_micro_batch():
