@@ -45,6 +45,7 @@ SLOW = (  # rooms, files and tests that take a second or more
     "test_going_to_any_step_is_exact_and_so_is_going_on",
     "test_each_part_takes_what_is_possible_and_refuses_everything_else",
     "test_views",  # import FSDP2 and DTensor
+    "test_planner_traced",
     "test_watch_",  # labs driven as the chapters say
     "test_writers_at_once_lose_none",
 )
@@ -74,6 +75,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/parallel/test_run_checkpoints", "tests/parallel/test_run_in_turn",
     "tests/parallel/test_run_launch", "tests/parallel/test_run_processes",
     "tests/parallel/test_transforms_on_ranks",
+    "tests/planner/test_planner_traced",
     "tests/publishing/test_execute",
     "tests/publishing/test_preloaded_kernels", "tests/publishing/test_regenerate",
     "tests/publishing/test_run_cache.py::test_resume",

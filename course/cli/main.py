@@ -1,4 +1,4 @@
-"""The `course` command: learn, regenerate notebooks, replay a run, check ledger and machine."""
+"""The `course` command: learn, regenerate notebooks, replay a run, plan one, check the ledger."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ from ..version import __version__
 from .doctor import report
 from .folders import CLONED, OWN, PACKAGED, START, notebooks_folder
 from .history_file import check_writable, write_history
+from .plan_file import add_plan
 
 WORKSPACE = "training-at-scale"  # JupyterLab's word for what is open where
 DEFAULTS = Path(__file__).parent / "jupyter"  # settings of JupyterLab where the learner has none
@@ -238,6 +239,8 @@ def parser() -> argparse.ArgumentParser:
         help="run it even if it takes more than an hour or half of this machine's memory",
     )  # fmt: skip
     p.set_defaults(run=run)
+
+    add_plan(commands)
 
     p = commands.add_parser(
         "ledger",

@@ -17,6 +17,8 @@ ATTRIBUTES = [  # of private classes
     ("LocalTensor", "reconcile"),
     ("CollectiveOp", "get_process_group"),
     ("CollectiveOp", "get_comm_tensor_size"),
+    *(("FSDPMemTracker", name) for name in
+      ("track_inputs", "reset_mod_stats", "get_tracker_snapshot")),
     *(("ProcessLocalGroup", name) for name in
       ("exception_handle", "reset", "allreduce", "allgather", "reduce_scatter", "broadcast")),
 ]  # fmt: skip

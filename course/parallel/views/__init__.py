@@ -9,18 +9,20 @@
 
 A `View` has real numbers: every rank's part of the weights, gradients and optimiser state, and
 the largest difference from one process. A `Trace` has counts: collectives, bytes and FLOPs of one
-step, beside those of our strategies and of the textbook.
+step, beside those of our strategies and of the textbook. `trace_memory` has the bytes of its worst
+moment, by kind.
 """
 
 from .counting import Traffic
 from .formulas import Count
 from .fully_sharded import view_fully_sharded
+from .memory import trace_memory
 from .tensor_parallel import view_tensor_parallel
 from .trace import Trace, trace_step
 from .transformer import Sizes, Transformer
 from .view import View
 
 __all__ = [
-    "Count", "Sizes", "Trace", "Traffic", "Transformer", "View", "trace_step", "view_fully_sharded",
-    "view_tensor_parallel",
+    "Count", "Sizes", "Trace", "Traffic", "Transformer", "View", "trace_memory", "trace_step",
+    "view_fully_sharded", "view_tensor_parallel",
 ]  # fmt: skip

@@ -26,6 +26,8 @@ PRIVATE = {
     "sync_ops": "torch.distributed._tools.fake_collectives",
     "FakeTensorMode": "torch._subclasses.fake_tensor",
     "flop_registry": "torch.utils.flop_counter",
+    "FSDPMemTracker": "torch.distributed._tools.fsdp2_mem_tracker",
+    "checkpoint_wrapper": "torch.distributed.algorithms._checkpoint.checkpoint_wrapper",
 }
 
 

@@ -1,0 +1,32 @@
+"""The planner: what a Transformer on N devices needs, how long a step takes, what it costs.
+
+    from course.planner import Layout, Model, Spec, plan
+
+    model = Model(layers=96, hidden=12288, heads=96, vocab=51200, sequence=2048)
+    print(plan(Spec(model, 64, "A100-80GB", batch=64, tokens=3e11)))  # the fastest layout that fits
+    print(plan(Spec(model, 64, "A100-80GB", batch=64,
+                    layout=Layout(1, 8, 8, chunks=3, recompute="full"))))  # 18.6 s: measured 18.13
+
+It reads as a lesson, from simple to complex:
+
+    model → flops → layout → memory        counts, exact
+    devices, stacks → machine              what hardware promises, what software reaches of it
+    layer_time → step_time → plans         seconds, days, cost
+    searching, planning                    the fastest layout, and why
+    published, ablation, traced            three referees: measured rows, dropped effects, a
+                                           traced program
+"""
+
+from .devices import DEVICES, Device
+from .layout import Layout
+from .model import Model
+from .planning import plan
+from .plans import Plan, evaluate
+from .searching import Found, search
+from .spec import Spec, load_spec, spec_of
+from .stacks import STACKS, Stack
+
+__all__ = [
+    "DEVICES", "STACKS", "Device", "Found", "Layout", "Model", "Plan", "Spec", "Stack", "evaluate",
+    "load_spec", "plan", "search", "spec_of",
+]  # fmt: skip
