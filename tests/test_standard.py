@@ -18,7 +18,7 @@ from course.lessons.contents import ROUTE, badges, links
 FOLDER = Path(__file__).parents[1] / "notebooks"
 AFTER_BETS = Path(__file__).parents[1] / "course" / "lessons" / "after_bets"
 STOP = "Stop mark"
-MOVES = ("TrainingLab(", "ClusterLab(", "DescentLab(", "BackpropLab(", "explore(", "drag(", "Patient(")
+MOVES = ("TrainingLab(", "DescentLab(", "BackpropLab(", "explore(", "drag(", "Patient(")
 KNOBS = MOVES[:-1]  # a patient comes at the end of a chapter; a sitting has one more thing to move
 DRAWS = re.compile(r"\bplt\.|\bshow\(|\bplot\(|\bexplore\(|\bdrag\(")
 BARE = re.compile(

@@ -27,8 +27,8 @@ def cases() -> tuple[Case, ...]:
             ),
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[1], bar=0.5, cure={"lr": 0.8},
             explanation="16 times as many images a step, so 16 times fewer steps, each as long as "
-            "before: the weights cannot come as far. A larger batch has a better direction, and may "
-            "go further along it. The linear scaling rule makes the rate grow with the batch, while "
-            "that is below the critical batch size; above it a little less.",
+            "before: the weights cannot come as far. A larger batch has a better direction, and "
+            "may go further along it. The linear scaling rule makes the rate grow with the batch, "
+            "while that is below the critical batch size; above it a little less.",
         ),
     )  # fmt: skip

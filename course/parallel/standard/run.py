@@ -102,7 +102,9 @@ def train(
 
 
 def steps(engine: Standard, trainer: Trainer, recipe: Recipe) -> Iterator[Tensor]:
-    """Yield the loss of each step, when it is done. The trainer gives rows and numbers, and is not trained.
+    """Yield the loss of each step, when it is done.
+
+    The trainer gives rows and numbers, and is not trained.
 
     Args:
         engine: what is trained.
