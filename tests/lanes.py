@@ -51,6 +51,7 @@ SLOW = (  # rooms, files and tests that take a second or more
 
 HEAVY = (  # start processes or paint pages for long: these tests count as `full`
     "tests/browser/test_arrows_page", "tests/browser/test_backprop", "tests/browser/test_bets_page",
+    "tests/browser/test_cluster_page",
     "tests/browser/test_day_one_page", "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
     "tests/browser/test_notebook7",
@@ -80,6 +81,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/publishing/test_updates_failures", "tests/test_notebooks.py::test_nbval",
     "tests/widgets/test_backprop_lab.py::test_every_formula_gives_its_number",
     "tests/widgets/test_backprop_scene.py::test_nothing_overlaps_on_a_card",
+    "tests/widgets/test_cluster_lab",
     "tests/widgets/test_descent_scene.py::test_every_picture_can_be_drawn",
     "tests/widgets/test_descent_scene.py::test_no_rate_and_no_noise",
     "tests/widgets/test_figure.py::test_a_palette", "tests/widgets/test_figure.py::test_a_still",

@@ -16,7 +16,7 @@ OUTSIDE = """(face) => {
   const { left, right } = face.getBoundingClientRect();
   return [...face.querySelectorAll("*")].filter((e) => {
     const box = e.getBoundingClientRect();
-    return box.width && !e.closest(".face-live, .face-scroll")
+    return box.width && !e.closest(".face-live, .face-scroll") && !e.matches(".noUi-origin")
       && (box.left < left - 1 || box.right > right + 1);
   }).map((e) => `${e.tagName} ${e.className}`);
 }"""

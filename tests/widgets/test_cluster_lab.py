@@ -77,7 +77,7 @@ def test_the_loss_goes_on_as_in_one_process_whatever_is_turned():
 def test_local_sgd_says_that_it_is_another_algorithm():
     lab = small(strategy="local_sgd", local_steps=2)
     lab.run(5)
-    assert "Local SGD, from step 1 on, is another algorithm" in lab.summary()
+    assert "Local SGD, of which step 1 was the first, is another algorithm" in lab.summary()
     lab.set("strategy", "data")
     lab.run(1)
     assert "another algorithm" in lab.summary(), "its weights stay what local SGD made of them"
@@ -329,7 +329,10 @@ def test_tabs_are_walked_by_buttons_and_by_the_slider():
     assert (lab.collective.algorithm, lab.collective.ranks) == ("tree", 2)
     assert tab.slider.max == lab.collective.last == 2
     lab.set("micro_batches", 2)
-    assert lab.panel.unit.slider.max == lab.schedule.last
+    slider = lab.panel.unit.slider
+    assert (slider.min, slider.value, slider.max) == (1, 1, lab.schedule.table.span)
+    slider.value = 4
+    assert "unit 4 of" in lab.panel.unit.sentence.value
 
 
 def test_the_report_is_filled_when_its_tab_opens_and_follows():
@@ -354,6 +357,12 @@ def test_it_plays_in_the_background_and_knobs_hold_from_the_next_step():
     picture = decode(lab.panel.face.frame)
     assert picture["step"] == lab.session.step_count
     assert np.allclose(lab.losses, alone(len(lab.losses)).history.loss, rtol=1e-2)
+
+
+def test_a_knob_that_is_turned_before_the_first_step_of_a_playing_lab():
+    lab = small()
+    lab.session.turn("ranks", 2, preview=False)
+    assert lab.shown().setup.ranks == 2 and faults(lab.picture()) == []
 
 
 def test_a_name_that_cannot_be_saved_is_told_in_the_lab(tmp_path):

@@ -142,7 +142,8 @@ class Session:
         setup = turned(self.setup, knob, value)
         self.cluster.check(setup)
         before, self.setup = self.setup, setup
-        self.next = self.cluster.preview(setup) if preview else None
+        is_first = not self.steps  # then there is no other step to look at
+        self.next = self.cluster.preview(setup) if preview or is_first else None
         if setup != before:
             self.turns = [turn for turn in self.turns if turn[:2] != (self.step_count, knob)]
             self.turns.append((self.step_count, knob, turn_words(knob, self.knobs()[knob])))

@@ -87,8 +87,8 @@ def agreement(session: Session) -> str:
     """Return how the weights compare with those of one process."""
     gap = number(session.gap, 2) if session.gap else "0"
     if session.local_since:
-        return (f". Local SGD, from step {session.local_since} on, is another algorithm: its "
-                f"weights are up to {gap} from those of one process.")  # fmt: skip
+        return (f". Local SGD, of which step {session.local_since} was the first, is another "
+                f"algorithm: the weights are up to {gap} from those of one process.")  # fmt: skip
     return f"; after step {session.step_count} the weights are those of one process to {gap}."
 
 
