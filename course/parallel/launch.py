@@ -106,8 +106,14 @@ def follow(words: list[str], timeout: float) -> None:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     try:
         process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, encoding="utf-8", errors="replace", env=environment,
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
             start_new_session=True,  # an interrupt of this process is passed on by `stop` alone
         )
     except OSError as error:

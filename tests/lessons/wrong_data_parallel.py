@@ -1,6 +1,5 @@
 """Wrong answers to the exercises of 3_14_data_parallel: (exercise, answer, what is said)."""
 
-
 import torch
 
 from course.lessons.exercises import data_parallel
