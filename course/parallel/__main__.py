@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
         help="run a recipe over processes, or over ranks in one process",
         description="""Run a recipe that a lab or a Trainer saved, its knob changes included. Each
         process that torchrun starts is a rank; with --ranks all are in this one process. The
-        result is the folder's result.json (losses, results, bytes sent) and theta.pt (the
+        result is the folder's result.json (losses, results, bytes sent, seconds) and theta.pt (the
         weights, in the order of one process).""",
         epilog="""Example: torchrun --nproc-per-node=2 -m course.parallel run run.json --strategy
         data --out two. Exit code: 0 if all went well, 2 for what cannot be run, with a sentence

@@ -59,7 +59,7 @@ def train_standard(
         losses=[finite(loss) for loss in found.losses], train=next(results), test=next(results),
         bytes_sent=total(comm, found.bytes_sent), strategy=job.strategy, options=job.options,
         engine=job.engine, device=job.device, world_size=comm.world_size, versions=versions(),
-        theta=found.theta,
+        seconds=found.seconds, theta=found.theta,
     )  # fmt: skip
 
 

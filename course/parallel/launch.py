@@ -52,8 +52,8 @@ def launch(
         timeout: seconds after which the run is given up.
 
     Raises:
-        CourseError: before any process starts, for what cannot be run; later, when a process fails
-            or time is up, with the last lines of the output.
+        CourseError: before any process starts, for what cannot be run, and where none can be
+            started; later, when a process fails or time is up, with the last lines of the output.
     """
     processes = check_count("processes", processes, 1, MOST_PROCESSES, "of this machine")
     timeout = check_number("timeout", timeout, 1, 10**7, "seconds")
@@ -99,16 +99,26 @@ def follow(words: list[str], timeout: float) -> None:
     """Run a command and print its lines as they come; it ends with this process.
 
     Raises:
-        CourseError: when it fails, or takes longer than `timeout` seconds.
+        CourseError: when it cannot be started, fails, or takes longer than `timeout` seconds.
     """
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | os.environ
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", env=environment,  # its pipes are text
-        start_new_session=True,  # an interrupt of this process is passed on by `stop` alone
-    )  # fmt: skip
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",  # with an encoding, the pipes are text
+            env=environment,
+            start_new_session=True,  # an interrupt of this process is passed on by `stop` alone
+        )
+    except OSError as error:
+        raise CourseError(
+            f"no process can be started here ({error}); take ranks in turn: InTurn(2).run(…)"
+        ) from error
     lines: list[str] = []
     waiting: queue.Queue = queue.Queue()
     reader = threading.Thread(target=_read, args=(process.stdout, waiting), daemon=True)

@@ -1,5 +1,6 @@
 """One rank of a run: the recipe of one process, its network in a strategy."""
 
+import time
 from collections.abc import Callable
 
 import torch
@@ -73,13 +74,19 @@ def train(
     if comm.rank == 0:
         say(f"{job.strategy}, ranks: {comm.world_size}, steps: {job.steps}")
 
+    seconds: list[float] = []
+    began = time.perf_counter()
+
     def after_step() -> None:
+        nonlocal began
         step = trainer.step_count
+        seconds.append(time.perf_counter() - began)
         tally.take()
         if job.checkpoint_every and step % job.checkpoint_every == 0:
             checkpoints.save(tally.total(comm))
         if comm.rank == 0 and (step % every == 0 or step == job.steps):
             say(f"step {step} of {job.steps}, loss {trainer.history.loss[-1]:.6g}")
+        began = time.perf_counter()  # what is between two steps belongs to none
 
     replay(trainer, job.recipe.knobs, job.steps, after_step)
     sent = tally.total(comm)
@@ -88,7 +95,7 @@ def train(
         losses=[finite(loss) for loss in trainer.history.loss],
         train=_measured(trainer, "train"), test=_measured(trainer, "test"), bytes_sent=sent,
         strategy=job.strategy, options=job.options, engine=job.engine, device=job.device,
-        world_size=comm.world_size, versions=versions(),
+        world_size=comm.world_size, versions=versions(), seconds=seconds,
         theta=model.whole(model.theta).cpu().clone(),
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ class RunResult:
     """How many ranks."""
     versions: dict
     """Of the course, torch and the machine."""
+    seconds: list = field(repr=False, compare=False)
+    """Of each step that this run did, by the wall clock, on rank 0."""
     theta: Tensor = field(repr=False, compare=False)
     """The weights (P,), in the order of one process."""
 

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLM"
+NAMES = "ABCDEFGHIJKLMS"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -35,6 +35,9 @@ CURES = [
     ("M", {"init": "xavier"}),
     ("M", {"init": "normal"}),
     ("M", {"activation": "tanh"}),
+    ("S", {"lr": 0.8}),
+    ("S", {"lr": 1.0}),
+    ("S", {"optimiser": "adam"}),
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
@@ -94,6 +97,13 @@ WRONG = [
     ("I", {"optimiser": "adam", "lr": 0.03}),
     ("I", {"hidden": [2, 2]}),
     ("I", {"hidden": [256, 2]}),
+    ("S", {}),
+    ("S", {"lr": 0.2}),
+    ("S", {"lr": 3.0}),
+    ("S", {"batch_size": 8}),
+    ("S", {"batch_size": 256}),
+    ("S", {"momentum": 0.9}),
+    ("S", {"init": "he"}),
     ("M", {}),
     ("M", {"lr": 1.0}),
     ("M", {"lr": 0.03}),
@@ -138,6 +148,8 @@ PATIENTS = {
           {"loss": (0.35, 0.65), "jitter": (1, 3), "reach": (0.5, 15)}),
     "M": ("64-32-10 sigmoid, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
           {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
+    "S": ("64-32-10 relu, 38 steps of 128: chain(Descend(lr=0.05))", 0.5, {"lr": 0.8},
+          {"loss": (0.5, 0.9), "jitter": (1, 1.4)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from ledger_cases import marks
 
 from course.lessons.checks.backward import as_printed, cross_entropy, mended
 from course.lessons.checks.batches import shuffled
+from course.lessons.checks.data_parallel import gradient
 from course.lessons.checks.forward import as_printed as printed_forward
 from course.lessons.checks.gradient_descent import by_backward
 from course.lessons.checks.second_order import printed as newton
@@ -47,6 +48,12 @@ def patience(run) -> np.ndarray:
                      for n in range(len(run.loss))])  # fmt: skip
 
 
+def plain_mean(model, parts):
+    """The mean of the nodes' gradients, however many rows each has."""
+    theta = model.theta.clone()
+    return torch.stack([gradient(model, theta, rows) for rows in parts]).mean(0)
+
+
 TOGETHER = {"core": ("backward", "update")}
 NO_MEMORY = {"rule": lambda beta: [Momentum(0.0)]}
 
@@ -58,6 +65,25 @@ MUTANTS = [
     ("D1-1a", "one layer, and pulses", {"layers": 1, "as the brain": ("pulses",)}, "wrong"),
     ("D1-1c", "data, width and passes", ("data", "width", "passes"), "holds"),
     ("D1-1c", "the first weights", ("seed",), "wrong"),
+    ("D1-2a", "each takes all", stated("D1-2a") | {"each takes": "all"}, "imprecise"),
+    ("D1-2a", "in turn", stated("D1-2a") | {"when": "in turn"}, "imprecise"),
+    ("D1-2a", "slower", stated("D1-2a") | {"training": "slower"}, "imprecise"),
+    ("D1-2c", "of the other", stated("D1-2c") | {"part of": "model parallelism"}, "imprecise"),
+    ("D1-2c", "the weights", stated("D1-2c") | {"decides": "which weights"}, "imprecise"),
+    ("D1-3", "the algorithm alone", dict.fromkeys(stated("D1-3"), ()) |
+     {"the algorithm": ("data parallelism", "model parallelism")}, "wrong"),
+    ("D1-3", "what it can do", stated("D1-3") | {"the algorithm": ()}, "holds"),
+    ("D1-3", "descent spreads", dict.fromkeys(stated("D1-3"), ("gradient descent",)) |
+     {"the algorithm": ()}, "wrong"),
+    ("D1-3.1a", "nothing is aggregated",
+     stated("D1-3.1a") | {"each takes": "all", "results": "none"}, "wrong"),
+    ("D1-3.1a", "gradients, by rows",
+     stated("D1-3.1a") | {"results": "gradients", "weights": "by rows"}, "holds"),
+    ("D1-3.1b", "the plain mean", plain_mean, "imprecise"),
+    ("D1-3.3a", "and no row twice", (*stated("D1-3.3a"), "no row goes to two nodes"), "imprecise"),
+    ("D1-3.3a", "only a new order", ("a new order in each epoch",), "holds"),
+    ("D1-3.3b", "downhill", lambda x, gradients: x - gradients.mean(0), "imprecise"),
+    ("D1-3.3b", "0 is added", lambda x, gradients: x + 0 * gradients, "holds"),
     ("D2-1", "therefore smaller ones", {"size": "smaller", "needs": "less"}, "holds"),
     ("D2-1", "larger, which need more", {"size": "larger", "needs": "more"}, "holds"),
     ("D2-1b", "more units", ("in units of a hidden layer",), "holds"),

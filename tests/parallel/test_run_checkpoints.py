@@ -8,6 +8,7 @@ from runs import STEPS, alone, command, gap, outcome, recipe_of
 
 import course.parallel.checkpoints
 from course import Descend, HeavyBall, chain
+from course.parallel import RunResult
 from course.training.recipe import Recipe
 
 ROUNDING = 1e-12
@@ -51,9 +52,9 @@ def test_a_run_cut_and_resumed_has_the_bits_of_one_that_was_not(
     assert command(recipe, "--ranks", ranks, "--out", tmp_path / "whole", *words.split()) == 0
     folder = cut(ranks, words)
     assert gap(resumed(recipe, folder, ranks, words), outcome(tmp_path / "whole")) == 0
-    whole, again = (json.loads((tmp_path / name / "result.json").read_text())
-                    for name in ("whole", "cut"))  # fmt: skip
+    whole, again = (RunResult.load(tmp_path / name) for name in ("whole", "cut"))
     assert again == whole  # the bytes sent, too
+    assert 0 < len(again.seconds) < len(whole.seconds), "of the steps that it did itself"
 
 
 @pytest.mark.parametrize(("ranks", "words"), STRATEGIES)

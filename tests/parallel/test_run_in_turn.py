@@ -41,6 +41,7 @@ def test_every_strategy_makes_the_run_of_one_process(recipe, one, tmp_path, rank
     result = RunResult.load(tmp_path)
     assert result.world_size == ranks and result.strategy == words.split()[1]
     assert sum(result.bytes_sent.values()) > 0
+    assert len(result.seconds) == STEPS and min(result.seconds) > 0
 
 
 def test_one_rank_gives_the_bits_of_one_process(recipe, one, tmp_path):

@@ -29,6 +29,7 @@ def test_a_run_is_started_followed_and_returned(recipe, tmp_path, capsys):
     assert gap(outcome(tmp_path), one) < 1e-12
     assert (result.theta - one["theta"]).abs().max() < 1e-12
     assert result.world_size == 2 and result.options == {"micro_batches": 4}
+    assert len(result.seconds) == len(result.losses) and min(result.seconds) > 0
     assert "24 steps on 2 ranks, test loss" in capsys.readouterr().out
 
 
@@ -54,6 +55,15 @@ def test_what_cannot_run_is_refused_before_any_process_starts(recipe, monkeypatc
     monkeypatch.setattr(subprocess, "Popen", started)
     with pytest.raises(CourseError, match=said):
         launch(recipe, **options)
+
+
+def test_where_no_process_can_be_started_it_says_so(recipe, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("emscripten does not support processes")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(CourseError, match=r"no process can be started here \(ems.*InTurn\(2\)"):
+        launch(recipe)
 
 
 def program(code: str) -> list[str]:

@@ -1,7 +1,9 @@
 """A recipe's run on PyTorch's engine: what is refused, and the loop."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.distributed as dist
@@ -32,6 +34,8 @@ class Result:
     """The weights at the end in the course's order, (P,), on the CPU."""
     bytes_sent: dict[str, float]
     """What this rank sent while it trained, by kind; see `traffic.Traffic`."""
+    seconds: list[float]
+    """Of each step, by the wall clock."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ class Prepared:
                 else STRATEGIES[self.strategy](network)
             )  # fmt: skip
             traffic.bytes.clear()  # of the start: DDP compares the weights of all ranks
-            losses = list(steps(engine, self.trainer, self.recipe))
+            losses, times = [], [time.perf_counter()]
+            for loss in steps(engine, self.trainer, self.recipe):
+                losses.append(loss)
+                times.append(time.perf_counter())
             sent = dict(traffic.bytes)
             network.theta.copy_(engine.weights())
         return Result(
             torch.stack(losses).tolist() if losses else [], self.trainer.evaluate("train"),
             self.trainer.evaluate("test"), network.theta.cpu().clone(), sent,
+            [end - start for start, end in pairwise(times)],
         )  # fmt: skip
 
 
@@ -96,7 +104,9 @@ def train(
 
 
 def steps(engine: Standard, trainer: Trainer, recipe: Recipe) -> Iterator[Tensor]:
-    """Yield the loss of each step. The trainer gives rows and numbers, and is not trained.
+    """Yield the loss of each step, when it is done.
+
+    The trainer gives rows and numbers, and is not trained.
 
     Args:
         engine: what is trained.
@@ -118,10 +128,11 @@ def steps(engine: Standard, trainer: Trainer, recipe: Recipe) -> Iterator[Tensor
         rows = batches.rows()
         x = batches.inputs(batches.gather(rows)[0])
         optimizer.zero_grad()
-        yield engine.loss_and_grad(x, trainer.splits["train"][1][rows])
+        loss = engine.loss_and_grad(x, trainer.splits["train"][1][rows])
         clip(chain, engine.groups, engine.norm)
         optimizer.step()
         chain.step = trainer.step_count = step + 1
+        yield loss
 
 
 def network_of(trainer: Trainer) -> Network:
