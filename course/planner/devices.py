@@ -9,7 +9,8 @@ for the H100 with 96 GB of HBM2e at 500 W. Networks: a DGX A100 has an adapter o
 a DGX H100 and torchtitan's machines one of 400 Gb/s.
 
 Prices are of renting one device for an hour: of the H100 $3, as nanochat's README has it (about $24
-for eight); of the others the middle of the ranges that pricegpu.pages.dev listed early in 2026.
+for eight); of the A100 with 80 GB the middle of $1.49 to $2.49, which pricegpu.pages.dev listed
+early in 2026; of the others none.
 Prices differ by 2 between providers and fall: put your own into the plan.
 """
 
@@ -79,7 +80,7 @@ class Device:
 
 
 DEVICES = {
-    "A100-40GB": Device("A100-40GB", 312, 40, 1555, 300, 25, 1.5),
+    "A100-40GB": Device("A100-40GB", 312, 40, 1555, 300, 25),
     "A100-80GB": Device("A100-80GB", 312, 80, 2039, 300, 25, 2.0),
     "H100-SXM": Device("H100-SXM", 989.4, 80, 3350, 450, 50, 3.0, 8, 132, True),
     "H100-96GB": Device("H100-96GB", 989.4, 96, 2400, 450, 50, 3.0, 8, 132, True),

@@ -12,8 +12,8 @@ FLOPs utilisation (HFU) divides the devices'. Narayanan et al. (2021) print TFLO
 with full recomputation: 4/3 of the model's.
 
 Source: Chowdhery et al. (2022), appendix B, for MFU and HFU; Narayanan et al. (2021), equation 3.
-Korthikanti et al. (2022), equation 8, count selective recomputation as three passes of attention
-more; it runs one more. So their HFU is a point above ours.
+The HFU that Korthikanti et al. (2022) print counts selective recomputation as three passes of
+attention more; it runs one more. So theirs is a point above ours.
 """
 
 from .model import Model

@@ -52,12 +52,21 @@ class Products:
     by_weights: float
 
 
-@lru_cache(maxsize=20_000)
 def layer_time(model: Model, layout: Layout, machine: Machine) -> LayerTime:
-    """Return the seconds of a layer of a model in a layout on a machine.
+    """Return the seconds of a layer of a model in a layout on a machine."""
+    return _layer_time(model, one_part(layout), machine)
 
-    Of the layout, only tensor, context, micro_batch, sequence_parallel and recompute matter.
-    """
+
+def one_part(layout: Layout) -> Layout:
+    """Return the layout with only what a layer's seconds depend on, so that they are kept."""
+    return Layout(
+        1, layout.tensor, 1, layout.context, 1, layout.micro_batch, 0, layout.recompute,
+        layout.sequence_parallel,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def _layer_time(model: Model, layout: Layout, machine: Machine) -> LayerTime:
     products = product_times(model, layout, machine)
     core, core_back = attention_times(model, layout, machine)
     light, light_back = elementwise_times(model, layout, machine)

@@ -5,7 +5,8 @@ is an assumption, and named: `assumed`.
 
 Sources:
     sc21         Narayanan et al. (2021), tables 1 and 2 (TFLOP/s with full recomputation)
-    korthikanti  Korthikanti et al. (2022), table 5 (seconds)
+    korthikanti  Korthikanti et al. (2022), table 5 (seconds); layouts as in calculon-ai/calculon,
+                 validation/seqsel
     h100         NVIDIA/Megatron-LM, README of 2024, table and strong scaling (TFLOP/s, MFU)
     torchtitan   pytorch/torchtitan, benchmarks/llama3_h100_202412_torchtitan.md (tokens/s a device)
 """

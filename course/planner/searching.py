@@ -1,10 +1,11 @@
 """The fastest layout that fits, out of all that a model on N devices can have.
 
-Every layout has two bounds that cost little: its time is at least that of its layers and head,
-without bubble, data-parallel traffic and update; its memory at least that with everything divided
-(ZeRO 3) and the fewest micro-batches in flight. Layouts are taken in the order of the first bound.
-When it reaches the time of the fourth best mesh, no later one can be among the best four. So the
-search finds what trying all of them would, and 10,000 devices take a second.
+Every layout has two bounds that cost little: its time is at least that of its layers, its head and
+the best schedule's bubble, without messages, data-parallel traffic and update; its memory at least
+that with everything divided (ZeRO 3) and the fewest micro-batches in flight. Layouts are taken in
+the order of the first bound. When it reaches the time of the fourth best mesh, no later one can be
+among the best four. So the search finds what trying all of them would, and 10,000 devices take a
+second or so.
 
 Of layouts with equal times the simplest wins: less ZeRO, fewer chunks, less memory. 'gpipe' is left
 out: it takes as long as '1f1b' and never needs less memory.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from math import isqrt
 
-from .layer_time import layer_time
+from .layer_time import LayerTime, layer_time
 from .layout import RECOMPUTE, Layout
 from .memory import (
     layer_activation_bytes,
@@ -147,13 +148,24 @@ def of_mesh(part: "Part", data: int, pipeline: int, most_bytes: float) -> Iterat
                     continue
                 fits = True
                 layer, head = part.seconds(b, divided, recompute)
+                bubble = (pipeline - 1) * least_bubble(layer, layers, m % pipeline == 0)
+                seconds = m * (layers * layer.total + head) + bubble
                 yield Candidate(
-                    m * (layers * layer + head) * (1 - 1e-9), (state + kept) * (1 - 1e-9),
+                    seconds * (1 - 1e-9), (state + kept) * (1 - 1e-9),
                     {"data": data, "tensor": t, "pipeline": pipeline, "context": c,
                      "micro_batch": b, "sequence_parallel": divided, "recompute": recompute},
                 )  # fmt: skip
         if not fits:  # larger micro-batches keep as much or more
             return
+
+
+def least_bubble(layer: LayerTime, layers: int, may_interleave: bool) -> float:
+    """Return the seconds that a rank waits at least for each other one of its pipeline.
+
+    That is zero_bubble's, or interleaved with a layer a chunk.
+    """
+    zero_bubble = max(0.0, layers * (layer.total - 2 * layer.weights))
+    return min(zero_bubble, layer.total) if may_interleave and layers > 1 else zero_bubble
 
 
 class Part:
@@ -173,10 +185,10 @@ class Part:
         stack = self.spec.machine.stack
         return layer_activation_bytes(self.spec.model, self._layout(*choice), stack)
 
-    def _seconds(self, *choice) -> tuple[float, float]:
+    def _seconds(self, *choice) -> tuple[LayerTime, float]:
         """Return the seconds of a layer, and of the head, a micro-batch."""
         layout, machine = self._layout(*choice), self.spec.machine
-        layer = layer_time(self.spec.model, layout, machine).total
+        layer = layer_time(self.spec.model, layout, machine)
         return layer, head_seconds(self.spec.model, layout, machine)
 
 

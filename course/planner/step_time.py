@@ -16,8 +16,9 @@ Source: Huang et al. (2019) and Narayanan et al. (2021), section 2.2, for the bu
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from .layer_time import LayerTime, layer_time, tokens_of
+from .layer_time import LayerTime, layer_time, one_part, tokens_of
 from .layout import Layout
 from .machine import HOP, Machine, ring_seconds
 from .memory import MOMENTS, layer_parameters_on_rank
@@ -63,7 +64,8 @@ def step_time(
     m, layers = layout.micro_batches(batch), layout.stage_layers(model.layers)
     layer = layer_time(model, layout, machine)
     stage = layers * layer.total
-    head, message = head_seconds(model, layout, machine), message_seconds(model, layout, machine)
+    head = head_seconds(model, one_part(layout), machine)
+    message = message_seconds(model, layout, machine)
     message = max(message * (1 - machine.stack.pipeline_hidden), message - stage)
     bubble = bubble_seconds(layer, layers, message, layout) if machine.has("bubble") else 0.0
     parameters = mean_stage_parameters(model, layout)
@@ -74,6 +76,7 @@ def step_time(
     )  # fmt: skip
 
 
+@lru_cache(maxsize=20_000)
 def head_seconds(model: Model, layout: Layout, machine: Machine) -> float:
     """Return the seconds of logits and loss, forward and backward, a micro-batch.
 
