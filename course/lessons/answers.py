@@ -194,8 +194,8 @@ class Marks:
             plain = not any(sign in name for name in texts for sign in ",;")
             if not (least <= len(names) == len(texts) <= 8 and plain):
                 raise CourseError(
-                    f"{kind} = {shown(names)}; allowed: {least} to 8 different texts without commas; "
-                    "write ('rank 0', 'rank 1')"
+                    f"{kind} = {shown(names)}; allowed: {least} to 8 different texts without "
+                    "commas; write ('rank 0', 'rank 1')"
                 )
 
     def check(self, guess) -> str:
