@@ -112,7 +112,8 @@ def examine_exchange(splits: dict[str, int]) -> list[Case]:
         right = made.off < 1e-9
         words = f"without an exchange it is off by {alone:.0%}; "
         words += f"right with: {', '.join(kinds)}" if right else "wrong with it, too"
-        name = f"the gradient must account for a split of {EXCHANGES.get(split, split)} over {ranks}"
+        what = EXCHANGES.get(split, split)
+        name = f"the gradient must account for a split of {what} over {ranks}"
         cases.append(Case(name, alone > 0.01 and right, words))
     return cases
 
