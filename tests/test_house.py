@@ -15,7 +15,7 @@ from course.nn.model import Model
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 FOLDERS = ("data", "nn", "optim", "interop", "training", "lessons", "errors")  # imported by it
-FACES = ("course", "course.lessons", "course.lessons.exercises", "widgets")
+FACES = ("course", "course.lessons", "course.lessons.exercises", "course.parallel", "widgets")
 
 
 def own_imports(source):

@@ -1,6 +1,6 @@
 """What chapters are made of: contents, ledger, exercises, bets, patients, races and formulas."""
 
-from .answers import Choice, Curve, Number
+from .answers import Choice, Curve, Marks, Number
 from .cases import Case, Symptom
 from .day_one import day_one_verdicts
 from .ledger import settle
@@ -9,6 +9,6 @@ from .parameters import check_parameters
 from .surfaces import Saddle
 
 __all__ = [
-    "Case", "Choice", "Curve", "Joined", "Number", "Saddle", "Symptom", "alone",
-    "check_parameters", "day_one_verdicts", "draw_pairs", "settle", "together",
+    "Case", "Choice", "Curve", "Joined", "Marks", "Number", "Saddle", "Symptom",
+    "alone", "check_parameters", "day_one_verdicts", "draw_pairs", "settle", "together",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
-"""What can be bet: a choice, a number or a curve, and how a bet did, in words.
+"""What can be bet: a choice, a number, a curve or fields of a table; how a bet did, in words.
 
 Choice("up", "down")
 Number(0.001, 10)
+Marks(("weights", "gradient"), ("rank 0", "rank 1"))
 Curve(at=(0, 100, 300), low=0.01, high=10, name="loss")
 """
 
@@ -170,7 +171,79 @@ class Curve:
         return f"{self.tell(result)} {_off(miss(guess, result))}".strip()
 
 
-Answer = Choice | Number | Curve
+@dataclass(frozen=True)
+class Marks:
+    """Some fields of a table as an answer: which of them?
+
+    A bet is noted as one text, row by row: "weights: rank 0, rank 1; gradient: rank 1".
+
+    Args:
+        rows, columns: their names, all different; 1 to 8 rows and 2 to 8 columns.
+
+    Raises:
+        CourseError: for other names.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    def __post_init__(self):
+        for kind, least in (("rows", 1), ("columns", 2)):
+            names = getattr(self, kind)
+            texts = {name for name in names if isinstance(name, str) and name.strip(" ,;")}
+            plain = not any(sign in name for name in texts for sign in ",;")
+            if not (least <= len(names) == len(texts) <= 8 and plain):
+                raise CourseError(
+                    f"{kind} = {shown(names)}; allowed: {least} to 8 different texts without "
+                    "commas; write ('rank 0', 'rank 1')"
+                )
+
+    def check(self, guess) -> str:
+        """Return a bet as a text. Raise `CourseError` for what is not a field.
+
+        guess: (row, column) pairs, each by its names.
+        """
+        return self._text("the bet", guess)
+
+    def result(self, found) -> str:
+        """Return what the experiment found as a text. Raise `CourseError` as `check`."""
+        return self._text("the experiment's result", found)
+
+    def _text(self, name: str, pairs) -> str:
+        fields = {(row, column) for row in self.rows for column in self.columns}
+        found = (
+            list(pairs) if isinstance(pairs, Iterable) and not isinstance(pairs, str) else [pairs]
+        )
+        found = [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in found]
+        if not all(isinstance(pair, tuple) and pair in fields for pair in found):
+            raise CourseError(
+                f"{name} = {shown(pairs)}; allowed: (row, column) pairs of {', '.join(self.rows)} "
+                f"with {', '.join(self.columns)}; give a list of them"
+            )
+        return "; ".join(
+            f"{row}: {', '.join(c for c in self.columns if (row, c) in found) or 'none'}"
+            for row in self.rows
+        )
+
+    def fields(self, text: str) -> set[tuple[str, str]]:
+        """Return the (row, column) pairs that `check` or `result` wrote as a text."""
+        lines = dict(zip(self.rows, text.split("; "), strict=True))
+        return {(row, column) for row, line in lines.items() for column in self.columns
+                if column in line.removeprefix(f"{row}: ").split(", ")}  # fmt: skip
+
+    def tell(self, result: str) -> str:
+        """Return the result in words."""
+        return f"The experiment: {result}."
+
+    def judge(self, guess: str, result: str) -> str:
+        """Return in words how a bet did."""
+        all_fields = len(self.rows) * len(self.columns)
+        agree = all_fields - len(self.fields(guess) ^ self.fields(result))
+        return (f"{agree} of {all_fields} fields are as you marked them. {self.tell(result)} "
+                f"{_held(guess == result)}")  # fmt: skip
+
+
+Answer = Choice | Number | Curve | Marks
 
 
 def _check_range(low: float, high: float, least: float) -> None:

@@ -21,7 +21,7 @@ class Wager:
     Args:
         question: one sentence or two, in words.
         experiment: a function without arguments; what it prints, shows and returns is the secret.
-        answer: what can be bet: a `Choice`, a `Number` or a `Curve`.
+        answer: what can be bet: a `Choice`, a `Number`, a `Curve` or `Marks`.
         chapter: the file name of the chapter, for the file of predictions.
         outcome: takes what the experiment returned and gives the result to compare a bet with;
             None: that itself.
@@ -45,7 +45,8 @@ class Wager:
                 raise CourseError(f"{name} = {shown(function)}; allowed: a function; give one")
         if not isinstance(answer, Answer):
             raise CourseError(
-                f"answer = {shown(answer)}; allowed: Choice(…), Number(…) or Curve(…); choose one"
+                f"answer = {shown(answer)}; allowed: Choice(…), Number(…), Curve(…) or Marks(…); "
+                "choose one"
             )
         self.question, self.answer, self.chapter = question, answer, chapter
         self._experiment, self._outcome = experiment, outcome
@@ -57,7 +58,7 @@ class Wager:
         """Run the experiment, score and note the bet; return how it did, in words.
 
         Args:
-            guess: an option, a number, or a height for each place of a curve.
+            guess: an option, a number, a height for each place of a curve, or fields of a table.
 
         Raises:
             CourseError: for a bet that the answer does not allow or that comes too late, and for

@@ -32,8 +32,8 @@ from .timeline import Timeline, timeline
 
 __all__ = [
     "Action", "Cluster", "Communicator", "Costs", "DataParallel", "Event", "Holdings", "InTurn",
-    "LocalSGD", "Part", "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step", "Strategy",
-    "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid", "holdings", "launch",
+    "LocalSGD", "Part", "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step",
+    "Strategy", "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid", "holdings", "launch",
     "make_schedule", "make_strategy", "rehearse", "ring_all_reduce", "time_schedule", "timeline",
     "tree_all_reduce",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMS"
+NAMES = "ABCDEFGHIJKLMNS"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -41,6 +41,9 @@ CURES = [
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
+    ("N", {"hidden": [16]}),
+    ("N", {"hidden": [64]}),
+    ("N", {"hidden": [32], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -119,6 +122,13 @@ WRONG = [
     ("J", {"hidden": []}),
     ("J", {"hidden": [1, 8]}),
     ("J", {"hidden": [1, 8, 8]}),
+    ("N", {}),
+    ("N", {"lr": 1.0}),
+    ("N", {"lr": 0.1}),
+    ("N", {"batch_size": 256}),
+    ("N", {"batch_size": 8}),
+    ("N", {"optimiser": "adam", "lr": 0.01}),
+    ("N", {"hidden": [3, 3, 3]}),
 ]
 
 PATIENTS = {
@@ -152,4 +162,6 @@ PATIENTS = {
           {"loss": (0.5, 0.9), "jitter": (1, 1.4)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
+    "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},
+          {"loss": (0.2, 0.35), "jitter": (1, 3), "reach": (1, 20)}),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from course import CourseError
-from course.lessons import Choice, Curve, Number, predictions
+from course.lessons import Choice, Curve, Marks, Number, predictions
 from course.lessons.predictions import Predictions
 from widgets import Bet
 from widgets.lessons.answer_forms import (
@@ -176,3 +176,62 @@ def test_the_heights_to_choose_from_rise_by_equal_factors():
     factors = [a / b for a, b in zip(heights, heights[1:], strict=False)]
     assert factors == pytest.approx([(700 / 0.013) ** (1 / 24)] * 24, rel=0.02)
     assert all(words == f"{height:.3g}" for words, height in CurveForm(ANSWER).lists[0].options)
+
+
+# ---- fields of a table --------------------------------------------------------------------------
+
+TABLE = Marks(("weights", "gradient"), ("rank 0", "rank 1", "rank 2"))
+HELD = [("weights", "rank 0"), ("weights", "rank 2"), ("gradient", "rank 2")]
+
+
+def test_fields_are_marked_and_then_say_what_is_so():
+    page = bet(live=True, answer=TABLE, function=lambda: HELD)
+    form = page._form
+    assert [row.children[0].value for row in form.box.children] == ["weights", "gradient"]
+    assert [b.description for b in form.box.children[0].children[1:]] == list(TABLE.columns)
+    page.place()
+    assert "no field is marked yet" in page.sentence.value and not page._wager.is_open
+    for field in (("weights", "rank 0"), ("gradient", "rank 0"), ("gradient", "rank 2")):
+        form.buttons[field].value = True
+    page.place()
+    assert "4 of 6 fields are as you marked them" in page.sentence.value
+    assert "weights: rank 0, rank 2; gradient: rank 2." in page.sentence.value
+    entry = Predictions().entries[0]
+    assert entry["guess"] == "weights: rank 0; gradient: rank 0, rank 2" and entry["miss"] == 1
+    for field, button in form.buttons.items():
+        assert button.disabled and button.description.endswith("●" if field in HELD else "○")
+        missed = field in {("weights", "rank 2"), ("gradient", "rank 0")}
+        assert ("face-missed" in button._dom_classes) == missed
+
+
+def test_marks_that_are_right_are_well_seen_in_any_order():
+    page = bet(live=True, answer=TABLE, function=lambda: HELD[::-1])
+    for field in HELD:
+        page._form.buttons[field].value = True
+    page.place()
+    assert "6 of 6 fields" in page.sentence.value and "Well seen!" in page.sentence.value
+    assert Predictions().entries[0]["miss"] == 0
+
+
+def test_marks_as_a_text_can_be_read_again():
+    for fields in (HELD, [], [("gradient", "rank 1")]):
+        text = TABLE.check(fields)
+        assert TABLE.fields(text) == set(fields) and TABLE.result(map(list, fields)) == text
+    assert TABLE.check([]) == "weights: none; gradient: none"
+
+
+@pytest.mark.parametrize("guess", ["weights", 3, [("weights", "rank 3")], [("weights",)], [{}]])
+def test_only_fields_of_the_table_can_be_marked(guess):
+    with pytest.raises(CourseError, match="the bet = .*allowed: .row, column. pairs of weights"):
+        TABLE.check(guess)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "words"),
+    [((), ("a", "b"), "rows"), (("a",), ("b",), "columns"), (("a",), ("b", "b"), "columns"),
+     (("a; b",), ("c", "d"), "rows"), (("a",), tuple("bcdefghij"), "columns"),
+     ((1,), ("b", "c"), "rows")],
+)  # fmt: skip
+def test_a_table_needs_names(rows, columns, words):
+    with pytest.raises(CourseError, match=rf"{words} = .*allowed: . to 8 different texts"):
+        Marks(rows, columns)

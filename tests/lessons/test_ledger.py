@@ -56,6 +56,17 @@ MARKS = {
     "D0-2.1": ("✓✗✗|✗", "✗✗✗|✗"),
     "D0-2.2": ("✓✓✗|✓", "✗|✗"),
     "D0-3.3": ("", "✓✓"),
+    "D0-2.3": ("✓✗✗✓✗✗|✓✓✓", "✓✓✓✓"),
+    "D4-2.3": ("✓✗✓✓|✓✓", "✓✓✓✓"),
+    "D0-6.1": ("✓✓✗✗|✗", "✓✓✓✓|✗"),
+    "D1-2a": ("✓✓✓✓|✗", "✗✗✓✓|✓"),
+    "D1-2b": ("✗✓✓|✓✓✓", "✓✓|✓✓"),
+    "D1-2c": ("✓✓|✓", "✗✗|✓"),
+    "D1-2d": ("✓✓✓", "✗"),
+    "D1-2e": ("✗✓✓", "✓✓"),
+    "D1-6a": ("✓✓✗✗✗", "✓✓✓✓✓"),
+    "D1-6b": ("✓✓✓", "✗✗✗"),
+    "D2-2b": ("✓✓✓", "✗✗✗"),
     "D1-1a": ("✓✓✗✗", "✗✗✗"),
     "D0-6.2": ("✓✗✓|✗✓", "✓✓✓|✓"),
     "D1-1b": ("✓✓✓✓", "✗✗✗✗"),
@@ -161,8 +172,8 @@ def test_settle_says_what_each_case_found_and_leaves_the_threads(capsys):
 
 
 def test_a_chapter_that_is_not_written_lists_its_claims(capsys):
-    settle("2_2_scale")
+    settle("5_2_trends")
     said = capsys.readouterr().out
-    ids = [claim.id for claim in claims() if claim.chapter == "2_2_scale"]
-    assert len(ids) > 5 and all(name in said for name in ids)
+    ids = [claim.id for claim in claims() if claim.chapter == "5_2_trends"]
+    assert len(ids) >= 5 and all(name in said for name in ids)
     assert said.count("→ not settled yet.") == len(ids)

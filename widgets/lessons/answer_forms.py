@@ -6,7 +6,7 @@ import math
 import ipywidgets as ipw
 
 from course import CourseError
-from course.lessons import Choice, Curve, Number
+from course.lessons import Choice, Curve, Marks, Number
 
 LEVELS = 25  # heights of a curve to choose from
 MARKED = 6  # of them at most between the ends of the axis
@@ -87,7 +87,42 @@ class CurveForm:
         self.draw(result)
 
 
-FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm}
+class MarksForm:
+    """A table of buttons that can be down, any number of them; at first none is."""
+
+    def __init__(self, answer: Marks):
+        self.answer = answer
+        self.buttons = {
+            (row, column): ipw.ToggleButton(description=column, tooltip=f"{row}: {column}",
+                                            layout=ipw.Layout(width="auto"))
+            for row in answer.rows for column in answer.columns
+        }  # fmt: skip
+        rows = [
+            ipw.HBox([
+                ipw.Label(row), *(self.buttons[row, column] for column in answer.columns)
+            ]).add_class("face-marks-row")
+            for row in answer.rows
+        ]  # fmt: skip
+        self.box = ipw.VBox(rows).add_class("face-marks")
+
+    def read(self) -> list[tuple[str, str]]:
+        marked = [field for field, one in self.buttons.items() if one.value]
+        if not marked:
+            raise CourseError("no field is marked yet; mark some, or open without a bet")
+        return marked
+
+    def close(self, result: str) -> None:
+        """Say in each field whether it is held, and tell a mark that was wrong."""
+        held = self.answer.fields(result)
+        for field, one in self.buttons.items():
+            one.disabled = True
+            one.description = f"{field[1]} {'●' if field in held else '○'}"
+            if one.value != (field in held):
+                one.add_class("face-missed")
+            one.tooltip = f"{field[0]}: {field[1]}, {'yes' if field in held else 'no'}"
+
+
+FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm, Marks: MarksForm}
 
 
 def heights_to_read(low: float, high: float) -> list[float]:

@@ -6,10 +6,12 @@ The tests replay all of them, with cures and with wrong cures.
 from functools import cache
 
 from ..cases import Case
-from . import adaptive, background, data_parallel, depth, first_eight, networks, second_order
+from . import (
+    adaptive, background, data_parallel, depth, first_eight, networks, scale, second_order,
+)  # fmt: skip
 
 WARDS = (  # with `cases()` each
-    first_eight, background, networks, depth, adaptive, second_order, data_parallel,
+    first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
 )  # fmt: skip
 
 
