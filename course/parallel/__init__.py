@@ -18,9 +18,11 @@ from .in_turn import Costs, InTurn
 from .launch import launch
 from .local_sgd import LocalSGD
 from .pipeline import Pipeline
+from .rehearsal import Cluster, Step, rehearse
 from .replicas import Replicas
 from .results import RunResult
 from .schedules import Action, make_schedule, time_schedule
+from .setup import Setup
 from .sharded import Sharded
 from .strategies import make_strategy
 from .strategy import Strategy, grid
@@ -28,8 +30,8 @@ from .tensor_parallel import TensorParallel
 from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD", "Pipeline",
-    "Replicas", "RunResult", "Sharded", "Strategy", "TensorParallel", "Timeline", "bytes_sent",
-    "cuts", "grid", "launch", "make_schedule", "make_strategy", "ring_all_reduce", "time_schedule",
-    "timeline", "tree_all_reduce",
+    "Action", "Cluster", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
+    "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step", "Strategy", "TensorParallel",
+    "Timeline", "bytes_sent", "cuts", "grid", "launch", "make_schedule", "make_strategy",
+    "rehearse", "ring_all_reduce", "time_schedule", "timeline", "tree_all_reduce",
 ]  # fmt: skip
