@@ -40,7 +40,9 @@ def by_autograd(network: MLP, x: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of the whole network, (P,), by autograd on layers of torch."""
     weights = network.theta.clone().requires_grad_()
     with torch.enable_grad():
-        outputs = torch.func.functional_call(network.to_module(), network.named_views(weights), (x,))
+        outputs = torch.func.functional_call(
+            network.to_module(), network.named_views(weights), (x,)
+        )
         loss = nn.functional.cross_entropy(outputs, y)
     return torch.autograd.grad(loss, weights)[0]
 

@@ -84,7 +84,8 @@ class Puzzle(Exercise):
         super().__init__(f"Puzzle {number}", self._judge, hints)
         self.number, self.title, self.text, self.run = number, title, text, run
         self.targets, self.best, self.knows = targets, cache(search), knows
-        self.is_open, self.score = is_open, None
+        self.is_open = is_open
+        self.score: Score | None = None
 
     def check(self, answer) -> bool:
         """Run an answer and print the verdict, the best known answer too when it is solved."""

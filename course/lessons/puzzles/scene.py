@@ -5,7 +5,7 @@ actions, build a strategy of their own, and are measured by the same instruments
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,11 +20,14 @@ from ...optim.first_order import Descend
 from ...parallel.communicator import Communicator
 from ...parallel.in_turn import Costs, InTurn
 from ...parallel.memory import Gauge
-from ...parallel.rehearsal import Setup, Step, rehearse, watch
+from ...parallel.rehearsal import Step, rehearse, watch
+from ...parallel.setup import Setup
 from ...parallel.strategy import Strategy
 from ...parallel.time_use import time_use
 from ...training.trainer import Trainer
 from .puzzle import Best, Score, Targets, duration, size
+
+LINK = Costs(latency=2e-6, bandwidth=1e9, flops_per_second=1e10)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Scene:
     sizes: tuple[int, ...]
     batch: int
     ranks: int
-    costs: Costs = field(default_factory=lambda: LINK)
+    costs: Costs = LINK
     adam: bool = False
 
     def network(self) -> MLP:
@@ -69,14 +72,11 @@ class Scene:
         step = self.rehearse(setup)
         return Score(step.seconds, [kept._asdict() for kept in step.memory], step.time, step.gap)
 
-    def own(
-        self, make: Callable[[Communicator, MLP], Strategy], ranks: int | None = None
-    ) -> Score:
+    def own(self, make: Callable[[Communicator, MLP], Strategy]) -> Score:
         """Return what a strategy takes for one gradient, and how far this is from one process.
 
         Args:
             make: called as make(comm, network) on each rank.
-            ranks: default: those of the scene.
         """
         network, (x, y) = self.network(), self.rows()
         X, Y = network.encode(x, y)
@@ -87,17 +87,16 @@ class Scene:
             watch(model.comm, gauge)
             model.loss_and_grad(X, Y)
             gauge.read()
-            events = len(world.events)
-            return gauge.peak, model.whole(model.grad).clone(), events
+            return gauge.peak, model.whole(model.grad).clone()
 
-        world = InTurn(ranks or self.ranks, self.costs)
+        world = InTurn(self.ranks, self.costs)
         made = world.run(program)
         events = [event for event in world.events if event.label != "whole"]
         network.loss_and_grad(X, Y)
         gap = float((made[0][1] - network.grad).abs().max())
         begin = min(event.called for event in events)
         return Score(
-            max(event.end for event in events) - begin, [peak._asdict() for peak, *_ in made],
+            max(event.end for event in events) - begin, [peak._asdict() for peak, _ in made],
             time_use(events, self.ranks), gap,
         )  # fmt: skip
 
@@ -118,9 +117,6 @@ def link_words(costs: Costs) -> str:
         f"A message takes {duration(costs.latency)} and {size(costs.bandwidth)} a second more; a "
         f"rank computes {costs.flops_per_second:.0e} FLOPs a second."
     )
-
-
-LINK = Costs(latency=2e-6, bandwidth=1e9, flops_per_second=1e10)
 
 
 # ---- answers that are a Setup ------------------------------------------------------------------
@@ -158,7 +154,7 @@ def check_setup(answer: Any, scene: Scene, allowed: Sequence[Setup]) -> None:
         )
     if key(answer) in {key(setup) for setup in allowed}:
         return
-    if answer.costs not in (Costs(), scene.costs):
+    if answer.costs not in (Setup().costs, scene.costs):
         raise CourseError("The link is given here; leave `costs` out.")
     if answer.ranks != scene.ranks:
         raise CourseError(f"You have {scene.ranks} ranks, and the answer takes {answer.ranks}.")
