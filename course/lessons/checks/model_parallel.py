@@ -93,7 +93,7 @@ def in_one_process() -> Tensor:
 
 
 def turned() -> float:
-    """Return how far the first layer's gradient moves, relatively, with the last layer's weights."""
+    """Return how far the first layer's gradient moves with the last layer's weights, relatively."""
     x, y = batch(64)
     before, after = net([64, 16, 16, 16, 10]), net([64, 16, 16, 16, 10])
     after.views(after.theta)[-1].mul_(-1)
@@ -131,7 +131,7 @@ def examine_steps(says: dict) -> list[Case]:
              f"{len(whole)}, none twice", aside=True),
         Case(f"a node trains its part {says['trains']}", messages == (moves > 0),
              f"turn the signs of the last layer's weights, and the first layer's gradient moves by "
-             f"{moves:.0%} of its length; a part cannot know it alone"),
+             f"{moves:.0%} of its length"),
         Case("then the results are aggregated: the model of one process",
              min(gaps.values()) < ROUNDING,
              f"after {STEPS} steps with {sent} messages, largest difference of a weight: {words}"),
@@ -213,8 +213,11 @@ def examine_formula(says: Combine) -> list[Case]:
     """
     whole = by_autograd(net(), *batch())
     cases = []
-    for name, make in {"each node has a layer (pipeline)": Pipeline,
-                       "each node has a part of every matrix (tensor)": TensorParallel}.items():  # fmt: skip
+    cuts_of = {
+        "each node has a layer (pipeline)": Pipeline,
+        "each node has a part of every matrix (tensor)": TensorParallel,
+    }
+    for name, make in cuts_of.items():
         parts, places = cut_gradients(make)
         cases.append(_case(name, says, parts, places, whole))
     parts, places, one = tied()

@@ -189,9 +189,7 @@ def knows_order(answer: Any, score: Score, split: bool) -> str | None:
     """Remark on what a schedule keeps, and on one that goes one micro-batch at a time."""
     kept = [most_in_flight(actions) for actions in read(answer, split)]
     if max(kept) == 1:
-        return (
-            "Each micro-batch goes all the way before the next begins: no two ranks work at once."
-        )
+        return "A micro-batch goes all the way before the next begins: no two ranks work at once."
     if max(kept) == MICRO:
         return "All micro-batches go forward before the first goes backward, so all are kept."
     return f"The ranks keep {', '.join(map(str, kept))} micro-batches at a time."

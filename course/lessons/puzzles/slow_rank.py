@@ -99,7 +99,7 @@ shards = Puzzle(
     run, Targets(235e-6, 200_000),
     [
         "All ranks wait for the last one. When are they done at the same time?",
-        f"A rank that is {FACTOR} times slower does its rows in the time of {FACTOR} times as many. "
+        f"A rank that is {FACTOR} times slower needs as long as others for {FACTOR} times as many. "
         "As to the weights: every row must count alike.",
         f"Three ranks with r rows each, one with r/{FACTOR}: together {SCENE.batch}. The weight of "
         "a rank is its share of the rows.",
