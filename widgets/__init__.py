@@ -1,6 +1,7 @@
 """Labs, in which a network trains and every knob is live; figures; bets, verdicts and patients."""
 
 from .backprop.lab import BackpropLab
+from .cluster.lab import ClusterLab
 from .common.figure import show
 from .descent.lab import DescentLab
 from .lessons.bet import Bet
@@ -11,5 +12,5 @@ from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "Bet", "DayOne", "DescentLab", "Patient", "Slider", "TrainingLab",
-           "drag", "explore", "plot", "show"]  # fmt: skip
+__all__ = ["BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "Patient", "Slider",
+           "TrainingLab", "drag", "explore", "plot", "show"]  # fmt: skip

@@ -159,6 +159,20 @@ class Cluster:
             [rank["memory"] for rank in made], [e for e in world.events if e.label not in BESIDE],
         )  # fmt: skip
 
+    def preview(self, setup: Setup) -> Step:
+        """Return what the next step would be; the trainer stays where it is.
+
+        Raises:
+            CourseError: for a setup that does not fit.
+        """
+        self.check(setup)
+        saved, apart = self.trainer.snapshot(), self.apart
+        try:
+            return self.step(setup)
+        finally:
+            self.trainer.restore(saved)
+            self.apart = apart
+
     # ---- on one rank ------------------------------------------------------------------------
 
     def _build(self, comm: Communicator, setup: Setup) -> tuple[Strategy, Chain]:

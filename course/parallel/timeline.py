@@ -5,10 +5,13 @@ world.run(program)
 print(timeline(world.events))
 """
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count, shown
+from ..files import write_bytes
 from .communicator import Event
 
 # by the first word of a label
@@ -84,12 +87,43 @@ class Timeline:
         return f"{self.draw()}\n{self.end:.3g} s; bytes sent: {sent or 'none'}"
 
     def trace(self) -> dict:
-        """Return the events in the format of Chrome's and Perfetto's viewers, times in µs."""
-        return {"traceEvents": [
-            {"name": span.label or span.kind, "cat": span.kind, "ph": "X", "pid": 0, "tid": rank,
-             "ts": span.start * 1e6, "dur": (span.end - span.start) * 1e6}
-            for rank, spans in enumerate(self.ranks) for span in spans
-        ]}  # fmt: skip
+        """Return the spans in the format of Chrome's and Perfetto's viewers, times in µs.
+
+        Each rank has a line for what it does, and one for its sends, which go on beside it.
+
+        Source: Trace Event Format (2016).
+        """
+        count = len(self.ranks)
+        about = {"name": "process_name", "ph": "M", "pid": 0, "tid": 0, "args": {"name": "ranks"}}
+        found: list[dict] = [about]
+        for rank, spans in enumerate(self.ranks):
+            lines = ((rank, f"rank {rank}"), (count + rank, f"rank {rank}, sends"))
+            for place, (line, name) in enumerate(lines):
+                at = {"ph": "M", "pid": 0, "tid": line}
+                found.append({"name": "thread_name", **at, "args": {"name": name}})
+                order = {"sort_index": 2 * rank + place}
+                found.append({"name": "thread_sort_index", **at, "args": order})
+            found += [
+                {"name": span.label or span.kind, "cat": span.kind, "ph": "X", "pid": 0,
+                 "tid": rank + count * (span.kind == "send"),
+                 "ts": span.start * 1e6, "dur": (span.end - span.start) * 1e6}
+                for span in spans
+            ]  # fmt: skip
+        return {"traceEvents": found, "displayTimeUnit": "ns"}
+
+    def save_trace(self, path: str | Path) -> None:
+        """Write `trace()` to a file that ui.perfetto.dev and chrome://tracing open.
+
+        Raises:
+            CourseError: when the file cannot be written.
+        """
+        try:
+            write_bytes(json.dumps(self.trace(), allow_nan=False).encode(), path)
+        except (OSError, TypeError, ValueError) as error:  # the last two: not a path
+            raise CourseError(
+                f"the trace cannot be saved as {shown(path)} ({error}); choose a file in a folder "
+                "that exists and is yours"
+            ) from error
 
 
 def letter(span: Span) -> str:

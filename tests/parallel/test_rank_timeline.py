@@ -9,6 +9,8 @@ from course import MLP, CourseError
 from course.parallel.communicator import Event
 from course.parallel.in_turn import Costs, InTurn
 from course.parallel.pipeline import Pipeline
+from course.parallel.rehearsal import rehearse
+from course.parallel.setup import Setup
 from course.parallel.timeline import timeline
 
 EVENTS = [
@@ -40,11 +42,36 @@ def test_the_drawing_has_a_letter_for_each_moment():
     assert str(timeline(EVENTS)).endswith("8 s; bytes sent: all_reduce 32, send 40")
 
 
-def test_the_trace_is_json_with_microseconds():
-    events = json.loads(json.dumps(timeline(EVENTS).trace()))["traceEvents"]
-    assert len(events) == len(EVENTS)
-    first = events[0]
-    assert (first["ph"], first["tid"], first["ts"], first["dur"]) == ("X", 0, 0.0, 2e6)
+def test_the_trace_is_what_viewers_open(tmp_path):
+    """Trace Event Format: X events have ts and dur in µs, and on a line they nest or follow."""
+    step = rehearse(Setup("data_pipeline", 4, 4))
+    for found in (timeline(EVENTS), step.timeline):
+        found.save_trace(tmp_path / "trace.json")
+        saved = json.loads((tmp_path / "trace.json").read_text())
+        assert saved["displayTimeUnit"] == "ns"
+        drawn = [e for e in saved["traceEvents"] if e["ph"] == "X"]
+        assert len(drawn) == sum(len(spans) for spans in found.ranks)
+        assert all(e.keys() >= {"name", "cat", "pid", "tid", "ts", "dur"} for e in drawn)
+        lines = {e["tid"]: e["args"]["name"] for e in saved["traceEvents"]
+                 if e["name"] == "thread_name"}  # fmt: skip
+        assert {e["tid"] for e in drawn} <= lines.keys()
+        for tid in lines:
+            spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in drawn if e["tid"] == tid)
+            pairs = zip(spans, spans[1:], strict=False)
+            assert all(end <= start + 1e-6 or later <= end + 1e-6
+                       for (_, end), (start, later) in pairs)  # fmt: skip
+
+
+def test_the_trace_says_who_did_what_and_when():
+    drawn = [e for e in timeline(EVENTS).trace()["traceEvents"] if e["ph"] == "X"]
+    first, sent = drawn[0], next(e for e in drawn if e["cat"] == "send")
+    assert (first["name"], first["tid"], first["ts"], first["dur"]) == ("forward 0", 0, 0.0, 2e6)
+    assert (sent["name"], sent["tid"], sent["ts"], sent["dur"]) == ("activations 0", 2, 2e6, 1e6)
+
+
+def test_a_trace_that_cannot_be_saved_says_so(tmp_path):
+    with pytest.raises(CourseError, match="the trace cannot be saved as .*choose a file"):
+        timeline(EVENTS).save_trace(tmp_path / "nowhere" / "trace.json")
 
 
 def test_a_pipeline_is_drawn_as_it_ran():

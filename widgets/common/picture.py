@@ -54,6 +54,10 @@ Panels have kind and title, and perhaps a note:
     diagram {x: Axis, y: Axis, x_label, y_label, values, shape, betas, limit, swings: [array, …],
             regions: [[words, x, y], …], best: [x, y], point: [x, y], hue, words}
             speeds over (α, β), 128 stands still, less runs away; the point can be dragged
+    spans   {rows: [[name, note], …], unit, high, lanes, hues: [[words, hue, lane], …], row, from,
+            to, hue, name, names: [[short, long], …], empty, alt}
+            stretches in rows, on an axis from 0 to `high`: arrays of each one's row, ends, number
+            in `hues` and number in `names`; lane 1 lies below lane 0; empty: words for a gap
     note    {words}                                      why there is nothing to see
     plot    as above
 
@@ -81,6 +85,7 @@ PANELS = {
     "tiles": ("pixels",), "bars": (), "samples": ("pixels", "probabilities"),
     "ridges": ("counts",), "layers": (), "note": (), "plot": (), "trace": (),
     "surface": ("values",), "diagram": ("values", "betas", "limit"),
+    "spans": ("row", "from", "to", "hue", "name"),
 }  # fmt: skip
 """Kinds, and the fields of each that name arrays."""
 
@@ -124,12 +129,29 @@ def _panel_faults(panel: dict, arrays: dict) -> Iterator[str]:
     names += [racer[f] for racer in racers for f in ("path", "others") if f in racer]
     yield from (f"{where}: the hue {r['hue']!r} is unknown" for r in racers if r["hue"] not in HUES)
     yield from (f"{where}: no array {name!r}" for name in names if name not in arrays)
+    if kind == "spans":
+        yield from _span_faults(panel, arrays, where)
     if kind == "network":
         size = sum(m * (n + 1) for n, m in pairwise(panel["sizes"]))
     else:
         size = math.prod(panel.get("shape", ()))
     if (kind == "network" or "shape" in panel) and size != np.size(arrays.get(names[0], ())):
         yield f"{where}: the array {names[0]!r} does not have {size} numbers"
+
+
+def _span_faults(panel: dict, arrays: dict, where: str) -> Iterator[str]:
+    yield from (f"{where}: no {f!r}" for f in PANELS["spans"][1:] if f not in panel)
+    yield from (f"{where}: the hue {h!r} is unknown" for _, h, _ in panel["hues"] if h not in HUES)
+    if not panel["high"] > 0:
+        yield f"{where}: the axis ends at {panel['high']!r}; it must end above 0"
+    fields = {"row": "rows", "hue": "hues", "name": "names"}
+    counts = {len(arrays.get(panel.get(f), ())) for f in PANELS["spans"]}
+    if len(counts) > 1:
+        yield f"{where}: its arrays differ in length"
+    for field, of in fields.items():
+        most = max(arrays.get(panel.get(field), ()), default=0)
+        if most >= max(len(panel[of]), 1):
+            yield f"{where}: {field} {most:g} is not one of its {len(panel[of])} {of}"
 
 
 def _plot_faults(plot: dict, arrays: dict, axes: tuple) -> Iterator[str]:

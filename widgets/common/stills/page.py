@@ -12,6 +12,7 @@ from .chart import Chart
 from .drawing import WIDE, paint_network
 from .maps import map_height, paint_map
 from .sheet import INCH, Box, Sheet, text_width, wrapped
+from .spans import paint_spans, spans_height
 from .strips import LEFT, RIGHT, height_of, paint_strips
 from .surface import diagram_height, paint_diagram, paint_surface, surface_height
 from .trace import paint_trace, trace_height
@@ -97,11 +98,19 @@ def _least(panel: dict, width: float, room: float) -> float:
 
 
 def _grid(below: list[dict], width: float, top: float) -> list[tuple[dict, Box]]:
-    """Return where the panels below lie: each in the column that is the shortest so far."""
+    """Return where the panels below lie: each in the column that is the shortest so far.
+
+    Stretches of time take the whole width.
+    """
     columns = 3 if len(below) > 2 else 2 if len(below) == 2 or width == FULL else 1
     wide = (width - (columns - 1) * COLUMN_GAP) / columns
     places, ends = [], [top + MARGIN] * columns
     for panel in below:
+        if panel["kind"] == "spans":
+            high = PANELS[panel["kind"]][0](panel, width)
+            places.append((panel, Box(MARGIN, max(ends), width, high)))
+            ends = [max(ends) + high + ROW_GAP] * columns
+            continue
         column = ends.index(min(ends))
         high = PANELS[panel["kind"]][0](panel, wide)
         places.append((panel, Box(MARGIN + column * (wide + COLUMN_GAP), ends[column], wide, high)))
@@ -155,6 +164,7 @@ PANELS: dict[str, tuple[Callable, Callable]] = {  # height by width; painter
     "trace": (trace_height, paint_trace),
     "surface": (surface_height, paint_surface),
     "diagram": (diagram_height, paint_diagram),
+    "spans": (spans_height, paint_spans),
     "note": (panels.note_height, panels.paint_note),
     "plot": (_plot_height, _paint_plot),
 }

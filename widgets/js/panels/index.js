@@ -14,6 +14,7 @@ import { layers, ridges } from "./layers.js";
 import { map } from "./map.js";
 import { network } from "./network.js";
 import { note } from "./note.js";
+import { spans } from "./spans.js";
 import { surface } from "./surface.js";
 import { tiles } from "./tiles.js";
 import { trace } from "./trace.js";
@@ -30,4 +31,5 @@ export const PANELS = {
   trace,
   surface,
   diagram,
+  spans,
 };

@@ -1,0 +1,1 @@
+"""ClusterLab: one training step on many ranks, and what it costs."""
