@@ -45,6 +45,12 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "3_08_adaptive", "Adaptive steps", "SGD again and again: what do its heirs change?", 65
     ),
     Chapter(
+        "3_15_model_parallel",
+        "Model parallel",
+        "How does a model too big for one machine train?",
+        60,
+    ),
+    Chapter(
         "3_07_second_order",
         "Curvature",
         "What does curvature tell?",

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLM"
+NAMES = "ABCDEFGHIJKLMP"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -35,6 +35,8 @@ CURES = [
     ("M", {"init": "xavier"}),
     ("M", {"init": "normal"}),
     ("M", {"activation": "tanh"}),
+    ("P", {"lr": 0.3}),
+    ("P", {"lr": 0.1}),
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
@@ -138,6 +140,8 @@ PATIENTS = {
           {"loss": (0.35, 0.65), "jitter": (1, 3), "reach": (0.5, 15)}),
     "M": ("64-32-10 sigmoid, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.3))", 0.6,
           {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
+    "P": ("64-64-64-10 tanh, 300 steps of 32: chain(Descend(lr=2.4))", 0.3, {"lr": 0.3},
+          {"loss": (3, 300), "reach": (0, 0.01)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
 }  # fmt: skip

@@ -12,6 +12,7 @@ from course import MLP, CourseError
 from course.parallel.in_turn import InTurn
 from course.parallel.pipeline import Pipeline
 from course.parallel.schedules import Action, make_schedule, most_in_flight, time_schedule
+from course.parallel.views import torch_1f1b
 
 NAMES = {"FORWARD": "F", "FULL_BACKWARD": "B", "BACKWARD_INPUT": "I", "BACKWARD_WEIGHT": "W"}
 
@@ -136,3 +137,12 @@ def test_starts_that_begin_no_stages_are_refused(starts):
     words = r"starts = .*; allowed: 3 rising whole numbers, the first 0, the last below 3"
     with pytest.raises(CourseError, match=words):
         InTurn(3).run(lambda comm: Pipeline(comm, net, 4, starts=starts))
+
+
+@pytest.mark.parametrize(("p", "m"), [(2, 2), (4, 8), (3, 7)])
+def test_torchs_table_of_1f1b_is_ours_but_for_the_last_ranks_numbers(p, m):
+    ours, theirs = make_schedule("1f1b", p, m), torch_1f1b(p, m)
+    assert theirs[:-1] == ours[:-1]
+    assert [a.micro for a in theirs[-1] if a.kind == "F"] == list(range(1, m + 1))
+    assert [a.kind for a in theirs[-1]] == [a.kind for a in ours[-1]]
+    assert [a for a in theirs[-1] if a.kind == "B"] == [a for a in ours[-1] if a.kind == "B"]

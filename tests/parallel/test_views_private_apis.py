@@ -17,6 +17,7 @@ ATTRIBUTES = [  # of private classes
     ("LocalTensor", "reconcile"),
     ("CollectiveOp", "get_process_group"),
     ("CollectiveOp", "get_comm_tensor_size"),
+    ("Schedule1F1B", "_get_pipeline_order"),
     *(("ProcessLocalGroup", name) for name in
       ("exception_handle", "reset", "allreduce", "allgather", "reduce_scatter", "broadcast")),
 ]  # fmt: skip

@@ -6,9 +6,18 @@ The tests replay all of them, with cures and with wrong cures.
 from functools import cache
 
 from ..cases import Case
-from . import adaptive, background, depth, first_eight, networks, second_order
+from . import (
+    adaptive,
+    background,
+    depth,
+    first_eight,
+    model_parallel,
+    networks,
+    second_order,
+)
 
-WARDS = (first_eight, background, networks, depth, adaptive, second_order)  # with `cases()` each
+WARDS = (first_eight, background, networks, depth, adaptive, second_order,
+         model_parallel)  # with `cases()` each
 
 
 @cache

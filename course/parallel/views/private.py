@@ -26,6 +26,7 @@ PRIVATE = {
     "sync_ops": "torch.distributed._tools.fake_collectives",
     "FakeTensorMode": "torch._subclasses.fake_tensor",
     "flop_registry": "torch.utils.flop_counter",
+    "Schedule1F1B": "torch.distributed.pipelining.schedules",
 }
 
 
