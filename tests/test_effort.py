@@ -66,7 +66,7 @@ def test_a_run_takes_the_bytes_that_its_tensors_have(sizes, B, optimiser):
     for _ in trainer.run(3):
         pass
     t, d = trainer, trainer.data
-    arrays = [(s.a, s.da) for space in t.model._workspaces.values() for s in space]
+    arrays = [(s.a, s.da) for space in t.model.workspaces.values() for s in space]
     exact = size_of([
         t.model.theta, t.model.grad, t.start[2], t.chain.state(), [vars(f).get("out", []) for f in
         t.chain.transforms], d.x_train, t.batches.X, t.batches.Y, arrays,

@@ -96,7 +96,7 @@ class Network(InOneProcess):
             self.generator = torch.Generator(theta.device).manual_seed(self.seed)
         for dropout in self.dropouts():
             dropout.generator = self.generator
-        self._workspaces: dict[int, list[Workspace]] = {}
+        self.workspaces: dict[int, list[Workspace]] = {}  # for training, by the number of rows
 
     @property
     def layers(self) -> list[Layer]:
@@ -122,13 +122,13 @@ class Network(InOneProcess):
     @torch.inference_mode(False)  # made inside a training step, yet usable by hand outside one
     def workspace(self, B: int, training: bool = True) -> list[Workspace]:
         """Return the arrays for batches of B rows; those for training are made once and kept."""
-        if training and B in self._workspaces:
-            return self._workspaces[B]
+        if training and B in self.workspaces:
+            return self.workspaces[B]
         below = Workspace()
         below.x1, below.training = self.theta.new_empty(1).expand(self.features + 1, B), training
         spaces = arrange(self.layers, below)
         if training:
-            self._workspaces[B] = spaces
+            self.workspaces[B] = spaces
         return spaces
 
     @staticmethod
@@ -155,7 +155,7 @@ class Network(InOneProcess):
         X: (B, n_0 + 1) and Y: (C, B), as `encode` gives them. denominator: see `Model`.
         """
         n = X.shape[0]
-        spaces = self._workspaces.get(n) or self.workspace(n)
+        spaces = self.workspaces.get(n) or self.workspace(n)
         Z = self.forward(spaces, X)
         loss = self.loss(Z, Y, spaces[-1].da, denominator or n)
         self.backward(spaces)

@@ -14,6 +14,7 @@ InTurn(4).run(program)  # four ranks in this process, or processes: see `process
 from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
 from .data_parallel import DataParallel
+from .holdings import Holdings, Part, holdings
 from .in_turn import Costs, InTurn
 from .launch import launch
 from .local_sgd import LocalSGD
@@ -30,8 +31,9 @@ from .tensor_parallel import TensorParallel
 from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Cluster", "Communicator", "Costs", "DataParallel", "Event", "InTurn", "LocalSGD",
-    "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step", "Strategy", "TensorParallel",
-    "Timeline", "bytes_sent", "cuts", "grid", "launch", "make_schedule", "make_strategy",
-    "rehearse", "ring_all_reduce", "time_schedule", "timeline", "tree_all_reduce",
+    "Action", "Cluster", "Communicator", "Costs", "DataParallel", "Event", "Holdings", "InTurn",
+    "LocalSGD", "Part", "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step", "Strategy",
+    "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid", "holdings", "launch",
+    "make_schedule", "make_strategy", "rehearse", "ring_all_reduce", "time_schedule", "timeline",
+    "tree_all_reduce",
 ]  # fmt: skip

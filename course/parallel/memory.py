@@ -6,7 +6,8 @@
     activations    what a layer reads and writes, with the gradients by it: of the rows, or of the
                    micro-batches in flight; the rows of the data themselves are left out
 
-Buffers that live inside one operation, as a sum that is just being formed, are not counted.
+Buffers that live inside one operation, as a sum that is just being formed, are not counted. This is
+what is there at one moment of a step; `holdings` tells which weights each part belongs to.
 """
 
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Gauge:
         kept = [v for v in states if v.shape == model.theta.shape]
         flight = [ws for stage in stages for spaces in stage.flight.values() for ws in spaces]
         if not stages:
-            flight = [ws for spaces in network._workspaces.values() for ws in spaces]
+            flight = [ws for spaces in network.workspaces.values() for ws in spaces]
         activations = [tensor for ws in flight for tensor in tensors(ws)]
         now = Memory(*(self._bytes(group) for group in (weights, gradients, kept, activations)))
         self.peak = max(self.peak, now, key=lambda memory: memory.total)

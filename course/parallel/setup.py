@@ -46,7 +46,7 @@ class Setup:
         counts = {"ranks": MOST_RANKS, "micro_batches": 10**4, "chunks": 100,
                   "per_replica": MOST_RANKS, "buckets": 10**4, "local_steps": 10**6}  # fmt: skip
         for name, most in counts.items():
-            count = check_count(name, getattr(self, name), 1, most, "a whole number")
+            count = check_count(name, getattr(self, name), 1, most, f"1 to {most:,}")
             object.__setattr__(self, name, count)
         check_choice("schedule", self.schedule, SCHEDULES)
         if not isinstance(self.costs, Costs):

@@ -11,7 +11,7 @@ from course.parallel.setup import GRIDS, PIPELINES
 from ..common.knobs import Choice, Knob, Number, Words, button
 from ..common.panel import Panel, spoken
 from .session import STRATEGY_WORDS
-from .walks import CollectiveWalk, Walk
+from .walks import CollectiveWalk, Walk, scrolled
 
 MODELS = {(32,) * 3: "4 layers, 32 wide", (64,) * 3: "4 layers, 64 wide",
           (64,) * 7: "8 layers, 64 wide", (128,) * 7: "8 layers, 128 wide"}  # fmt: skip
@@ -34,12 +34,13 @@ class WalkTab:
         find: returns the walk.
         what: the name of a moment, as 'message'.
         knobs: boxes that stand before the slider.
+        first: the number of the first moment.
     """
 
-    def __init__(self, find: Callable[[], Walk | None], what: str, knobs=()):
-        self._find, self._quiet = find, False
+    def __init__(self, find: Callable[[], Walk | None], what: str, knobs=(), first=0):
+        self._find, self._quiet, self._first = find, False, first
         keys = [button(name, icon, self._move(to), hint=hint) for name, icon, hint, to in MOVES]
-        self.slider = ipw.IntSlider(value=0, min=0, max=1, description=what)
+        self.slider = ipw.IntSlider(value=first, min=first, max=first + 1, description=what)
         self.slider.observe(self._slid, "value")
         self.table = ipw.HTML().add_class("face-steps")
         self.sentence = ipw.HTML()
@@ -59,7 +60,7 @@ class WalkTab:
     def _slid(self, change) -> None:
         walk = self._find()
         if walk and not self._quiet:
-            walk.go(min(change["new"], walk.last))
+            walk.go(min(change["new"] - self._first, walk.last))
             self.show()
 
     def show(self) -> None:
@@ -69,7 +70,8 @@ class WalkTab:
             return
         self._quiet = True
         try:
-            self.slider.max, self.slider.value = walk.last, walk.position
+            self.slider.max = walk.last + self._first
+            self.slider.value = walk.position + self._first
         finally:
             self._quiet = False
         self.sentence.value, self.table.value = spoken(walk.words()), walk.html()
@@ -100,15 +102,15 @@ class ClusterPanel(Panel):
             "local_steps": choice("local_steps", "local steps", STEPS),
             "hidden": Choice("network", models, values["hidden"], self.turn("hidden"),
                              lambda widths: "-".join(map(str, widths)) or "one layer"),
-            "latency": number("latency", "latency (µs)", -1, 4, zero=True),
-            "bandwidth": number("bandwidth", "link (MB/s)", 0, 5),
-            "flops": number("flops", "rank (GFLOP/s)", -1, 4),
+            "latency": number("latency", "latency µs", -1, 4, zero=True),
+            "bandwidth": number("bandwidth", "link MB/s", 0, 5),
+            "flops": number("flops", "rank GFLOP/s", -1, 4),
         }  # fmt: skip
         self.message = WalkTab(self._collective, "message", [
             Choice("algorithm", ["ring", "tree"], "ring", self._other_collective).box,
             Choice("ranks", [*range(2, 9)], 4, self._other_collective).box,
         ])  # fmt: skip
-        self.unit = WalkTab(self._schedule, "unit of time")
+        self.unit = WalkTab(self._schedule, "unit of time", first=1)
         self.report = ipw.HTML().add_class("face-report")
         self.file = Words("file", "trace.json", lambda name: None)
         save = button("Save the timeline", "save", self._save, hint="as a trace")
@@ -179,7 +181,7 @@ class ClusterPanel(Panel):
         """Write all numbers into their tab; only the thread that steps may."""
         lab = self.lab
         text = lab.report() if lab else ""
-        self.report.value = f"<pre tabindex='0'>{html.escape(text)}</pre>"
+        self.report.value = scrolled("all numbers", f"<pre>{html.escape(text)}</pre>")
 
     def _open(self, title: str, on: bool) -> None:
         super()._open(title, on)

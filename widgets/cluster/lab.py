@@ -2,9 +2,9 @@
 
     lab = ClusterLab("pipeline", ranks=4, micro_batches=8); lab
 
-In a notebook with a front end: a transport, knobs, a timeline of the step, memory and bytes, tabs to
-step through an all-reduce and a schedule. Without one: `steps` steps, then a still picture with its
-description in words.
+In a notebook with a front end: a transport, knobs, a timeline of the step, memory and bytes, tabs
+to step through an all-reduce and a schedule. Without one: `steps` steps, then a still picture with
+its description in words.
 """
 
 from pathlib import Path

@@ -6,11 +6,9 @@ A twin makes every step in one process: what the cluster's weights are compared 
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
-
 from course import MLP, Adam, CourseError, Descend, Trainer, chain, load_data
 from course.errors import check_choice, check_number, shown
-from course.parallel import Cluster, Costs, Setup, Step
+from course.parallel import Cluster, Setup, Step
 
 KEPT = 300  # steps whose events can be looked at again
 UNITS = {"latency": 1e-6, "bandwidth": 1e6, "flops": 1e9}  # of the knobs: µs, MB/s, GFLOP/s
@@ -189,7 +187,8 @@ def rounded(value: float) -> float:
 def turn_words(knob: str, value) -> str:
     """Return what a mark in the picture says of a turned knob."""
     words = {
-        "strategy": "{}", "schedule": "{}", "ranks": "{} ranks", "micro_batches": "{} micro-batches",
+        "strategy": "{}", "schedule": "{}", "ranks": "{} ranks",
+        "micro_batches": "{} micro-batches",
         "chunks": "{} stages a rank", "per_replica": "{} ranks a replica", "buckets": "{} buckets",
         "local_steps": "{} local steps", "latency": "latency {:g} µs", "bandwidth": "{:g} MB/s",
         "flops": "{:g} GFLOP/s",

@@ -65,8 +65,9 @@ class CollectiveWalk(Walk):
 
     def words(self) -> str:
         message, held, whole = self.moments[self.position]
-        rounds = self.moments[-1].message.round if self.last else 0
-        numbers = sum(len(m.message.values) for m in self.moments[1 : self.position + 1])
+        messages = [moment.message for moment in self.moments if moment.message]
+        rounds = messages[-1].round
+        numbers = sum(len(one.values) for one in messages[: self.position])
         if message is None:
             said = (f"{self.algorithm} all-reduce on {self.ranks} ranks: {self.last} messages in "
                     f"{rounds} rounds. Rank r has 10 to the r everywhere; the sum is "
@@ -97,7 +98,8 @@ class CollectiveWalk(Walk):
                     style += ["face-got"] * (rank == message.dst)
                 cells += cell(f"{held[rank, k]:.0f}", style)
             rows += f"<tr><th scope='row'>rank {rank}</th>{cells}</tr>"
-        return f"<table><thead><tr><td class='face-none'></td>{head}</tr></thead>{rows}</table>"
+        head = f"<tr><td class='face-none'></td>{head}</tr>"
+        return scrolled("what each rank has", f"<table><thead>{head}</thead>{rows}</table>")
 
 
 class ScheduleWalk(Walk):
@@ -121,7 +123,9 @@ class ScheduleWalk(Walk):
 
     def label(self, micro: int, chunk: int) -> str:
         """Return the name of a micro-batch; with several stages a rank, also which."""
-        return f"{micro}{'abcdefghij'[chunk] if chunk < 10 else chunk}" if self.v > 1 else f"{micro}"
+        return (
+            f"{micro}{'abcdefghij'[chunk] if chunk < 10 else chunk}" if self.v > 1 else f"{micro}"
+        )
 
     def words(self) -> str:
         table, unit = self.table, self.position
@@ -132,14 +136,16 @@ class ScheduleWalk(Walk):
             does.append(f"rank {rank} {what}")
             kept = table.in_flight(rank, unit)
             names = ", ".join(self.label(*one) for one in kept) or "none"
-            keeps.append(f"rank {rank} {names} (at most {table.most[rank]})")
+            keeps.append(f"rank {rank}: {names} (at most {table.most[rank]})")
         if self.p > SAID:
             busy = sum(table.at(rank, unit) is not None for rank in range(self.p))
             does = [f"{count(busy, 'rank')} at work, {self.p - busy} waiting"]
             keeps = [f"at most {max(table.most)} on a rank"]
         waits = sum(table.at(r, u) is None for r in range(self.p) for u in range(unit + 1))
         so_far = share(waits / (self.p * (unit + 1)))
-        start = "" if self.is_used else "This strategy has no schedule; a pipeline would have this. "
+        start = (
+            "" if self.is_used else "This strategy has no schedule; a pipeline would have this. "
+        )
         return (f"{start}{self.name} on {count(self.p, 'rank')}, {self.m} micro-batches, unit "
                 f"{unit + 1} of {table.span}: {'; '.join(does)}. In flight: {'; '.join(keeps)}. "
                 f"Idle until here: {so_far}; of the whole: {share(table.idle)}.")  # fmt: skip
@@ -150,10 +156,10 @@ class ScheduleWalk(Walk):
         for rank in range(self.p):
             kept = self.table.in_flight(rank, self.position)
             names = " ".join(self.label(*one) for one in kept)
-            rows += (f"<tr><th scope='row'>rank {rank}</th>"
-                     f"<td class='face-none'>{len(kept)}: {html.escape(names)}</td>")  # fmt: skip
-            rows += "".join(self._cells(rank)) + "</tr>"
-        return f"<table><thead><tr>{head}</tr></thead>{rows}</table>"
+            flight = cell(f"{len(kept)}: {names}".removesuffix(": "), ["face-none"])
+            rows += f"<tr><th scope='row'>rank {rank}</th>{flight}{''.join(self._cells(rank))}</tr>"
+        head = f"<thead><tr>{head}</tr></thead>"
+        return scrolled("the schedule", f"<table>{head}{rows}</table>")
 
     def _cells(self, rank: int) -> list[str]:
         first = max(0, min(self.position - SHOWN // 3, self.last + 1 - SHOWN))
@@ -168,6 +174,13 @@ class ScheduleWalk(Walk):
             found.append(cell(words, style, stop - unit))
             unit = stop
         return found
+
+
+def scrolled(name: str, content: str) -> str:
+    """Return content that keys can scroll when it is wider than the page."""
+    return (
+        f"<div class='face-scroll' tabindex='0' role='region' aria-label='{name}'>{content}</div>"
+    )
 
 
 def cell(words: str, style: list[str], wide: int = 1) -> str:

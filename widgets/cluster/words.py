@@ -94,9 +94,11 @@ def agreement(session: Session) -> str:
 
 def drawn() -> str:
     """Return what the picture shows."""
-    return ("A timeline with a row for each rank: computation, below it messages and collectives; "
-            "what is blank is idle. By step: the loss, beside that of one process, the time of a "
-            "step, and the efficiency. Bars: memory of each rank by kind, and bytes sent by kind.")  # fmt: skip
+    return (
+        "A timeline with a row for each rank: computation, below it messages and collectives; what "
+        "is blank is idle. By step: the loss, beside that of one process, the time of a step, and "
+        "the efficiency. Bars: memory of each rank by kind, and bytes sent by kind."
+    )
 
 
 def heads(session: Session, step: Step, at: int | None) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from .scales import number, ticks
 from .sheet import Box, Sheet, shortened, text_width
 
 GAP, AXIS, KEY = 6, 20, 18  # pixels between rows; of the axis's numbers; of a line of the key
+NOTED = 0.36  # of the width, at most, for notes
 MANY, FEW = 12, 4  # rows: lower than usual, and higher
 
 
@@ -23,7 +24,7 @@ def pitch(panel: dict) -> float:
 def key_of(panel: dict, width: float) -> list[tuple[str, str, float, int]]:
     """Return (words, hue, left, line) of the key, as many a line as fit."""
     found, x, line = [], 0.0, 0
-    for words, hue, _ in panel["hues"]:
+    for words, hue, _ in panel["hues"] if len(panel["hues"]) > 1 else []:
         wide = 26 + text_width(words)
         if x and x + wide > width:
             x, line = 0.0, line + 1
@@ -33,7 +34,7 @@ def key_of(panel: dict, width: float) -> list[tuple[str, str, float, int]]:
 
 
 def spans_height(panel: dict, width: float) -> float:
-    lines = 1 + max(line for *_, line in key_of(panel, width))
+    lines = 1 + max((line for *_, line in key_of(panel, width)), default=-1)
     return HEAD + pitch(panel) * len(panel["rows"]) + AXIS + KEY * lines
 
 
@@ -43,14 +44,16 @@ def paint_spans(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
     names = [name for name, _ in panel["rows"]]
     notes = [note for _, note in panel["rows"]]
     left = box.x + min(max(map(text_width, names)), box.width / 4) + 10
-    room = min(max(map(text_width, notes)), box.width / 3)
+    widest = max(map(text_width, notes))
+    room = widest if widest <= NOTED * box.width else 0
     right = box.right - (room + 10 if room else 6)
     scale, tall, top = (right - left) / panel["high"], lanes(panel), box.y + HEAD
     for k, (name, note) in enumerate(panel["rows"]):
         y = top + k * pitch(panel)
         sheet.outline(Box(left, y, right - left, tall[0]), "none", 0, 0, "wash", role="row")
         sheet.text(shortened(name, left - box.x - 8), box.x, y + 12, "ink", role="name")
-        sheet.text(shortened(note, room), box.right, y + 12, align="right", role="note")
+        if room:
+            sheet.text(note, box.right, y + 12, align="right", role="note")
     columns = [arrays[panel[field]] for field in ("row", "from", "to", "hue", "name")]
     for row, start, end, hue, name in zip(*columns, strict=True):
         _, colour, lane = panel["hues"][int(hue)]

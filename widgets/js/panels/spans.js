@@ -7,7 +7,7 @@ import { HEAD, heading, shortened } from "./common.js";
 const GAP = 6; // px between rows
 const AXIS = 20; // px of the axis's numbers
 const KEY = 19; // px of a line of the key
-const NOTED = 430; // px: a narrower panel has no room for notes
+const NOTED = 0.36; // of the width, at most, for notes
 const [MANY, FEW] = [12, 4]; // rows: lower than usual, and higher
 
 /** Heights of a row's lanes: [what it does, what goes on beside it]. */
@@ -21,6 +21,7 @@ const pitch = (panel) => lanes(panel).reduce((sum, tall) => sum + tall, GAP);
 
 /** [[words, colour's name, left, line], …] of the key, as many a line as fit. */
 function keyOf(panel, width) {
+  if (panel.hues.length < 2) return [];
   let [x, line] = [0, 0];
   return panel.hues.map(([words, hue]) => {
     const wide = 26 + 6.2 * words.length; // before the painting no letter can be measured
@@ -32,7 +33,7 @@ function keyOf(panel, width) {
 }
 
 function height(panel, width) {
-  const lines = 1 + Math.max(...keyOf(panel, width).map(([, , , line]) => line));
+  const lines = 1 + Math.max(-1, ...keyOf(panel, width).map(([, , , line]) => line));
   return HEAD + pitch(panel) * panel.rows.length + AXIS + KEY * lines;
 }
 
@@ -49,7 +50,14 @@ function layout(g, panel, arrays, theme, width) {
     spans[Math.round(row)].push([at("from"), at("to"), at("hue"), Math.round(at("name"))]);
   });
   const scale = (right - left) / panel.high;
-  return { left, right, spans, x: (v) => left + v * scale, back: (px) => (px - left) / scale };
+  return {
+    left,
+    right,
+    noted,
+    spans,
+    x: (v) => left + v * scale,
+    back: (px) => (px - left) / scale,
+  };
 }
 
 function paint(g, panel, arrays, theme, width, _height, state) {
@@ -57,13 +65,15 @@ function paint(g, panel, arrays, theme, width, _height, state) {
   Object.assign(state, { panel, place, width });
   if (state.row >= panel.rows.length) state.row = 0;
   const at = state.at === undefined ? undefined : clamp(state.at, 0, panel.high);
-  const read = at === undefined ? panel.note : `at ${number(at)} ${panel.unit}`;
+  const read = at === undefined ? panel.note : reading(panel, place, state.row, at);
   heading(g, { ...panel, note: read }, width, theme);
   const tall = lanes(panel);
   panel.rows.forEach(([name, note], row) => {
     const y = HEAD + row * pitch(panel);
+    g.globalAlpha = 0.6;
     g.fillStyle = theme.wash;
     g.fillRect(place.left, y, place.right - place.left, tall[0]);
+    g.globalAlpha = 1;
     for (const span of place.spans[row]) paintSpan(g, panel, span, y, tall, place, theme);
     const pointed = at !== undefined && row === state.row;
     g.font = `400 11px ${theme.font}`;
@@ -74,7 +84,7 @@ function paint(g, panel, arrays, theme, width, _height, state) {
       g.lineWidth = 1.2;
       g.strokeRect(place.left - 1, y - 1, place.right - place.left + 2, pitch(panel) - GAP + 2);
     }
-    if (width < NOTED) return;
+    if (!place.noted) return;
     g.font = `400 11px ${theme.font}`;
     const side = at === undefined ? note : said(panel, place, row, at);
     const fitting = shortened(g, side, width - place.right - 8);
@@ -137,9 +147,17 @@ function paintKey(g, panel, width, top, theme) {
 
 // ---- reading -------------------------------------------------------------------------------------
 
+/** What the pointed row does, for a panel without room beside its rows. */
+function reading(panel, place, row, at) {
+  const where = `${number(at)} ${panel.unit}`;
+  return place.noted ? `at ${where}` : `${where}: ${said(panel, place, row, at)}`;
+}
+
 /** What a row does at a place: the names of its spans there, or that there is none. */
 function said(panel, place, row, at) {
+  const lane = (span) => panel.hues[span[2]][2];
   const there = place.spans[row].filter(([from, to]) => from <= at && at < to);
+  there.sort((a, b) => lane(a) - lane(b));
   const words = there.map((span) => panel.names[span[3]][1]);
   return [...new Set(words)].join(", ") || panel.empty;
 }
