@@ -48,7 +48,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "3_15_model_parallel",
         "Model parallel",
         "How does a model too big for one machine train?",
-        60,
+        50,
     ),
     Chapter(
         "3_07_second_order",

@@ -16,8 +16,15 @@ from . import (
     second_order,
 )
 
-WARDS = (first_eight, background, networks, depth, adaptive, second_order,
-         model_parallel)  # with `cases()` each
+WARDS = (
+    first_eight,
+    background,
+    networks,
+    depth,
+    adaptive,
+    second_order,
+    model_parallel,
+)  # with `cases()` each
 
 
 @cache

@@ -14,7 +14,7 @@ from ..puzzles import puzzle
 
 __all__ = ["block", "less_memory", "micro_batches"]
 
-# ---- 1. how many micro-batches --------------------------------------------------------------------
+# ---- 1. how many micro-batches -------------------------------------------------------------------
 
 
 def judge_count(answer) -> str | None:
@@ -70,11 +70,11 @@ micro_batches = Exercise(
 )
 
 
-# ---- 2. a block on one rank -----------------------------------------------------------------------
+# ---- 2. a block on one rank ----------------------------------------------------------------------
 
 
 def judge_block(answer) -> str | None:
-    """Judge answer(x, A, a, B, b, all_reduce) → the block's output on each rank."""
+    """Judge answer(x, W1, b1, W2, b2, all_reduce) → the block's output on each rank."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_block."
     return on_probes(lambda draw: judge_one_block(answer, draw))
@@ -84,8 +84,8 @@ def judge_one_block(answer, draw: Draw) -> str | None:
     """Judge it on ranks in turn, with one block."""
     p, rows, n = (3, *draw.sizes(2))
     width, out = 2 * p, n if draw.square else draw.size() + 3
-    x, A, a = draw.normal(rows, n), draw.normal(width, n), draw.normal(width)
-    B, b = draw.normal(out, width), draw.normal(out)
+    x, W1, b1 = draw.normal(rows, n), draw.normal(width, n), draw.normal(width)
+    W2, b2 = draw.normal(out, width), draw.normal(out)
     parts, sums = cuts(width, p), []
 
     def program(comm):
@@ -95,7 +95,7 @@ def judge_one_block(answer, draw: Draw) -> str | None:
             sums.append(comm.rank)
             return comm.all_reduce(torch.as_tensor(t).clone())
 
-        return answer(x, A[mine], a[mine], B[:, mine], b, all_reduce)
+        return answer(x, W1[mine], b1[mine], W2[:, mine], b2, all_reduce)
 
     got = InTurn(p).run(program)
     if any(part is None or part is ... for part in got):
@@ -103,25 +103,25 @@ def judge_one_block(answer, draw: Draw) -> str | None:
     if not all(isinstance(part, Tensor) for part in got) or got[0].shape != (rows, out):
         shape = (*got[0].shape,) if isinstance(got[0], Tensor) else type(got[0]).__name__
         return f"Return a tensor (rows, outputs) = ({rows}, {out}); this is {shape}."
-    z = x @ A.t() + a
-    hidden = [z[:, part].relu() @ B[:, part].t() for part in parts]
-    whole = sum(hidden) + b
+    z = x @ W1.t() + b1
+    hidden = [z[:, part].relu() @ W2[:, part].t() for part in parts]
+    whole = sum(hidden) + b2
     if all(same(part, whole) for part in got):
         if len(sums) > p:
             return f"Right, with {len(sums) // p} sums on each rank. One is enough: where?"
         return None
-    mixed = sum(x @ A[part].t() + a[part] for part in parts).relu()
+    mixed = sum(x @ W1[part].t() + b1[part] for part in parts).relu()
     mistakes = [
-        (hidden[0] + b, "The numbers are those of this rank's part alone: sum over the ranks."),
-        (whole + (p - 1) * b, f"b is in the sum {p} times, once from each rank: add it after."),
-        (sum(hidden), "The bias b is missing."),
+        (hidden[0] + b2, "The numbers are those of this rank's part alone: sum over the ranks."),
+        (whole + (p - 1) * b2, f"b2 is in the sum {p} times, once from each rank: add it after."),
+        (sum(hidden), "The bias b2 is missing."),
         (whole / p, f"That is the mean over {p} ranks. The parts are summed, nothing is averaged."),
-        (sum(hidden) / p + b, "That is the mean of the parts. They are summed, not averaged."),
+        (sum(hidden) / p + b2, "That is the mean of the parts. They are summed, not averaged."),
         (whole.relu(), "There is no ReLU after the second matrix."),
-        (sum(z[:, part] @ B[:, part].t() for part in parts) + b, "The ReLU is missing."),
-        (sum(z[:, part] @ B[:, part].t() for part in parts).relu() + b,
+        (sum(z[:, part] @ W2[:, part].t() for part in parts) + b2, "The ReLU is missing."),
+        (sum(z[:, part] @ W2[:, part].t() for part in parts).relu() + b2,
          "ReLU comes before the second matrix; of a sum it is something else."),
-        (mixed @ B[:, parts[0]].t() + b, "You sum between the two matrices. There each rank has "
+        (mixed @ W2[:, parts[0]].t() + b2, "You sum between the two matrices. There each rank has "
          "units of its own, and adds up units that have nothing to do with each other."),
     ]  # fmt: skip
     return first_match(got[0], mistakes) or "The numbers are not those of one process."
@@ -132,13 +132,13 @@ block = Exercise(
     judge_block,
     [
         "What does this rank's part of the units need from others? And the outputs?",
-        "torch.relu(x @ A.t() + a) are this rank's hidden units, whole: nothing is sent. Times "
-        "B.t() they give a part of each output.",
-        "all_reduce(hidden @ B.t()) is the sum over the ranks. One thing is left to add, once.",
+        "torch.relu(x @ W1.t() + b1) are this rank's hidden units, whole: nothing is sent. Times "
+        "W2.t() they give a part of each output.",
+        "all_reduce(hidden @ W2.t()) is the sum over the ranks. One thing is left to add, once.",
     ],
 )
 
 
-# ---- 3. a puzzle ----------------------------------------------------------------------------------
+# ---- 3. a puzzle ---------------------------------------------------------------------------------
 
 less_memory = puzzle(2)
