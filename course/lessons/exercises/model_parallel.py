@@ -82,7 +82,7 @@ def judge_block(answer) -> str | None:
 
 def judge_one_block(answer, draw: Draw) -> str | None:
     """Judge it on ranks in turn, with one block."""
-    p, rows, n = (3, *draw.sizes(2))
+    p, rows, n = 3, *draw.sizes(2)
     width, out = 2 * p, n if draw.square else draw.size() + 3
     x, W1, b1 = draw.normal(rows, n), draw.normal(width, n), draw.normal(width)
     W2, b2 = draw.normal(out, width), draw.normal(out)
@@ -104,23 +104,24 @@ def judge_one_block(answer, draw: Draw) -> str | None:
         shape = (*got[0].shape,) if isinstance(got[0], Tensor) else type(got[0]).__name__
         return f"Return a tensor (rows, outputs) = ({rows}, {out}); this is {shape}."
     z = x @ W1.t() + b1
-    hidden = [z[:, part].relu() @ W2[:, part].t() for part in parts]
-    whole = sum(hidden) + b2
+    outputs = torch.stack([z[:, part].relu() @ W2[:, part].t() for part in parts])
+    linear = torch.stack([z[:, part] @ W2[:, part].t() for part in parts]).sum(0)
+    mixed = torch.stack([z[:, part] for part in parts]).sum(0).relu()
+    total = outputs.sum(0)
+    whole = total + b2
     if all(same(part, whole) for part in got):
         if len(sums) > p:
             return f"Right, with {len(sums) // p} sums on each rank. One is enough: where?"
         return None
-    mixed = sum(x @ W1[part].t() + b1[part] for part in parts).relu()
     mistakes = [
-        (hidden[0] + b2, "The numbers are those of this rank's part alone: sum over the ranks."),
+        (outputs[0] + b2, "The numbers are those of this rank's part alone: sum over the ranks."),
         (whole + (p - 1) * b2, f"b2 is in the sum {p} times, once from each rank: add it after."),
-        (sum(hidden), "The bias b2 is missing."),
+        (total, "The bias b2 is missing."),
         (whole / p, f"That is the mean over {p} ranks. The parts are summed, nothing is averaged."),
-        (sum(hidden) / p + b2, "That is the mean of the parts. They are summed, not averaged."),
+        (total / p + b2, "That is the mean of the parts. They are summed, not averaged."),
         (whole.relu(), "There is no ReLU after the second matrix."),
-        (sum(z[:, part] @ W2[:, part].t() for part in parts) + b2, "The ReLU is missing."),
-        (sum(z[:, part] @ W2[:, part].t() for part in parts).relu() + b2,
-         "ReLU comes before the second matrix; of a sum it is something else."),
+        (linear + b2, "The ReLU is missing."),
+        (linear.relu() + b2, "ReLU comes before the second matrix; of a sum it is something else."),
         (mixed @ W2[:, parts[0]].t() + b2, "You sum between the two matrices. There each rank has "
          "units of its own, and adds up units that have nothing to do with each other."),
     ]  # fmt: skip
