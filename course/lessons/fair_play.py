@@ -57,7 +57,7 @@ def _enclosed(function: FunctionType) -> list[FunctionType]:
 def _is_ours(value) -> bool:
     """Tell if a function, or a module, is one of the exercises' own."""
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-    return str(name).startswith(f"{LESSONS}.exercises")
+    return str(name).startswith((f"{LESSONS}.exercises", f"{LESSONS}.puzzles"))
 
 
 def _names(code: CodeType) -> Iterator[str]:

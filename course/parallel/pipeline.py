@@ -7,10 +7,12 @@ the micro-batches; nothing is averaged. Which rank does what, and when, is the s
 Source: Huang et al. (2019); Narayanan et al. (2021).
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
-from ..errors import CourseError
+from ..errors import CourseError, shown
 from ..nn.layers import Layer, Workspace
 from ..nn.network import Network
 from ..nn.stack import Stack, arrange
@@ -68,6 +70,8 @@ class Pipeline(Cut):
         micro_batches: into how many equal parts each batch is cut.
         schedule: 'gpipe', '1f1b', 'interleaved' or 'zero_bubble'.
         chunks: stages a rank; more than 1 only if interleaved.
+        starts: the layer with weights, counted from 0, that begins each stage, as [0, 2, 5];
+            default: equally many in each.
 
     Raises:
         CourseError: for a network with fewer layers with weights than stages, and for numbers that
@@ -78,7 +82,7 @@ class Pipeline(Cut):
 
     def __init__(
         self, comm: Communicator, network: Network, micro_batches: int = 4,
-        schedule: str = "1f1b", chunks: int = 1,
+        schedule: str = "1f1b", chunks: int = 1, starts: list[int] | None = None,
     ):  # fmt: skip
         super().__init__(comm, network)
         network = self.network  # a copy
@@ -87,7 +91,7 @@ class Pipeline(Cut):
         chunks = int(chunks)
         self.mine = range(comm.rank, comm.world_size * chunks, comm.world_size)
         self.last = comm.world_size * chunks - 1
-        cut = cut_into_stages(self.spans, self.last + 1)
+        cut = cut_into_stages(self.spans, self.last + 1, starts)
         places = [self.spans[part] for part in cut]
         self.places = [slice(place[0].start, place[-1].stop) for place in places]
         self.theta = self.part(network.theta)
@@ -211,13 +215,16 @@ class Pipeline(Cut):
         return self.comm.all_reduce(whole, "whole")
 
 
-def cut_into_stages(spans: list[slice], count: int) -> list[slice]:
-    """Cut the layers into stages with equally many layers that have weights, or one more.
+def cut_into_stages(spans: list[slice], count: int, starts: list[int] | None = None) -> list[slice]:
+    """Cut the layers into stages; by default with equally many that have weights, or one more.
 
-    spans: where the weights of each layer lie.
+    Args:
+        spans: where the weights of each layer lie.
+        count: of stages.
+        starts: see `Pipeline`.
 
     Raises:
-        CourseError: for a network with fewer such layers than stages.
+        CourseError: for a network with fewer such layers than stages, and for other starts.
     """
     heavy = [i for i, span in enumerate(spans) if span.stop > span.start]
     if len(heavy) < count:
@@ -225,5 +232,19 @@ def cut_into_stages(spans: list[slice], count: int) -> list[slice]:
             f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; "
             f"take at most {len(heavy)}, or a deeper network"
         )
-    starts = [0, *(heavy[part.start] for part in cuts(len(heavy), count)[1:])]
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(spans)], strict=True)]
+    if starts is None:
+        starts = [part.start for part in cuts(len(heavy), count)]
+    check_starts(starts, count, len(heavy))
+    begins = [0, *(heavy[start] for start in starts[1:])]
+    return [slice(a, b) for a, b in zip(begins, [*begins[1:], len(spans)], strict=True)]
+
+
+def check_starts(starts: list[int], count: int, layers: int) -> None:
+    """Raise `CourseError` unless these layers can begin so many stages."""
+    whole = isinstance(starts, list) and all(type(start) is int for start in starts)
+    rising = whole and all(a < b for a, b in pairwise([*starts, layers]))
+    if not rising or len(starts) != count or starts[0] != 0:
+        raise CourseError(
+            f"starts = {shown(starts)}; allowed: {count} rising whole numbers, the first 0, the "
+            f"last below {layers}, as the layer that begins each stage"
+        )

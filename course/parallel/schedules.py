@@ -185,10 +185,10 @@ def time_schedule(schedule: Schedule, costs: dict[str, int] | None = None) -> Ti
                 position[r] += 1
                 moved = True
         if not moved:
-            stuck = [
-                str(schedule[r][position[r]]) for r in range(p) if position[r] < len(schedule[r])
-            ]
-            raise CourseError(f"the schedule never ends: ranks wait at {', '.join(stuck)}")
+            waiting = [(r, schedule[r][position[r]]) for r in range(p)
+                       if position[r] < len(schedule[r])]  # fmt: skip
+            stuck = ", ".join(f"rank {r} before {a.kind}{a.micro}" for r, a in waiting)
+            raise CourseError(f"the schedule never ends: these wait for each other: {stuck}")
     busy = sum(units[a.kind] for actions in schedule for a in actions)
     span = max(clock)
     return Timing(span, 1 - busy / (p * span), [most_in_flight(a) for a in schedule], starts)

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNS"
+NAMES = "ABCDEFGHIJKLMNPS"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -38,6 +38,8 @@ CURES = [
     ("S", {"lr": 0.8}),
     ("S", {"lr": 1.0}),
     ("S", {"optimiser": "adam"}),
+    ("P", {"lr": 0.3}),
+    ("P", {"lr": 0.1}),
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
@@ -160,6 +162,8 @@ PATIENTS = {
           {"init": "xavier"}, {"twins": (1, 1), "loss": (0.55, 0.8)}),
     "S": ("64-32-10 relu, 38 steps of 128: chain(Descend(lr=0.05))", 0.5, {"lr": 0.8},
           {"loss": (0.5, 0.9), "jitter": (1, 1.4)}),
+    "P": ("64-64-64-10 tanh, 300 steps of 32: chain(Descend(lr=2.4))", 0.3, {"lr": 0.3},
+          {"loss": (3, 300), "reach": (0, 0.01)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},

@@ -11,12 +11,10 @@ from course.lessons.checks.data_distribution import (
     FAULTY,
     STEPS,
     as_printed,
-    belongs,
     deal,
     losses,
     steps,
     update,
-    work,
 )
 
 
@@ -56,21 +54,6 @@ def test_the_tail_is_left_out():
 def test_each_step_has_a_case_of_its_own():
     assert marks(steps.cases([*STEPS])) == "✗✗✗✓✓✓✓"
     assert [numbers(case.number)[0] for case in steps.cases([*STEPS])] == [0, 0, 0, 1, 2, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [({}, "✓✓"), ({"part of": "model parallelism"}, "✗✓"), ({"decides": "which weights"}, "✓✗")],
-)
-def test_where_it_belongs_and_what_it_decides(change, found):
-    assert marks(belongs.cases(belongs.document | change)) == found
-
-
-def test_rows_are_dealt_out_in_data_parallelism_alone():
-    (first, second), weights = work("data parallelism", 7)
-    assert first / second == pytest.approx(4 / 3) and weights == [42, 42]
-    (first, second), weights = work("model parallelism", 7)
-    assert first == pytest.approx(second, rel=0.2) and sum(weights) < 84
 
 
 @pytest.mark.parametrize("seed", [0, 1])

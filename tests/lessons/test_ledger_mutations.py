@@ -10,6 +10,7 @@ from course.lessons.checks.batches import shuffled
 from course.lessons.checks.data_parallel import gradient
 from course.lessons.checks.forward import as_printed as printed_forward
 from course.lessons.checks.gradient_descent import by_backward
+from course.lessons.checks.model_parallel import dealt, placed, weighted
 from course.lessons.checks.second_order import printed as newton
 from course.lessons.checks.steps import STEPS
 from course.lessons.checks.stopping import counted
@@ -65,11 +66,6 @@ MUTANTS = [
     ("D1-1a", "one layer, and pulses", {"layers": 1, "as the brain": ("pulses",)}, "wrong"),
     ("D1-1c", "data, width and passes", ("data", "width", "passes"), "holds"),
     ("D1-1c", "the first weights", ("seed",), "wrong"),
-    ("D1-2a", "each takes all", stated("D1-2a") | {"each takes": "all"}, "imprecise"),
-    ("D1-2a", "in turn", stated("D1-2a") | {"when": "in turn"}, "imprecise"),
-    ("D1-2a", "slower", stated("D1-2a") | {"training": "slower"}, "imprecise"),
-    ("D1-2c", "of the other", stated("D1-2c") | {"part of": "model parallelism"}, "imprecise"),
-    ("D1-2c", "the weights", stated("D1-2c") | {"decides": "which weights"}, "imprecise"),
     ("D1-3", "the algorithm alone", dict.fromkeys(stated("D1-3"), ()) |
      {"the algorithm": ("data parallelism", "model parallelism")}, "wrong"),
     ("D1-3", "what it can do", stated("D1-3") | {"the algorithm": ()}, "holds"),
@@ -147,6 +143,17 @@ MUTANTS = [
     ("D4-2.2b", "one layer", stated("D4-2.2b") | {"layers": "one"}, "imprecise"),
     ("D4-2.2b", "all layers below", stated("D4-2.2b") | {"hears": "all layers below"}, "imprecise"),
     ("D2-2a", "together", stated("D2-2a") | {"trained": "together"}, "holds"),
+    ("D1-3.2a", "with messages",
+     {"trains": "with messages", "then": ("put together",)}, "holds"),
+    ("D1-3.2a", "with messages, averaged",
+     {"trains": "with messages", "then": ("averaged",)}, "imprecise"),
+    ("D1-3.2b", "side by side, no 1/N", placed, "holds"),
+    ("D1-3.2b", "in a row", lambda parts, places, size: torch.cat(list(parts)), "imprecise"),
+    ("D1-6c", "the gradient of the shares", stated("D1-6c") | {"data parallelism": weighted},
+     "imprecise"),
+    ("D1-6c", "the parts side by side", stated("D1-6c") | {"model parallelism": placed},
+     "imprecise"),
+    ("D1-6c", "each sample once", stated("D1-6c") | {"data distribution": dealt}, "imprecise"),
     ("D0-3.1", "softmax at the end", softmax_at_the_end, "holds"),
     ("D0-3.1", "no bias",
      lambda t, Ws, bs, x, f: printed_forward(t, Ws, [0 * b for b in bs], x, f), "wrong"),

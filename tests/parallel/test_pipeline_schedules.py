@@ -3,12 +3,16 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributed.pipelining import schedules as torch_schedules
 
-from course import CourseError
+from course import MLP, CourseError
+from course.parallel.in_turn import InTurn
+from course.parallel.pipeline import Pipeline
 from course.parallel.schedules import Action, make_schedule, most_in_flight, time_schedule
+from course.parallel.views import torch_1f1b
 
 NAMES = {"FORWARD": "F", "FULL_BACKWARD": "B", "BACKWARD_INPUT": "I", "BACKWARD_WEIGHT": "W"}
 
@@ -79,7 +83,7 @@ def test_every_micro_batch_is_worked_on_once_by_each_rank(p, m):
 
 
 def test_a_schedule_without_an_end_is_named():
-    with pytest.raises(CourseError, match="never ends: ranks wait at Action"):
+    with pytest.raises(CourseError, match="wait for each other: rank 0 before B0$"):
         time_schedule([[Action("B", 0), Action("F", 0)]])
 
 
@@ -102,3 +106,43 @@ def test_activations_are_kept_until_backward_or_until_w():
 def test_what_is_no_schedule_is_refused(arguments, words):
     with pytest.raises(CourseError, match=words):
         make_schedule(*arguments)
+
+
+@pytest.mark.parametrize("starts", [[0, 1, 2], [0, 5, 6], [0, 3, 4]])
+def test_stages_may_begin_at_any_layer_with_weights(starts):
+    net = MLP([6, 5, 7, 5, 8, 9, 4, 3], "tanh", dtype=torch.float64)
+    x, y = torch.randn(12, 6, dtype=torch.float64), torch.arange(12) % 3
+
+    def program(comm):
+        model = Pipeline(comm, net, 4, starts=starts)
+        model.loss_and_grad(*model.encode(x, y))
+        return model.whole(model.grad).clone(), len(model.theta)
+
+    made = InTurn(3).run(program)
+    module = net.to_module()
+    torch.nn.functional.cross_entropy(module(x), y).backward()
+    theirs = [torch.cat([layer.weight.grad, layer.bias.grad[:, None]], 1)
+              for layer in module if isinstance(layer, torch.nn.Linear)]  # fmt: skip
+    assert torch.allclose(made[0][0], torch.cat([g.flatten() for g in theirs]), atol=1e-14)
+    ends = [*starts[1:], len(theirs)]
+    for (_, size), a, b in zip(made, starts, ends, strict=True):
+        assert size == sum(g.numel() for g in theirs[a:b])
+
+
+@pytest.mark.parametrize(
+    "starts", [[0, 1], [1, 2, 3], [0, 2, 2], [0, 3, 2], [0, 1, 3], [0, 1.5, 2], "012", [0, -1, 2]]
+)
+def test_starts_that_begin_no_stages_are_refused(starts):
+    net = MLP([6, 5, 5, 3])
+    words = r"starts = .*; allowed: 3 rising whole numbers, the first 0, the last below 3"
+    with pytest.raises(CourseError, match=words):
+        InTurn(3).run(lambda comm: Pipeline(comm, net, 4, starts=starts))
+
+
+@pytest.mark.parametrize(("p", "m"), [(2, 2), (4, 8), (3, 7)])
+def test_torchs_table_of_1f1b_is_ours_but_for_the_last_ranks_numbers(p, m):
+    ours, theirs = make_schedule("1f1b", p, m), torch_1f1b(p, m)
+    assert theirs[:-1] == ours[:-1]
+    assert [a.micro for a in theirs[-1] if a.kind == "F"] == list(range(1, m + 1))
+    assert [a.kind for a in theirs[-1]] == [a.kind for a in ours[-1]]
+    assert [a for a in theirs[-1] if a.kind == "B"] == [a for a in ours[-1] if a.kind == "B"]

@@ -19,6 +19,7 @@ ATTRIBUTES = [  # of private classes
     ("CollectiveOp", "get_comm_tensor_size"),
     *(("FSDPMemTracker", name) for name in
       ("track_inputs", "reset_mod_stats", "get_tracker_snapshot")),
+    ("Schedule1F1B", "_get_pipeline_order"),
     *(("ProcessLocalGroup", name) for name in
       ("exception_handle", "reset", "allreduce", "allgather", "reduce_scatter", "broadcast")),
 ]  # fmt: skip

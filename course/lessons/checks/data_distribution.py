@@ -1,4 +1,4 @@
-"""Chapter 3_14_data_parallel: who gets which rows. D1 2 and D1 3.3.
+"""Chapter 3_14_data_parallel: who gets which rows. D1 3.3.
 
 A *dealing* says for two epochs which rows each of three nodes gets, in order. Twelve rows, and
 thirteen where the tail is at stake.
@@ -14,73 +14,11 @@ from ...data.loading import load_data
 from ...nn.network import MLP
 from ...optim.chain import chain
 from ...optim.first_order import Descend
-from ...parallel.communicator import Event
-from ...parallel.data_parallel import DataParallel
-from ...parallel.in_turn import InTurn
-from ...parallel.tensor_parallel import TensorParallel
 from ...training.trainer import Trainer
 from ..verdicts import Case, Check
 
 NODES = 3
 Dealing = list[list[list[int]]]  # epoch, node, its rows
-
-# ---- D1-2c: part of data parallelism; it decides which node gets which data ---------------------
-
-STRATEGIES = {"data parallelism": DataParallel, "model parallelism": TensorParallel}
-P = 42  # the weights of the network below
-
-
-@cache
-def work(strategy: str, rows: int) -> tuple[tuple[float, ...], list[int]]:
-    """Return the FLOPs of each of two nodes in one step on so many rows, and their weights."""
-    world = InTurn(2)
-    model = MLP([2, 8, 2], "tanh", seed=0)
-    data = load_data("moons", 0)
-
-    def program(comm):
-        copy = STRATEGIES[strategy](comm, model)
-        copy.loss_and_grad(*model.encode(data.x_train[:rows], data.y_train[:rows]))
-        return len(copy.theta)
-
-    weights = world.run(program)
-    flops = (sum(e.size for e in world.events if is_work(e, node)) for node in (0, 1))
-    return tuple(flops), weights
-
-
-def is_work(event: Event, node: int) -> bool:
-    """Return whether this is a computation of the node."""
-    return event.kind == "compute" and event.rank == node
-
-
-def examine_belongs(says: dict[str, str]) -> list[Case]:
-    """Look where rows are dealt out, and at what changes with another dealing.
-
-    Args:
-        says: "part of": a key of `STRATEGIES`; "decides": "which rows" or "which weights".
-    """
-    one, other = (work(says["part of"], rows)[0] for rows in (7, 1))
-    idle = min(other) == 0
-    words = f"of 7 rows the nodes do {share(one)} of the computing, of a single row {share(other)}"
-    cases = [Case(f"{says['part of']} deals out rows", idle, words)]
-    first, second = (deal(seed)[0][0] for seed in (0, 1))
-    weights = work("data parallelism", 7)[1]
-    decided = {"which rows": first != second, "which weights": sum(weights) == P}
-    words = f"node 1 gets the rows {first}, or {second}; of {P} weights it has {weights[0]}"
-    name = f"it decides {says['decides']} a node gets"
-    return [*cases, Case(name, decided[says["decides"]], words)]
-
-
-def share(flops: tuple[float, ...]) -> str:
-    """Return what each node does, in percent of all."""
-    return " and ".join(f"{part / sum(flops):.0%}" for part in flops)
-
-
-belongs = Check(
-    examine_belongs,
-    document={"part of": "data parallelism", "decides": "which rows"},
-    planted={"part of": "model parallelism", "decides": "which weights"},
-)
-
 
 # ---- D1-3.3a: the steps of data distribution ----------------------------------------------------
 

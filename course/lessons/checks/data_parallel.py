@@ -1,4 +1,4 @@
-"""Chapter 3_14_data_parallel: one step of many nodes. D1 2, D1 3 and D1 3.1.
+"""Chapter 3_14_data_parallel: one step of many nodes. D1 3 and D1 3.1.
 
 The referee is one process on all rows.
 """
@@ -70,55 +70,9 @@ def apart(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max())
 
 
-# ---- D1-2a: nodes process data at the same time, to train faster --------------------------------
-
-
-def overlap(nodes: int) -> float:
-    """Return the share of the second node's computing that happens while the first computes."""
-    first, second = timeline(on_nodes("data parallelism", nodes)[1]).ranks[:2]
-    mine = [(span.start, span.end) for span in first if span.kind == "compute"]
-    theirs = [(span.start, span.end) for span in second if span.kind == "compute"]
-    both = sum(max(0.0, min(b, d) - max(a, c)) for a, b in mine for c, d in theirs)
-    return both / sum(d - c for c, d in theirs)
-
-
 def seconds(method: str, nodes: int, clock: str) -> float:
     """Return what the run takes by the clock of the cost model."""
     return timeline(on_nodes(method, nodes, clock)[1]).end
-
-
-def examine_definition(says: dict) -> list[Case]:
-    """Run two nodes and look at their computing, and at the clock.
-
-    Args:
-        says: "each takes": "a part" or "all" of the rows; "when": "at the same time" or "in turn";
-            "training": "faster" or "slower".
-    """
-    share = part_of_work("data parallelism", 1)
-    part = "a part" if share < 1 else "all"
-    when = "at the same time" if overlap(2) > 0.5 else "in turn"
-    cases = [
-        Case(f"each node takes {says['each takes']} of the rows", part == says["each takes"],
-             f"the second of 2 nodes does {share:.0%} of the computing of one process"),
-        Case(f"they compute {says['when']}", when == says["when"],
-             f"{overlap(2):.0%} of its computing is done while the first one computes"),
-    ]  # fmt: skip
-    for clock in CLOCKS:
-        one, two = (seconds("data parallelism", nodes, clock) for nodes in (1, 2))
-        found = "faster" if two < one else "slower"
-        words = f"{ROUNDS} steps: one node {one:.2g} s, two {two:.2g} s by the cost model"
-        name = f"{says['training']}, where {clock}"
-        cases.append(Case(name, found == says["training"], words, clock == "messages take long"))
-    gap = apart(*(on_nodes("data parallelism", nodes)[0] for nodes in (1, 2)))
-    words = f"largest difference of a weight {gap:.0e}"
-    return [*cases, Case("the weights are those of one process", gap < SAME, words, aside=True)]
-
-
-definition = Check(
-    examine_definition,
-    document={"each takes": "a part", "when": "at the same time", "training": "faster"},
-    planted={"each takes": "all", "when": "in turn", "training": "slower"},
-)
 
 
 # ---- D1-3: is it the principle of the algorithm? ------------------------------------------------

@@ -7,11 +7,20 @@ from functools import cache
 
 from ..cases import Case
 from . import (
-    adaptive, background, data_parallel, depth, first_eight, networks, scale, second_order,
-)  # fmt: skip
+    adaptive,
+    background,
+    data_parallel,
+    depth,
+    first_eight,
+    model_parallel,
+    networks,
+    scale,
+    second_order,
+)
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
+    model_parallel,
 )  # fmt: skip
 
 

@@ -17,12 +17,14 @@ from .counting import Traffic
 from .formulas import Count
 from .fully_sharded import view_fully_sharded
 from .memory import trace_memory
+from .pipelining import torch_1f1b
 from .tensor_parallel import view_tensor_parallel
 from .trace import Trace, trace_step
 from .transformer import Sizes, Transformer
 from .view import View
 
 __all__ = [
-    "Count", "Sizes", "Trace", "Traffic", "Transformer", "View", "trace_memory", "trace_step",
+    "Count", "Sizes", "Trace", "Traffic", "Transformer", "View", "torch_1f1b", "trace_memory",
+    "trace_step",
     "view_fully_sharded", "view_tensor_parallel",
 ]  # fmt: skip

@@ -28,6 +28,7 @@ PRIVATE = {
     "flop_registry": "torch.utils.flop_counter",
     "FSDPMemTracker": "torch.distributed._tools.fsdp2_mem_tracker",
     "checkpoint_wrapper": "torch.distributed.algorithms._checkpoint.checkpoint_wrapper",
+    "Schedule1F1B": "torch.distributed.pipelining.schedules",
 }
 
 
