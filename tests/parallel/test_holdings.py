@@ -24,6 +24,7 @@ from course.parallel.strategies import STRATEGIES
 
 SIZES = [64, 64, 64, 64, 12]
 PSI = 3 * 65 * 64 + 65 * 12  # of these sizes; four divide each layer
+WHOLE = {("zero1", "weights"), ("zero1", "gradient"), ("zero2", "weights")}
 OPTIONS = {"local_sgd": {"local_steps": 2}, "data_pipeline": {"micro_batches": 3}}
 
 
@@ -103,7 +104,7 @@ def test_the_places_are_those_of_the_whole_vectors(strategy):
             if len(places) == len(mine):
                 assert torch.equal(whole[places].sort().values, mine.sort().values), kind
             else:  # of ZeRO, what is not sharded is whole
-                assert strategy in ("zero1", "zero2") and len(places) == len(whole)
+                assert (strategy, kind) in WHOLE and len(places) == len(whole)
 
 
 def test_activations_are_one_number_a_unit_and_a_row():
