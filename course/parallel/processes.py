@@ -146,7 +146,9 @@ class Processes:
                 f"ranks have different versions of torch: {found}; install the same everywhere"
             )
 
-    def compare(self, kind: str, shape: Sequence[int], x: Tensor, extra: str = "") -> None:
+    def compare(
+        self, kind: str, shape: Sequence[int], x: Tensor, label: str, extra: str = ""
+    ) -> None:
         """Raise `Agreed` unless all ranks ask for the same, in the first calls of the group.
 
         gloo does not look: it would wait, or add numbers of different types up to nonsense.
@@ -156,7 +158,7 @@ class Processes:
         self.compared += 1
         found: list = [None] * self.world_size
         words = f"{kind} of {list(shape)} {str(x.dtype).removeprefix('torch.')}{extra}"
-        with talking(self.me, words):
+        with talking(self.me, f"{kind} {label}"):
             dist.all_gather_object(found, words, self.process_group)
         other = [rank for rank, said in enumerate(found) if said != found[0]]
         if other:
@@ -172,11 +174,11 @@ class Processes:
         return self.start_all_reduce(x, label).wait()
 
     def start_all_reduce(self, x, label=""):
-        self.compare("all_reduce", x.shape, x)
+        self.compare("all_reduce", x.shape, x, label)
         return Later(self, x, label)
 
     def reduce_scatter(self, x, label=""):
-        self.compare("reduce_scatter", x.shape, x)
+        self.compare("reduce_scatter", x.shape, x, label)
         called = time.monotonic()
         parts = cuts(len(x), self.world_size)
         longest = parts[0].stop - parts[0].start
@@ -192,7 +194,7 @@ class Processes:
 
     def all_gather(self, part, n, label=""):
         check_part(part, n, self.rank, self.world_size)
-        self.compare("all_gather", (n, *part.shape[1:]), part)
+        self.compare("all_gather", (n, *part.shape[1:]), part, label)
         called = time.monotonic()
         parts = cuts(n, self.world_size)
         longest = parts[0].stop - parts[0].start
@@ -207,7 +209,7 @@ class Processes:
 
     def broadcast(self, x, root=0, label=""):
         check_count("root", root, 0, self.world_size - 1, "a rank of the group")
-        self.compare("broadcast", x.shape, x, f" from {root}")
+        self.compare("broadcast", x.shape, x, label, f" from {root}")
         called = time.monotonic()
         with talking(self.me, f"broadcast {label}"):
             dist.broadcast(x, self.ranks[root], group=self.process_group)

@@ -12,6 +12,7 @@ from course import CourseError
 from course.parallel import processes
 from course.parallel.communicator import bytes_sent
 from course.parallel.processes import join, take_gpu
+from course.parallel.results import total
 
 ENVIRONMENT = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
 
@@ -140,7 +141,7 @@ def test_groups_talk_among_themselves_and_share_the_list_of_events():
 
 def test_counts_are_summed_by_their_names():
     def program(comm):
-        return comm.total({"send": 1.25} if comm.rank else {"send": 1.25, "all_reduce": 3.0})
+        return total(comm, {"send": 1.25} if comm.rank else {"send": 1.25, "all_reduce": 3.0})
 
     assert on_gloo(2, program) == [{"all_reduce": 3, "send": 2}] * 2
 
