@@ -13,6 +13,7 @@ InTurn(4).run(program)  # four ranks in this process, or processes: see `process
 
 from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
+from .cut_layers import ColumnLinear, RowLinear
 from .data_parallel import DataParallel
 from .holdings import Holdings, Part, holdings
 from .in_turn import Costs, InTurn
@@ -22,7 +23,14 @@ from .pipeline import Pipeline
 from .rehearsal import Cluster, Step, rehearse
 from .replicas import Replicas
 from .results import RunResult
-from .schedules import Action, make_schedule, time_schedule
+from .schedules import (
+    Action,
+    alternate,
+    gpipe,
+    make_schedule,
+    one_forward_one_backward,
+    time_schedule,
+)
 from .setup import Setup
 from .sharded import Sharded
 from .strategies import make_strategy
@@ -31,9 +39,10 @@ from .tensor_parallel import TensorParallel
 from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Cluster", "Communicator", "Costs", "DataParallel", "Event", "Holdings", "InTurn",
-    "LocalSGD", "Part", "Pipeline", "Replicas", "RunResult", "Setup", "Sharded", "Step",
-    "Strategy", "TensorParallel", "Timeline", "bytes_sent", "cuts", "grid", "holdings", "launch",
-    "make_schedule", "make_strategy", "rehearse", "ring_all_reduce", "time_schedule", "timeline",
+    "Action", "Cluster", "ColumnLinear", "Communicator", "Costs", "DataParallel", "Event",
+    "Holdings", "InTurn", "LocalSGD", "Part", "Pipeline", "Replicas", "RowLinear", "RunResult",
+    "Setup", "Sharded", "Step", "Strategy", "TensorParallel", "Timeline", "alternate", "bytes_sent",
+    "cuts", "gpipe", "grid", "holdings", "launch", "make_schedule", "make_strategy",
+    "one_forward_one_backward", "rehearse", "ring_all_reduce", "time_schedule", "timeline",
     "tree_all_reduce",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def gpipe(p: int, m: int) -> Schedule:
 
 def one_forward_one_backward(p: int, m: int) -> Schedule:
     """Return p - 1 - r forwards on rank r, then one forward and one backward in turn."""
-    return [_alternate([Action("F", i) for i in range(m)], [Action("B", i) for i in range(m)],
+    return [alternate([Action("F", i) for i in range(m)], [Action("B", i) for i in range(m)],
                        p - 1 - r) for r in range(p)]  # fmt: skip
 
 
@@ -59,10 +59,10 @@ def interleaved(p: int, m: int, v: int) -> Schedule:
     order = [(g * p + i, chunk) for g in range(m // p) for chunk in range(v) for i in range(p)]
     forward = [Action("F", i, chunk) for i, chunk in order]
     backward = [Action("B", i, v - 1 - chunk) for i, chunk in order]
-    return [_alternate(forward, backward, 2 * (p - 1 - r) + (v - 1) * p) for r in range(p)]
+    return [alternate(forward, backward, 2 * (p - 1 - r) + (v - 1) * p) for r in range(p)]
 
 
-def _alternate(forward: list[Action], backward: list[Action], warm_up: int) -> list[Action]:
+def alternate(forward: list[Action], backward: list[Action], warm_up: int) -> list[Action]:
     """Return some forwards, then one forward and one backward in turn, then what is left."""
     warm_up = min(warm_up, len(forward))
     pairs = zip(forward[warm_up:], backward, strict=False)

@@ -213,10 +213,8 @@ def examine_formula(says: Combine) -> list[Case]:
     """
     whole = by_autograd(net(), *batch())
     cases = []
-    cuts_of = {
-        "each node has a layer (pipeline)": Pipeline,
-        "each node has a part of every matrix (tensor)": TensorParallel,
-    }
+    cuts_of = {"each node has a layer (pipeline)": Pipeline,
+               "each node has a part of every matrix (tensor)": TensorParallel}  # fmt: skip
     for name, make in cuts_of.items():
         parts, places = cut_gradients(make)
         cases.append(_case(name, says, parts, places, whole))
