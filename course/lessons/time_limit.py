@@ -37,7 +37,8 @@ def limited(function: Callable[[], T], seconds: float) -> T:
     """Return function(), unless it takes longer.
 
     Inside the function other limits may be set; this one holds there too. Timers and handlers of
-    signals are as before afterwards; a timer of the function's surroundings waits meanwhile.
+    signals are as before afterwards; a timer of the function's surroundings waits meanwhile. The
+    limits of a thread must nest: set one around `InTurn.run`, none in its ranks, which take turns.
 
     Args:
         function: what to call.

@@ -92,9 +92,24 @@ def without_activation(width: int, seed: int) -> Network:
     return Network(layers, 64, init="xavier", seed=seed, dtype=torch.float64)
 
 
+class Alike(MLP):
+    """One hidden layer; what is the same for all its units stays so, whatever rounding does.
+
+    Else, in hundreds of steps, differences in the last digits would grow on some processors.
+    """
+
+    def loss_and_grad(self, X, Y, denominator=None):
+        loss = super().loss_and_grad(X, Y, denominator)
+        first, last = self.views(self.grad)
+        first.copy_(first.mean(0, keepdim=True).expand_as(first))
+        units = last[:, :-1]  # without the bias
+        units.copy_(units.mean(1, keepdim=True).expand_as(units))
+        return loss
+
+
 def alike(width: int, seed: int) -> Network:
     """Return a network with one hidden layer whose units start with the same weights."""
-    model = plain(width, seed)
+    model = Alike([64, width, 10], "tanh", seed=seed, dtype=torch.float64)
     first, last = model.views(model.theta)
     first.copy_(first[:1].clone().expand_as(first))
     last.copy_(last[:, :1].clone().expand_as(last) / width)
