@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from ..training.replay import threads
 from .fair_play import looks_inside, tools_kept
 from .time_limit import TimeIsOver, limited
 
+T = TypeVar("T")
 SECONDS = 5.0  # that an answer may take in all; a right one takes a small part of it
 ANOTHER = "Right for the first numbers, not for others: is a number or a size fixed? "
 
@@ -76,6 +78,14 @@ def quiet_torch() -> Iterator[None]:
         yield
 
 
+def on_ranks(answer: Callable, run: Callable[[], T]) -> T:
+    """Return run(), in which ranks that take turns call the answer of a judge.
+
+    An `Attempt` gets one limit for all of it: limits must nest, and calls that take turns do not.
+    """
+    return answer.on_ranks(run) if isinstance(answer, Attempt) else run()
+
+
 class Attempt:
     """A learner's function as its judge calls it: for a limited time, and watched.
 
@@ -91,17 +101,38 @@ class Attempt:
         self.function = function
         self.left = SECONDS
         self.changed: str | None = None
+        self._is_limited = False
 
     def __call__(self, *inputs):
         """Return function(*inputs). Raise `TimeIsOver` when the time is over."""
-        before, began = copied(inputs), time.monotonic()
+        before = copied(inputs)
         try:
-            return limited(lambda: self.function(*inputs), self.left)
+            return self._timed(lambda: self.function(*inputs))
         finally:
-            self.left -= time.monotonic() - began
             for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
                 if self.changed is None and not is_same(old, new):
                     self.changed = self._name(place)
+
+    def on_ranks(self, run: Callable[[], T]) -> T:
+        """Return run(), in which ranks call this, all of it within one limit."""
+
+        def whole() -> T:
+            self._is_limited = True
+            try:
+                return run()
+            finally:
+                self._is_limited = False
+
+        return self._timed(whole)
+
+    def _timed(self, function: Callable[[], T]) -> T:
+        if self._is_limited:
+            return function()
+        began = time.monotonic()
+        try:
+            return limited(function, self.left)
+        finally:
+            self.left -= time.monotonic() - began
 
     def _name(self, place: int) -> str:
         """Return the learner's own name of an input; "input 2" where it has none."""

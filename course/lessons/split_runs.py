@@ -16,17 +16,12 @@ from ..nn.network import MLP
 from ..optim.adaptive import Adam
 from ..optim.chain import chain
 from ..optim.first_order import Descend
-from ..parallel import (
-    Costs,
-    Event,
-    Holdings,
-    InTurn,
-    Strategy,
-    holdings,
-    make_strategy,
-    timeline,
-)
-from ..parallel.communicator import Communicator
+from ..parallel.communicator import Communicator, Event
+from ..parallel.holdings import Holdings, holdings
+from ..parallel.in_turn import Costs, InTurn
+from ..parallel.strategies import make_strategy
+from ..parallel.strategy import Strategy
+from ..parallel.timeline import timeline
 from ..training.trainer import Trainer
 
 SIZES = [64, 64, 64, 64, 10]

@@ -3,6 +3,7 @@
 import itertools
 import pkgutil
 import re
+import signal
 import time
 from importlib import import_module
 from itertools import combinations
@@ -17,6 +18,8 @@ from hypothesis.extra import numpy as arrays
 from course import CourseError, Exercise
 from course.lessons import exercises, judging
 from course.lessons.judging import Attempt, Draw, copied, is_same, on_probes, related
+from course.lessons.time_limit import limited
+from course.parallel import InTurn
 
 few = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -65,6 +68,29 @@ def test_no_exercise_of_the_course_waits_for_ever(asked, short, capsys):
     assert not asked.check(lambda *inputs: for_ever())
     said = capsys.readouterr().out
     assert "still running after 0.05 s" in said or re.search("Give|Hand over|not a Setup", said)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_answer_on_ranks_has_one_limit_and_leaves_none_behind(ends, short, capsys):
+    """Calls on ranks that take turns do not nest, as limits must."""
+
+    def judge(answer):
+        def program(comm):
+            return answer(torch.ones(2), comm.all_reduce)
+
+        judging.on_ranks(answer, lambda: InTurn(3).run(program))
+
+    def answer(x, all_reduce):
+        total = all_reduce(x.clone())
+        while not ends:
+            pass
+        return total
+
+    before = signal.getsignal(signal.SIGALRM)
+    assert exercise(judge).check(answer) == ends
+    assert ends or "still running after 0.05 s" in capsys.readouterr().out
+    time.sleep(0.06)  # a limit that stayed would be over now
+    assert limited(lambda: 1, 60) == 1 and signal.getsignal(signal.SIGALRM) == before
 
 
 def test_all_calls_share_the_time(short, capsys):

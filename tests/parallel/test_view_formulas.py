@@ -173,10 +173,10 @@ def test_a_view_trains_by_descent_unless_it_is_told_otherwise():
 
 def test_a_view_takes_as_many_rows_as_ranks():
     network, x, y = MLP([3, 4, 2]), torch.zeros(2, 3), torch.zeros(2, dtype=torch.long)
-    check_run(network, x, y, 2, 1)
+    check_run(network, x, y, 2, 1, descent)
     with pytest.raises(CourseError, match="2 rows cannot be shared by 3 ranks"):
-        check_run(network, x, y, 3, 1)
+        check_run(network, x, y, 3, 1, descent)
     network = MLP([3, 4, 4, 2], dropout=0.5)
     network.dropouts()[0].p = 0.0  # one of two
     with pytest.raises(CourseError, match="the network has dropout"):
-        check_run(network, x, y, 2, 1)
+        check_run(network, x, y, 2, 1, descent)

@@ -18,7 +18,9 @@ from ...nn.network import MLP
 from ...optim.adaptive import Adam
 from ...optim.chain import chain
 from ...optim.first_order import Descend
-from ...parallel import InTurn, holdings, make_strategy
+from ...parallel.holdings import holdings
+from ...parallel.in_turn import InTurn
+from ...parallel.strategies import make_strategy
 from ...training.trainer import Trainer
 from ..verdicts import Case, Check
 

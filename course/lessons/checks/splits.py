@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from ...nn.network import MLP
-from ...parallel import holdings
+from ...parallel.holdings import holdings
 from ..split_runs import FREE, SIZES, B, held, rows_of, seconds, step, together, trained
 from ..verdicts import Case, Check
 

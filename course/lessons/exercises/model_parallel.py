@@ -9,7 +9,7 @@ from ...errors import real_number
 from ...parallel.communicator import cuts
 from ...parallel.in_turn import InTurn
 from ..checking import Exercise, first_match, same
-from ..judging import Draw, on_probes
+from ..judging import Draw, on_probes, on_ranks
 from ..puzzles import puzzle
 
 __all__ = ["block", "less_memory", "micro_batches"]
@@ -97,7 +97,7 @@ def judge_one_block(answer, draw: Draw) -> str | None:
 
         return answer(x, W1[mine], b1[mine], W2[:, mine], b2, all_reduce)
 
-    got = InTurn(p).run(program)
+    got = on_ranks(answer, lambda: InTurn(p).run(program))
     if any(part is None or part is ... for part in got):
         return "The function returns nothing yet: end it with return y."
     if not all(isinstance(part, Tensor) for part in got) or got[0].shape != (rows, out):
