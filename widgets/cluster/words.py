@@ -1,5 +1,7 @@
 """What a ClusterLab says: how the step was made, what it cost, and how the run stands."""
 
+import math
+
 from course.parallel import Step
 from course.parallel.memory import Memory
 from course.parallel.setup import PIPELINES
@@ -85,7 +87,7 @@ def speak(session: Session, step: Step, at: int | None) -> str:
 
 def agreement(session: Session) -> str:
     """Return how the weights compare with those of one process."""
-    gap = number(session.gap, 2) if session.gap else "0"
+    gap = number(10.0 ** math.ceil(math.log10(session.gap)), 1) if session.gap else "0"
     if session.local_since:
         return (f". Local SGD, of which step {session.local_since} was the first, is another "
                 f"algorithm: the weights are up to {gap} from those of one process.")  # fmt: skip
