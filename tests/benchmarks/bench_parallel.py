@@ -127,7 +127,7 @@ def main():
         add("data parallel ÷ DDP", sizes, batch, times["ours"], times["ddp"], target)
     add("1 process ÷ 2", LARGE, LARGE_BATCH, large["one"], large["two"], SPEEDUP, at_most=False)
     times = ranks_in_turn()
-    what = "4 ranks in turn ÷ 4 steps of one, 100 times"
+    what = "4 ranks in turn ÷ 4 steps of one, 300 times"
     add(what, [64, 64, 10], 128, times["in turn"], times["local"], IN_TURN)
     text = (
         "Medians of interleaved rounds, the half of them in the middle, the target. Forward,\n"
