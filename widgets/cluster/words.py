@@ -1,7 +1,5 @@
 """What a ClusterLab says: how the step was made, what it cost, and how the run stands."""
 
-import math
-
 from course.parallel import Step
 from course.parallel.memory import Memory
 from course.parallel.setup import PIPELINES
@@ -9,6 +7,7 @@ from course.parallel.setup import PIPELINES
 from ..common.stills.scales import number
 from .session import STRATEGY_WORDS, Session
 
+ROUNDING = 1e-4  # what of it is left in float32 differs from processor to processor
 KINDS = {"weights": "weights", "gradients": "gradients", "optimiser": "optimiser state",
          "activations": "activations"}  # fmt: skip
 
@@ -87,7 +86,7 @@ def speak(session: Session, step: Step, at: int | None) -> str:
 
 def agreement(session: Session) -> str:
     """Return how the weights compare with those of one process."""
-    gap = number(10.0 ** math.ceil(math.log10(session.gap)), 1) if session.gap else "0"
+    gap = number(session.gap, 1) if session.gap > ROUNDING else f"less than {number(ROUNDING, 1)}"
     if session.local_since:
         return (f". Local SGD, of which step {session.local_since} was the first, is another "
                 f"algorithm: the weights are up to {gap} from those of one process.")  # fmt: skip
