@@ -8,7 +8,7 @@ from ...nn.layers import Layer, Linear
 from ...parallel.cut_layers import ColumnLinear
 from ...parallel.in_turn import Costs
 from ...parallel.tensor_parallel import TensorParallel
-from .puzzle import Best, Puzzle, Score, Targets
+from .puzzle import Best, Puzzle, Score, Targets, fastest_within
 from .scene import Scene
 
 SCENE = Scene((64, 32, 256, 32, 256, 32, 16, 10), 32, 4, Costs(2e-6, 2e8, 1e10))
@@ -71,9 +71,7 @@ def search(n_bytes: int) -> Best:
     for letters in map("".join, product("CR", repeat=LAYERS)):
         if letters[0] == "C" and "RR" not in letters:
             found.append((letters, run(letters)))
-    letters, score = min(
-        (pair for pair in found if pair[1].n_bytes <= n_bytes), key=lambda pair: pair[1].seconds
-    )
+    letters, score = fastest_within(n_bytes, found)
     return Best(repr(letters), score)
 
 

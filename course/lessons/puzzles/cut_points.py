@@ -8,7 +8,7 @@ from ...errors import CourseError, shown
 from ...parallel.communicator import cuts
 from ...parallel.pipeline import Pipeline
 from ...parallel.schedules import SCHEDULES
-from .puzzle import Best, Puzzle, Score, Targets
+from .puzzle import Best, Puzzle, Score, Targets, fastest_within
 from .scene import Scene, either
 
 UNEVEN = Scene((64, 160, 160, 96, 64, 64, 48, 32, 10), 64, 4)
@@ -74,9 +74,7 @@ def knows_cut(answer: Any, score: Score) -> str | None:
 def best_cut(n_bytes: int) -> Best:
     """Return the best of all ways to cut."""
     scores = [(starts, run(starts, 8, "1f1b")) for starts in all_starts()]
-    starts, score = min(
-        (pair for pair in scores if pair[1].n_bytes <= n_bytes), key=lambda pair: pair[1].seconds
-    )
+    starts, score = fastest_within(n_bytes, scores)
     return Best(plain(starts), score)
 
 
@@ -137,9 +135,7 @@ def best_plan(n_bytes: int) -> Best:
     fastest = sorted(even, key=lambda starts: run(starts, 8, "zero_bubble").seconds)[:2]
     scores = [((starts, m, name), run(starts, m, name))
               for starts in fastest for m in MICRO for name in NAMES]  # fmt: skip
-    (starts, m, name), score = min(
-        (pair for pair in scores if pair[1].n_bytes <= n_bytes), key=lambda pair: pair[1].seconds
-    )
+    (starts, m, name), score = fastest_within(n_bytes, scores)
     return Best(f"({plain(starts)}, {m}, {name!r})", score)
 
 

@@ -9,7 +9,7 @@ from ...errors import CourseError, shown
 from ...parallel.in_turn import Costs, InTurn
 from ...parallel.pipeline import Pipeline
 from ...parallel.schedules import Action, Schedule, make_schedule, most_in_flight, time_schedule
-from .puzzle import Best, Puzzle, Score, Targets
+from .puzzle import Best, Puzzle, Score, Targets, fastest_within
 from .scene import Scene
 
 FAST = Costs(1e-9, 1e13, 1e10)  # messages take next to nothing
@@ -176,9 +176,7 @@ def search(n_bytes: int, split: bool) -> Best:
     tried = [make_schedule(name, SCENE.ranks, MICRO) for name in names]
     tried += candidates(n_bytes) if split else []
     scores = [(texts(schedule), run(schedule)) for schedule in tried]
-    code, score = min(
-        (pair for pair in scores if pair[1].n_bytes <= n_bytes), key=lambda pair: pair[1].seconds
-    )
+    code, score = fastest_within(n_bytes, scores)
     return Best(code, score)
 
 

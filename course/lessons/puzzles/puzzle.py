@@ -1,14 +1,15 @@
 """A puzzle: an answer is run with real tensors, and held to a time and a memory target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import CourseError
 from ...parallel.time_use import TimeUse
 from ..checking import Exercise
 
+T = TypeVar("T")
 ROUNDING = 1e-9  # far above that of float64, far below any mistake
 
 
@@ -57,6 +58,12 @@ class Best:
 
     code: str
     score: Score
+
+
+def fastest_within(n_bytes: int, scores: Iterable[tuple[T, Score]]) -> tuple[T, Score]:
+    """Return the fastest of (answer, score) that keeps a memory target; of equals, the first."""
+    fits = (pair for pair in scores if pair[1].n_bytes <= n_bytes)
+    return min(fits, key=lambda pair: pair[1].seconds)
 
 
 class Puzzle(Exercise):

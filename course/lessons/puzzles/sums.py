@@ -14,7 +14,7 @@ from ...parallel.in_turn import Costs, InTurn
 from ...parallel.time_use import time_use
 from ..judging import SECONDS
 from ..time_limit import limited
-from .puzzle import ROUNDING, Best, Puzzle, Score, Targets, duration, size
+from .puzzle import ROUNDING, Best, Puzzle, Score, Targets, duration, fastest_within, size
 from .scene import LINK, link_words
 
 Sum = Callable[["Mail", Tensor], Tensor]
@@ -167,9 +167,7 @@ KNOWN: dict[str, Any] = {
 def best_sum(p: int, n: int, n_bytes: int) -> Best:
     """Return the fastest of the known algorithms that keeps the memory target."""
     scores = [(name, play(known, p, n)) for name, known in KNOWN.items()]
-    name, score = min(
-        (pair for pair in scores if pair[1].n_bytes <= n_bytes), key=lambda pair: pair[1].seconds
-    )
+    name, score = fastest_within(n_bytes, scores)
     return Best(name, score)
 
 
