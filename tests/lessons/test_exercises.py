@@ -15,7 +15,8 @@ import torch
 from course import Exercise
 from course.lessons import judging
 from course.lessons.contents import ROUTE
-from course.lessons.exercises import backward
+from course.lessons.exercises import backward, networks
+from course.lessons.judging import Draw
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 NAMES = {chapter.file: re.sub(r"^\d+(_\d+b?)?_", "", chapter.file) for chapter in ROUTE}
@@ -98,6 +99,13 @@ def test_no_draw_lets_a_wrong_answer_pass_or_refuses_a_right_one(seed, monkeypat
     for chapter in CHAPTERS.keys() - {"00_start_here"}:
         run_exercises(NOTEBOOKS / "solutions" / f"{chapter}.ipynb")
         assert all(exercise.passed for exercise in CHAPTERS[chapter])
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_in_each_drawn_table_depth_loses_somewhere(square):
+    """Else an answer that leaves one N out would be right."""
+    for seed in range(100):
+        assert networks.losing_sizes(*networks.draw_tables(Draw(seed, square)))
 
 
 def test_no_answer_is_no_error(capsys):

@@ -80,23 +80,23 @@ def unclipped(request):
 
 
 def test_most_gradients_are_quiet_and_some_leap(unclipped):
-    norms = unclipped.trainer.history.grad_norm[:400]
+    norms = unclipped.trainer.history.grad_norm[:200]
     median = np.median(norms)
     assert 0 < (norms > 5 * median).mean() < 0.1
 
 
 def test_switched_on_after_the_end_clipping_does_not_bring_the_loss_back(unclipped):
-    assert end(unclipped) > 0.95 * np.log(10)
+    before = end(unclipped)
     unclipped.set("clip", "norm")
     unclipped.run(300)
-    assert end(unclipped) > 0.9 * np.log(10)
+    assert 1.8 < before < end(unclipped) + 0.3
 
 
 def test_switched_on_early_or_from_the_start_it_trains_to_the_end(unclipped):
     unclipped.go_to(50)
     unclipped.set("clip", "norm")
-    unclipped.run(400)
-    assert end(unclipped) < 0.6
+    unclipped.run(600)
+    assert end(unclipped) < 1.0
     unclipped.reset()  # with the knobs as they stand
     assert unclipped.trainer.knobs()["clip"] == "norm"
     unclipped.run(600)
