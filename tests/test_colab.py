@@ -39,7 +39,8 @@ print(json.dumps({
     "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,
     "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"],
               cluster.knobs()["latency"], len(cluster.losses)],
-    "recorded": training.trainer.history.knobs, "painted": [len(lab.panel.face.frame) for lab in (training, cluster)],
+    "recorded": training.trainer.history.knobs,
+    "painted": [len(lab.panel.face.frame) for lab in (training, cluster)],
 }))
 """
 
