@@ -107,8 +107,8 @@ def test_a_way_is_said_with_what_it_uses(setup, said):
 def test_units_are_those_that_leave_few_digits():
     sizes = [words.size(n) for n in (0, 999, 1000, 98352, 2.5e6, 3e9)]
     assert sizes == ["0 B", "999 B", "1 kB", "98.4 kB", "2.5 MB", "3 GB"]
-    times = [words.duration(s) for s in (2, 0.00261, 4e-6, 5e-8)]
-    assert times == ["2 s", "2.61 ms", "4 µs", "50 ns"]
+    times = [words.duration(s) for s in (2, 1, 0.00261, 1e-3, 4e-6, 1e-6, 5e-8)]
+    assert times == ["2 s", "1 s", "2.61 ms", "1 ms", "4 µs", "1 µs", "50 ns"]
     assert scene.decades([np.array([0.03, 7.0])]) == {"scale": "log", "low": 0.02, "high": 10.0}
     assert scene.decades([np.array([np.nan])])["high"] == 2.0
 
