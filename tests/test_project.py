@@ -37,6 +37,16 @@ def test_importing_course_pulls_in_no_screen():
     assert not loaded & {"ipywidgets", "anywidget", "matplotlib", "IPython", "sklearn", "papermill"}
 
 
+def test_ranks_load_no_compiler():
+    """torch's pipelining, DTensor and checkpoints do, which is seconds of each process."""
+    code = "import sys, course.parallel.__main__, widgets.cluster; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "torch.distributed" in loaded
+    late = {"torch._dynamo", "torch.distributed.tensor", "torch.distributed.checkpoint"}
+    assert not loaded & late
+
+
 def test_no_file_outgrows_a_reader():
     patterns = ("course/**/*.py", "widgets/**/*.py", "widgets/**/*.js", "tests/**/*.py")
     for path in (path for pattern in patterns for path in ROOT.glob(pattern)):

@@ -86,8 +86,9 @@ def say(line: str) -> None:
 def tell(result: RunResult) -> None:
     """Print what came out."""
     loss, accuracy = (float("nan") if n is None else n for n in result.test.values())
-    say(f"{len(result.losses)} steps on {result.world_size} ranks, test loss {loss:.6g}, "
-        f"test accuracy {accuracy:.4g}")  # fmt: skip
+    steps, ranks = (f"{n} {what}{'s' * (n != 1)}" for n, what in
+                    ((len(result.losses), "step"), (result.world_size, "rank")))  # fmt: skip
+    say(f"{steps} on {ranks}, test loss {loss:.6g}, test accuracy {accuracy:.4g}")
     sent = ", ".join(f"{kind} {n:,}" for kind, n in result.bytes_sent.items()) or "none"
     say(f"bytes sent: {sent}")
 

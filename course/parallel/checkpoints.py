@@ -27,8 +27,8 @@ from ..training.trainer import Trainer
 from .agreement import agree
 from .communicator import Communicator
 from .job import Job, option_words, recipe_digest
+from .layout import Layout
 from .results import KINDS
-from .shards import Layout, read_shards, write_shards
 from .strategy import Strategy
 
 KEPT = 2  # the newest ones
@@ -64,6 +64,8 @@ class Checkpoints:
 
     def save(self, sent: dict[str, int]) -> None:
         """Write a checkpoint of this step; sent: the bytes so far, by kind."""
+        from .shards import write_shards
+
         state = plain_state(self.trainer.state_dict())
         parts = take_vectors(state, self.trainer.model.theta)
         vectors = {name: self.layout.whole(part) for name, part in parts.items()}
@@ -153,6 +155,8 @@ class Checkpoints:
             words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             problem = damaged(folder, f"its file {name} cannot be read ({words})")
         agree(self.comm, problem)
+        from .shards import read_shards
+
         theta = self.trainer.model.theta
         vectors = {name: torch.empty(n, dtype=theta.dtype)
                    for name, n in manifest["vectors"].items()}  # fmt: skip

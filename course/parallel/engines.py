@@ -1,21 +1,27 @@
 """What does the steps of a run: the strategies of the course, or PyTorch's own.
 
 An engine is called on each rank as engine(comm, job, events, say), see `on_rank.train`, and returns
-a `RunResult`.
+a `RunResult`. PyTorch's is imported when it is asked for: it loads torch's compiler, which takes
+seconds of each process.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..errors import CourseError, check_choice, check_fields
 from ..training.recipe import Recipe, versions
-from . import standard
 from .agreement import agree
 from .communicator import Communicator, Event
 from .job import Job
 from .on_rank import train
 from .processes import Processes
 from .results import RunResult, finite, total
+
+if TYPE_CHECKING:
+    from .standard.run import Prepared
 
 
 def run_engine(
@@ -63,17 +69,20 @@ def train_standard(
     )  # fmt: skip
 
 
-def check_standard(job: Job, world_size: int) -> standard.Prepared:
+def check_standard(job: Job, world_size: int) -> Prepared:
     """Return the run of a job, prepared for PyTorch's engine on so many ranks.
 
     Raises:
         CourseError: for what that engine cannot run.
     """
+    from .standard.run import check
+    from .standard.strategies import STRATEGIES
+
     assert job.steps is not None
     recipe = shortened(job.recipe, job.steps)
-    check_choice("strategy of engine 'torch'", job.strategy, standard.STRATEGIES)
-    check_fields("engine 'torch'", job.options, standard.check, recipe, job.strategy, world_size)
-    return standard.check(recipe, job.strategy, world_size, **job.options)
+    check_choice("strategy of engine 'torch'", job.strategy, STRATEGIES)
+    check_fields("engine 'torch'", job.options, check, recipe, job.strategy, world_size)
+    return check(recipe, job.strategy, world_size, **job.options)
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

@@ -18,7 +18,7 @@ from ..nn.network import Network
 from ..nn.stack import Stack, arrange
 from .communicator import Communicator, cuts
 from .dropout_masks import draw_masks, dropout_widths, masked
-from .schedules import Action, make_schedule
+from .schedules import Action, make_schedule, micro_name
 from .strategy import Cut
 from .work import Work, pieces
 
@@ -146,7 +146,7 @@ class Pipeline(Cut):
         in_batch = slice(self.first_row + rows.start, self.first_row + rows.stop)
         with masked(dropouts, self.masks[first : first + len(dropouts)], in_batch):
             stage.stack.forward_through(spaces)
-        self._note("forward", stage.work.forward, micro)
+        self._note("forward", stage.work.forward, action)
         if s < self.last:
             self._send(spaces[-1].a, s + 1, micro, "activations")
         else:
@@ -175,21 +175,22 @@ class Pipeline(Cut):
         if s < self.last:
             self._recv(spaces[-1].da, s, micro, "gradients")
         stage.stack.backward_input_through(spaces)
-        self._note("input gradient", stage.work.by_input, micro)
+        self._note("input gradient", stage.work.by_input, action)
 
     def _by_weights(self, action: Action) -> None:
-        stage, micro = self.stages[action.chunk], action.micro
-        stage.stack.backward_weights_through(stage.flight[micro])
-        self._note("weight gradient", stage.work.by_weights, micro)
+        stage = self.stages[action.chunk]
+        stage.stack.backward_weights_through(stage.flight[action.micro])
+        self._note("weight gradient", stage.work.by_weights, action)
 
     def _send_down(self, action: Action) -> None:
         stage, s, micro = self.stages[action.chunk], self.mine[action.chunk], action.micro
         if s > 0:
             self._send(stage.flight[micro][0].dx, s - 1, micro, "gradients")
 
-    def _note(self, what: str, flops: int, micro: int) -> None:
-        rows = self.rows[micro]
-        self.comm.compute(f"{what} {micro}", flops * (rows.stop - rows.start))
+    def _note(self, what: str, flops: int, action: Action) -> None:
+        rows = self.rows[action.micro]
+        name = micro_name(action.micro, action.chunk, len(self.stages))
+        self.comm.compute(f"{what} {name}", flops * (rows.stop - rows.start))
 
     # ---- messages -----------------------------------------------------------------------------
 
@@ -229,8 +230,8 @@ def cut_into_stages(spans: list[slice], count: int, starts: list[int] | None = N
     heavy = [i for i, span in enumerate(spans) if span.stop > span.start]
     if len(heavy) < count:
         raise CourseError(
-            f"a network of {len(heavy)} layers with weights cannot be cut into {count} stages; "
-            f"take at most {len(heavy)}, or a deeper network"
+            f"a network of {len(heavy)} layer{'s' * (len(heavy) != 1)} with weights cannot be cut "
+            f"into {count} stages; take at most {len(heavy)}, or a deeper network"
         )
     if starts is None:
         starts = [part.start for part in cuts(len(heavy), count)]

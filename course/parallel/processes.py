@@ -8,6 +8,7 @@ waiting until it is `MOST_LETTERS` messages ahead. Times are those of the wall.
 """
 
 import os
+import socket
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import CourseError, check_choice, check_count
+from ..errors import CourseError, check_choice, check_count, shown
 from .agreement import Agreed
 from .communicator import Event, bytes_sent, check_groups, check_part, cuts
 
@@ -50,6 +51,7 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
     size = whole_number("WORLD_SIZE", 1, 10**6)
     whole_number("RANK", 0, size - 1)
     whole_number("MASTER_PORT", 0, 65535)
+    check_address(os.environ["MASTER_ADDR"])
     if device == "cuda":
         take_gpu()
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
@@ -75,6 +77,17 @@ def join(device: str = "cpu", wait: timedelta = WAIT) -> Iterator["Processes"]:
         comm.finish()
     finally:
         dist.destroy_process_group()
+
+
+def check_address(host: str) -> None:
+    """Raise `CourseError` for a name of no machine; torch would ask for it again for a minute."""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise CourseError(
+            f"MASTER_ADDR = {shown(host)} is the name of no machine that this one knows ({error}); "
+            "take the address of the machine where rank 0 runs, 127.0.0.1 if all run on this one"
+        ) from error
 
 
 def whole_number(name: str, low: int, high: int) -> int:

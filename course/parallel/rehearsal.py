@@ -27,11 +27,11 @@ from ..optim.first_order import Descend
 from ..training.trainer import Trainer
 from .communicator import Communicator, Event
 from .in_turn import InTurn
+from .layout import Layout
 from .local_sgd import LocalSGD
 from .memory import Gauge, Memory
 from .results import BESIDE
 from .setup import Setup
-from .shards import Layout
 from .strategies import make_strategy
 from .strategy import Strategy
 from .time_use import TimeUse, time_use

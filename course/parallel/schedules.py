@@ -33,6 +33,12 @@ Schedule = list[list[Action]]
 MOST_ACTIONS = 10**6
 
 
+def micro_name(micro: int, chunk: int, chunks: int) -> str:
+    """Return the name of a micro-batch on a rank: '3', or '3b' on the second of several stages."""
+    letter = "abcdefghij"[chunk : chunk + 1] or f".{chunk}"
+    return f"{micro}{letter}" if chunks > 1 else f"{micro}"
+
+
 def gpipe(p: int, m: int) -> Schedule:
     """Return all forwards, then all backwards, on each of p ranks, with m micro-batches."""
     one = [Action("F", i) for i in range(m)] + [Action("B", i) for i in range(m)]

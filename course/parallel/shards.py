@@ -6,6 +6,8 @@ nothing of the strategy or of the number of ranks, and any of them can read any.
 Load only checkpoints that you or your own machines wrote. The index of torch's format, `.metadata`,
 is a pickle, and a pickle that someone else made can run any code when it is read. The digests in
 `manifest.json` find damage; they do not stop a forger, who can write them too.
+
+Import this where it is called: torch's package for it takes a second to load.
 """
 
 import warnings
@@ -21,9 +23,7 @@ from torch.distributed.tensor import DTensor, Shard
 
 from ..errors import CourseError
 from .communicator import Communicator
-from .local_sgd import LocalSGD
 from .processes import Processes
-from .strategy import Strategy
 
 
 def write_shards(comm: Communicator, vectors: dict[str, Tensor], folder: Path) -> None:
@@ -87,35 +87,3 @@ class quiet(warnings.catch_warnings):
     def __enter__(self):
         super().__enter__()
         warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-
-
-class Layout:
-    """How the parts that ranks have make up whole vectors.
-
-    Local SGD has another vector on each rank: there a whole one is all of them in a row.
-
-    Args:
-        comm: all ranks.
-        model: the strategy on this rank.
-    """
-
-    def __init__(self, comm: Communicator, model: Strategy):
-        self.comm, self.model = comm, model
-        self.is_local = isinstance(model, LocalSGD)
-
-    def whole(self, part: Tensor) -> Tensor:
-        """Return the whole of a vector like theta, on the CPU; every rank calls it."""
-        if not self.is_local:
-            return self.model.whole(part).cpu()
-        return self.comm.all_gather(part[None], self.comm.world_size, "whole").flatten().cpu()
-
-    def part(self, whole: Tensor) -> Tensor:
-        """Return this rank's part of a whole vector: the inverse of `whole`."""
-        if self.is_local:
-            return whole.view(self.comm.world_size, -1)[self.comm.rank]
-        return self.model.part(whole)
-
-    def claim(self, state: dict[str, Tensor]) -> None:
-        """Make the state of a model of any rank one of this rank's part."""
-        state.pop("part", None)
-        state |= {name: v for name, v in self.model.state().items() if name == "part"}

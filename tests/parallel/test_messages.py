@@ -86,5 +86,6 @@ def test_a_table_knows_its_ranks_and_units():
     table = ScheduleTable(make_schedule("gpipe", 2, 2))
     assert (table.span, table.in_flight(1, 0), table.in_flight(0, 1)) == (9, [], [(0, 0), (1, 0)])
     for rank, unit in [(2, 0), (0, 9), (0, -1)]:
-        with pytest.raises(CourseError, match="out of range"):
-            table.at(rank, unit)
+        for look in (table.at, table.in_flight):
+            with pytest.raises(CourseError, match="out of range"):
+                look(rank, unit)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from course import CourseError
+from course.parallel import processes
 from course.parallel.processes import join
 
 HERE = Path(__file__).parent
@@ -37,6 +38,16 @@ def test_a_process_that_nobody_started_is_told_how(monkeypatch):
         pytest.raises(CourseError, match="no RANK, WORLD_SIZE, .*start the processes by torchrun"),
         join(),
     ):
+        pass
+
+
+def test_an_address_that_no_machine_has_is_told_at_once(monkeypatch):
+    given = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "no.such.name.invalid",
+             "MASTER_PORT": "29500"}  # fmt: skip
+    for name, text in given.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr(processes.dist, "rendezvous", lambda *_, **__: pytest.fail("it waits"))
+    with pytest.raises(CourseError, match=r"MASTER_ADDR = 'no.such.name.invalid' is the"), join():
         pass
 
 

@@ -5,7 +5,8 @@ import torch
 
 from course import MLP, Adam, CourseError, Descend, Linear, Trainer, adopt, chain, load_data
 from course.parallel.communicator import Event, bytes_sent
-from course.parallel.in_turn import Costs
+from course.parallel.in_turn import Costs, InTurn
+from course.parallel.local_sgd import LocalSGD
 from course.parallel.rehearsal import Cluster, rehearse
 from course.parallel.setup import Setup
 from course.parallel.time_use import TimeUse, time_use
@@ -75,6 +76,24 @@ def test_the_mean_of_local_sgd_weighs_each_rank_by_its_rows():
     assert len(cluster.apart) == 3
 
 
+def test_local_sgd_goes_on_with_the_memory_of_each_rank():
+    """The referee has ranks that live as long as the run; the cluster makes them anew each step."""
+
+    def program(comm):
+        run = trainer()
+        model = LocalSGD(comm, run.model, local_steps=2)
+        ranks = Trainer(model, DATA, chain(Adam(), Descend(0.01)), 48)
+        for _ in ranks.run(5):
+            pass
+        return model.theta.clone()
+
+    cluster = Cluster(trainer())
+    for _ in range(5):
+        cluster.step(Setup("local_sgd", 2, local_steps=2))
+    for mine, theirs in zip(cluster.apart, InTurn(2).run(program), strict=True):
+        assert torch.allclose(mine["theta"], theirs, rtol=0, atol=1e-12)
+
+
 def test_a_preview_leaves_everything_where_it_was():
     looking, plain = Cluster(trainer(dropout=0.2)), Cluster(trainer(dropout=0.2))
     for setup in (Setup("local_sgd", 2, local_steps=3), Setup("pipeline"), Setup("zero3", 3)):
@@ -122,6 +141,8 @@ def test_the_time_of_a_rank_is_divided_by_hand():
     # rank 0: its sum is hidden behind work until second 5
     assert time_use(events) == [TimeUse(5, 1, 0), TimeUse(1, 3, 2)]
     assert time_use(events, 3)[2] == TimeUse(0, 0, 6)
+    later = [e._replace(called=e.called + 7, start=e.start + 7, end=e.end + 7) for e in events]
+    assert time_use(later) == time_use(events), "a clock may begin anywhere"
 
 
 P = len(trainer().model.theta)  # weights
@@ -166,6 +187,7 @@ def test_a_pipeline_keeps_activations_of_what_is_in_flight():
         (lambda: Setup(costs=3), "costs = 3; allowed: Costs"),
         (lambda: Setup("pipeline", 5), "4 layers with weights cannot be cut into 5 stages"),
         (lambda: Setup("pipeline", 4, 7), "48 rows cannot be cut into 1 × 7 equal micro-batches"),
+        (lambda: Setup("data_pipeline", 4, 16), "48 rows cannot be cut into 2 × 16 equal"),
         (lambda: Setup("data", 50), "48 rows cannot be shared by 50 ranks"),
         (lambda: Setup("tensor", 21), r"Linear\(20\) cannot be shared by 21 ranks"),
         (lambda: Setup("data", buckets=9), "buckets = 9 is out of range"),

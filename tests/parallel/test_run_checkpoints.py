@@ -117,7 +117,7 @@ def test_a_lost_or_damaged_file_is_named_and_the_checkpoint_before_serves(
     assert gap(resumed(recipe, folder, 2, "--strategy zero3"), one) < ROUNDING
 
 
-@pytest.mark.parametrize("where", ["write_shards", "digest"])
+@pytest.mark.parametrize("where", ["shards.write_shards", "checkpoints.digest"])
 def test_a_checkpoint_half_written_is_never_taken_for_whole(
     recipe, one, cut, monkeypatch, capsys, where
 ):
@@ -126,7 +126,7 @@ def test_a_checkpoint_half_written_is_never_taken_for_whole(
 
     folder = cut(2, "--strategy zero3", steps=8)
     with monkeypatch.context() as patch:
-        patch.setattr(f"course.parallel.checkpoints.{where}", die)
+        patch.setattr(f"course.parallel.{where}", die)
         words = ("--ranks", 2, "--out", folder, "--strategy", "zero3", "--checkpoint-every", 4)
         shutil.copytree(folder, folder.with_name("copy"))
         shutil.rmtree(folder / "checkpoints")

@@ -9,6 +9,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 
 from course import Descend, adopt, chain, load_data
 from course.parallel import RunResult
+from course.parallel.__main__ import tell
 from course.training.trainer import Trainer
 
 ROUNDING = 1e-12
@@ -69,6 +70,18 @@ def test_the_run_ends_where_it_is_told(recipe, one, tmp_path, capsys):
     assert command(recipe, "--ranks", 2, "--steps", 7, "--out", tmp_path) == 0
     assert outcome(tmp_path)["losses"] == pytest.approx(one["losses"][:7], abs=ROUNDING)
     assert "7 steps on 2 ranks, test loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("n", "ranks", "said"), [(1, 1, "1 step on 1 rank"),
+                                                  (2, 3, "2 steps on 3 ranks")])  # fmt: skip
+def test_what_came_out_is_counted_in_words(n, ranks, said, capsys):
+    tell(RunResult(
+        losses=[1.0] * n, train={"loss": 1.0, "accuracy": 0.5},
+        test={"loss": None, "accuracy": 0.5}, bytes_sent={}, strategy="data", options={},
+        engine="ours", device="cpu", world_size=ranks, versions={}, seconds=[], theta=torch.ones(1),
+    ))  # fmt: skip
+    lines = f"{said}, test loss nan, test accuracy 0.5\nbytes sent: none\n"
+    assert capsys.readouterr().out == lines
 
 
 def test_what_is_not_finite_is_null(tmp_path):

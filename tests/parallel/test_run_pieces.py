@@ -15,9 +15,10 @@ from course.parallel.checkpoints import Checkpoints, put_vectors, steps_in, take
 from course.parallel.communicator import Event
 from course.parallel.engines import run_engine
 from course.parallel.job import Job, check_folder, check_job, option_words, recipe_digest
+from course.parallel.layout import Layout
 from course.parallel.processes import Processes
 from course.parallel.results import Tally, finite
-from course.parallel.shards import Layout, read_shards, write_shards
+from course.parallel.shards import read_shards, write_shards
 from course.states import digest
 from course.training.recipe import Recipe
 
@@ -194,7 +195,7 @@ def test_shards_that_one_rank_cannot_read_stop_all(recipe, tmp_path, monkeypatch
         if comm.rank == 1:
             raise CourseError("the shards cannot be read")
 
-    monkeypatch.setattr("course.parallel.checkpoints.read_shards", read)
+    monkeypatch.setattr("course.parallel.shards.read_shards", read)
 
     def program(comm):
         with pytest.raises(CourseError, match=r"the shards cannot be read \(on rank 1 of 2\)"):

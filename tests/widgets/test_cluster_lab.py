@@ -157,7 +157,7 @@ def test_another_network_begins_another_run():
         ("latency", -1, "latency = -1 is out of range"),
         ("bandwidth", "fast", "bandwidth = 'fast' is not a number"),
         ("hidden", 64, "hidden = 64; allowed: up to 64 widths"),
-        ("hidden", (), "a network of 1 layers with weights cannot be cut into 4 stages"),
+        ("hidden", (), "a network of 1 layer with weights cannot be cut into 4 stages"),
         ("colour", 1, "knob = 'colour' is unknown"),
     ],
 )  # fmt: skip

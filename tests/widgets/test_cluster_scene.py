@@ -71,6 +71,8 @@ def test_bytes_are_drawn_by_kind(session):
         ("forward 3", "compute", ("forward", "F3", "forward 3")),
         ("backward 0", "compute", ("backward", "B0", "backward 0")),
         ("input gradient 12", "compute", ("input gradient", "I12", "input gradient 12")),
+        ("forward 10b", "compute", ("forward", "F10b", "forward 10b")),
+        ("forward 3.12", "compute", ("forward", "F3.12", "forward 3.12")),
         ("weight gradient", "compute", ("weight gradient", "W", "weight gradient")),
         ("forward, backward", "compute", ("both passes", "", "forward, backward")),
         ("", "barrier", ("message or collective", "", "barrier (barrier)")),
@@ -105,8 +107,8 @@ def test_a_way_is_said_with_what_it_uses(setup, said):
 def test_units_are_those_that_leave_few_digits():
     sizes = [words.size(n) for n in (0, 999, 1000, 98352, 2.5e6, 3e9)]
     assert sizes == ["0 B", "999 B", "1 kB", "98.4 kB", "2.5 MB", "3 GB"]
-    times = [words.duration(s) for s in (2, 0.00261, 4e-6, 5e-8)]
-    assert times == ["2 s", "2.61 ms", "4 µs", "50 ns"]
+    times = [words.duration(s) for s in (2, 1, 0.00261, 1e-3, 4e-6, 1e-6, 5e-8)]
+    assert times == ["2 s", "1 s", "2.61 ms", "1 ms", "4 µs", "1 µs", "50 ns"]
     assert scene.decades([np.array([0.03, 7.0])]) == {"scale": "log", "low": 0.02, "high": 10.0}
     assert scene.decades([np.array([np.nan])])["high"] == 2.0
 
@@ -116,6 +118,10 @@ def test_stages_of_an_interleaved_schedule_have_letters():
     assert (walk.name, walk.v) == ("interleaved", 2)
     walk.go(2)
     assert "F0b" in walk.html() and "rank 0 forward 0b" in walk.words()
+    run = Session(Setup("pipeline", 2, 4, "interleaved", 2), hidden=(12, 12, 12), batch=24)
+    drawn = {tuple(name) for name in scene.timeline(run, run.latest, None, {})["names"]}
+    names = {f"{micro}{stage}" for micro in range(4) for stage in "ab"}
+    assert {short[1:] for short, _ in drawn if short} == names, "as in the walk"
     unused = ScheduleWalk(Setup("data", 3, 4, "gpipe"))
     assert (unused.name, unused.p) == ("gpipe", 3)
     assert unused.words().startswith("This strategy has no schedule")

@@ -47,7 +47,6 @@ class WalkTab:
         at = ipw.HBox([self.slider]).add_class("face-knob")
         row = ipw.HBox([*knobs, ipw.HBox(keys).add_class("face-keys"), at]).add_class("face-walk")
         self.box = ipw.VBox([row, self.sentence, self.table])
-        self.show()
 
     def _move(self, to: Callable[[Walk], int]) -> Callable:
         def move() -> None:
@@ -131,7 +130,6 @@ class ClusterPanel(Panel):
         super().__init__(lab, knobs, tabs, keys)
         self.box.add_class("face-cluster")
         self.message.show()
-        self.unit.show()
 
     # ---- tabs -------------------------------------------------------------------------------
 

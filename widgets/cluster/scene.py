@@ -1,6 +1,7 @@
 """What a ClusterLab shows: a timeline of the step, what it took by step, memory and bytes."""
 
 import math
+import re
 
 import numpy as np
 
@@ -84,7 +85,8 @@ def named(kind: str, label: str) -> tuple[int, str, str]:
     """Return hue, short name and long name of an event."""
     if kind != "compute":
         return TALK, "", f"{label or kind} ({kind.replace('_', '-')})"
-    what, _, place = label.rpartition(" ") if label[-1:].isdigit() else (label, "", "")
+    found = re.fullmatch(r"(.*) (\d+(?:[a-j]|\.\d+)?)", label)  # with the micro-batch or layer
+    what, place = found.groups() if found else (label, "")
     letters = {"forward": (FORWARD, "F"), "backward": (BACKWARD, "B"),
                "input gradient": (BY_INPUT, "I"), "weight gradient": (BY_WEIGHT, "W")}  # fmt: skip
     hue, letter = letters.get(what, (BOTH, ""))

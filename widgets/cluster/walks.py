@@ -9,6 +9,7 @@ from course.errors import check_count
 from course.parallel import Setup, make_schedule
 from course.parallel.messages import powers, watch_all_reduce
 from course.parallel.schedule_table import ScheduleTable
+from course.parallel.schedules import micro_name
 from course.parallel.setup import PIPELINES
 
 from .words import count, share
@@ -123,9 +124,7 @@ class ScheduleWalk(Walk):
 
     def label(self, micro: int, chunk: int) -> str:
         """Return the name of a micro-batch; with several stages a rank, also which."""
-        return (
-            f"{micro}{'abcdefghij'[chunk] if chunk < 10 else chunk}" if self.v > 1 else f"{micro}"
-        )
+        return micro_name(micro, chunk, self.v)
 
     def words(self) -> str:
         table, unit = self.table, self.position

@@ -18,8 +18,8 @@ def cases() -> tuple[Case, ...]:
         Case(
             name="S",
             story="On one node, with 8 images a step, 600 steps were plenty. Now 16 nodes take 8 "
-            "images each. So it needs a sixteenth of the steps, they thought, 38. It is by far not "
-            "done.",
+            "images each. So it needs a sixteenth of the steps, they thought, 38. Its loss is "
+            "still high.",
             recipe=sick([32], Descend(0.05), batch_size=128, steps=38),
             symptoms=(
                 Symptom("loss", 0.5, 0.9, "The loss is still high at the end."),

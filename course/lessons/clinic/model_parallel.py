@@ -18,8 +18,8 @@ def cases() -> tuple[Case, ...]:
         Case(
             name="P",
             story="In one process it learned well with α = 0.3. Then it was cut into a pipeline, "
-            "with eight micro-batches and the same α. Now it does not learn. Here the same "
-            "steps are made in one process, with the α that makes them as long.",
+            "with eight micro-batches and the same α. Now it does not learn. Here one process "
+            "makes the same steps; for that it has another α.",
             recipe=sick([64, 64], Descend(2.4), activation="tanh"),
             symptoms=(
                 Symptom("loss", 3.0, 300.0, "The loss ends far above that of guessing evenly."),

@@ -68,6 +68,11 @@ const SHARES = [
   [0.65, 0.17],
   [0.84, 0.16],
 ];
+const TITLES_BY_WIDTH = [
+  [480, ["", "weights", "rms weight", "rms gradient", "update ÷ weight"]],
+  [320, ["", "weights", "rms weight", "rms grad", "update"]],
+  [0, ["", "W", "rms W", "rms g", "update"]],
+];
 const columns = (width) => SHARES.map((column) => column.map((share) => share * width));
 
 /** The share of a bar, on a log scale from a power of ten below the least value to the most. */
@@ -80,10 +85,7 @@ function logScale(values) {
 function paintLayers(g, panel, arrays, theme, width) {
   heading(g, panel, width, theme);
   const [names, hists, weights, grads, ratios] = columns(width);
-  const narrow = width < 480;
-  const titles = narrow
-    ? ["", "weights", "rms weight", "rms grad", "update"]
-    : ["", "weights", "rms weight", "rms gradient", "update ÷ weight"];
+  const titles = TITLES_BY_WIDTH.find(([least]) => width >= least)[1];
   const places = [names, hists, weights, grads];
   for (const [k, [x]] of places.entries()) text(g, titles[k], x, HEAD + 8, theme.dim, theme);
   text(g, titles[4], width, HEAD + 8, theme.dim, theme, RIGHT);
