@@ -18,11 +18,13 @@ from course.planner.published import every_row
 from course.planner.searching import all_candidates
 from course.planner.spec import spec_of
 from widgets.common.picture import faults
+from widgets.planner.answers import causes
 from widgets.planner.controls import read, said
+from widgets.planner.fields import OWN
 from widgets.planner.lab import PlannerLab
 from widgets.planner.presets import presets
 from widgets.planner.scene import CAUSES, KINDS
-from widgets.planner.session import KNOBS, OWN, Session, causes
+from widgets.planner.session import KNOBS, Session
 
 GPT = "GPT 175 B full (A100 Megatron 2022)"
 SMALL = Model(8, 512, 8, 5000, 256)

@@ -14,8 +14,8 @@ uint8, or numbers. `x` may also be [first, distance], for points that are equall
 
 Plot: {kind: "plot", id, title, height, y: Axis, layers, lane, hint}. In a panel also `x: Axis`,
 `alt` (a text that describes it), `quiet` (read-outs at the crosshair only), `equal` (a unit is
-as long upwards as across, whatever the height) and `drag` {knob, x, y, at: [x, y], name, words}: a
-handle that goes from sample to sample of the arrays x and y, NaN where y is not known.
+as long upwards as across, whatever the height) and `drag` {knob, x, y, at: [x, y], hue, name,
+words}: a handle that goes from sample to sample of the arrays x and y, NaN where y is not known.
 Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory" (of momentum:
 0, .9 and .99 stand equally far apart). Layers are drawn in their order:
 

@@ -41,7 +41,7 @@ function placeGrip({ drag }, row, arrays, theme, state) {
   const [v] = state.grip.shown([now]);
   const words = v === now ? drag.words : String(v);
   const plane = { at, back: (px) => [x[nearest(px)]], moved };
-  state.grip.place(plane, words, [x[0], x[x.length - 1]], theme.ink);
+  state.grip.place(plane, words, [x[0], x[x.length - 1]], theme[drag.hue]);
 }
 
 /** The known height nearest to sample i; `otherwise` if there is none. */

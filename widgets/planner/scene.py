@@ -8,7 +8,8 @@ from course.planner.devices import GIB
 from course.planner.plans import Plan, in_gib
 
 from . import words
-from .session import MOST_DEVICES, Answer, Session, causes
+from .answers import Answer, causes
+from .session import MOST_DEVICES, Session
 
 # A colour means one thing in both bars: the update is of the optimiser's state, messages between
 # stages are activations, what replicas send are gradients, what is computed again needs room.
@@ -115,7 +116,7 @@ def stacked(
 
 # ---- over the number of devices -----------------------------------------------------------------
 
-AXIS = {"scale": "log", "low": 1, "high": MOST_DEVICES, "label": "devices"}
+AXIS = {"scale": "log", "low": 0.8, "high": 1.25 * MOST_DEVICES, "label": "devices"}
 
 
 def training(session: Session, curve: dict[int, Answer], arrays: dict) -> dict:
@@ -140,6 +141,7 @@ def training(session: Session, curve: dict[int, Answer], arrays: dict) -> dict:
         "alt": f"{title} over the number of devices, {len(curve)} numbers of them",
         "drag": {
             "knob": "near", "x": "counts", "y": "days", "at": [near, now],
+            "hue": "ink" if session.now.plan.fits else "limit",
             "name": "devices: drag, or left and right, with Shift by more",
             "words": f"{n:,} devices, {words.days(now) if asked else words.seconds(now)}",
         },

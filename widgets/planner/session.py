@@ -7,21 +7,16 @@ each turn: what cannot be is refused, and nothing changes.
 import json
 import math
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from dataclasses import asdict, replace
 
 from course import CourseError
-from course.errors import check_choice, check_count, shown
-from course.planner.devices import DEVICES, Device
-from course.planner.layer_time import layer_time
-from course.planner.layout import Layout
-from course.planner.machine import Machine
-from course.planner.planning import nothing_fits
-from course.planner.plans import Plan, evaluate
-from course.planner.searching import divisors, possible_counts, search, smallest
-from course.planner.spec import SEARCH, Spec, spec_of
+from course.errors import check_choice, check_count
+from course.planner.searching import divisors, possible_counts
+from course.planner.spec import SEARCH, Spec
 
-from .presets import model_fields, preset_of
+from .answers import Answer, answer
+from .fields import OWN, RUN, fields_of, make_spec, plain, settled, without_none
+from .presets import preset_of
 
 MOST_DEVICES = 10_000  # of the slider and of the curve
 KEPT = 2_000  # plans that a session remembers
@@ -33,74 +28,7 @@ LAYOUT = (
     "data", "tensor", "pipeline", "context", "chunks", "micro_batch", "zero", "recompute",
     "sequence_parallel", "schedule",
 )  # fmt: skip
-RUN = ("device", "precision", "stack", "optimiser", "batch", "tokens", "price")
 KNOBS = ("preset", "layout", "devices", *LAYOUT, *MODEL, *RUN)
-OWN = ""  # the preset of a plan that no preset gives
-
-
-class Causes(NamedTuple):
-    """Seconds of a step by what they go to; they add up to the step."""
-
-    computation: float
-    """Forward and backward passes of the layers."""
-    recomputation: float
-    """What is computed again in the backward pass."""
-    tensor: float
-    """Traffic of tensor-parallel ranks that is not hidden."""
-    head: float
-    """Logits and loss."""
-    messages: float
-    """Between stages of the pipeline, unless hidden."""
-    bubble: float
-    """In which a rank of the pipeline waits."""
-    data: float
-    """Gradients and weights between replicas, unless hidden."""
-    optimiser: float
-    """The update."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a spec comes to.
-
-    Attributes:
-        plan: of the layout that is given or found; the smallest one if none fits.
-        why_not: why no layout fits, when the planner has searched in vain; else "".
-    """
-
-    plan: Plan
-    why_not: str = ""
-
-
-def answer(spec: Spec) -> Answer:
-    """Return the plan of a spec, without the planner's words; they take longer.
-
-    Raises:
-        CourseError: when no layout divides the devices.
-    """
-    if isinstance(spec.layout, Layout):
-        return Answer(evaluate(spec, spec.layout))
-    result = search(spec)
-    if result.best:
-        return Answer(result.best[0])
-    least = smallest(spec)
-    if least is None:
-        raise CourseError(nothing_fits(spec, result))
-    return Answer(least, nothing_fits(spec, result))
-
-
-def causes(plan: Plan) -> Causes:
-    """Return where the seconds of a step go; the layers' are divided further."""
-    spec, layout, times = plan.spec, plan.layout, plan.times
-    machine = spec.machine
-    silent = replace(machine.stack, without=machine.stack.without | {"tensor traffic"})
-    quiet = layer_time(spec.model, layout, Machine(machine.device, silent, machine.eight_bits))
-    n = layout.micro_batches(spec.batch) * layout.stage_layers(spec.model.layers)
-    again, computing = n * quiet.again, n * (quiet.forward + quiet.backward)
-    return Causes(
-        computing, again, max(0.0, times.layers - computing - again), times.head, times.messages,
-        times.bubble, times.data_parallel, times.optimiser,
-    )  # fmt: skip
 
 
 class Session:
@@ -291,74 +219,3 @@ class Session:
         fields = without_none(self.fields)
         json.dumps(fields)
         return fields
-
-
-# ---- fields -------------------------------------------------------------------------------------
-
-
-def fields_of(start: object) -> tuple[dict, str]:
-    """Return the fields of a start, and the preset that it is.
-
-    Raises:
-        CourseError: for what is neither a preset's name nor a spec.
-    """
-    if isinstance(start, str):
-        preset = preset_of(start)
-        return deepcopy(preset.fields), preset.name
-    if isinstance(start, Spec):
-        start = vars(start) | {
-            "model": model_fields(start.model),
-            "device": device_fields(start.device),
-        }
-    if not isinstance(start, dict):
-        raise CourseError(
-            f"start = {shown(start)} is no plan; take a preset's name, a Spec, or the dict that "
-            "recipe() gives"
-        )
-    spec = spec_of(without_none(start))
-    fields = {name: start.get(name) for name in ("model", "devices", "device", "batch", *RUN)}
-    fields |= {"precision": spec.precision, "optimiser": spec.optimiser}
-    layout = asdict(spec.layout) if isinstance(spec.layout, Layout) else SEARCH
-    return deepcopy(fields | {"layout": layout}), OWN
-
-
-def device_fields(device: Device) -> object:
-    """Return a device as JSON has it: its name, or its numbers if they are others."""
-    return device.name if DEVICES.get(device.name) == device else asdict(device)
-
-
-def make_spec(fields: dict) -> Spec:
-    """Return the spec of fields, or raise `CourseError`."""
-    return spec_of(without_none(fields))
-
-
-def without_none(value):
-    """Return nested dicts without the entries that are None."""
-    if not isinstance(value, dict):
-        return value
-    return {name: without_none(one) for name, one in value.items() if one is not None}
-
-
-def settled(layout: dict, knob: str, layers: int) -> dict:
-    """Return a layout whose schedule and chunks go together after one of them was turned."""
-    if knob == "schedule":
-        if layout["schedule"] != "interleaved":
-            layout["chunks"] = 1
-        elif layout["chunks"] == 1:
-            per_stage = layers // layout["pipeline"] if layers % layout["pipeline"] == 0 else 1
-            layout["chunks"] = next((v for v in divisors(per_stage) if v > 1), 1)
-    elif knob in ("chunks", "pipeline"):
-        if knob == "pipeline" and layout["pipeline"] == 1:
-            layout["chunks"], layout["schedule"] = 1, "1f1b"
-        elif knob == "chunks":
-            many = layout["chunks"] != 1
-            same = many == (layout["schedule"] == "interleaved")
-            layout["schedule"] = layout["schedule"] if same else "interleaved" if many else "1f1b"
-    return layout
-
-
-def plain(value):
-    """Return a whole number as an int, anything else as it is."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value

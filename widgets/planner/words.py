@@ -6,8 +6,9 @@ from course.planner.planning import known
 from course.planner.plans import Plan, in_gib, many
 
 from ..common.stills.scales import number
+from .answers import Answer, Causes, causes
 from .presets import Preset
-from .session import Answer, Causes, Session, causes
+from .session import Session
 
 KINDS = {
     "weights": "weights", "gradients": "gradients", "optimiser": "optimiser state",
