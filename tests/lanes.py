@@ -57,6 +57,7 @@ HEAVY = (  # start processes, paint, or take seconds for a family: these tests c
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
     "tests/browser/test_face_view", "tests/browser/test_pages",
     "tests/browser/test_notebook7",
+    "tests/browser/test_notebook7", "tests/browser/test_planner_page",
     "tests/browser/test_face_strips", "tests/browser/test_plots",
     "tests/browser/test_start.py::test_course_lab_opens_wide",
     "tests/browser/test_training_lab.py::test_an_older_ipykernel",
@@ -100,6 +101,17 @@ HEAVY = (  # start processes, paint, or take seconds for a family: these tests c
     "tests/widgets/test_training_guess", "tests/widgets/test_training_instruments",
     "tests/widgets/test_training_panel", "tests/widgets/test_training_plans",
     "tests/widgets/test_training_same", "tests/widgets/test_training_time",
+    "tests/training/test_checkpoint_refusals.py::test_each_part",
+    "tests/publishing/test_updates_failures", "tests/test_notebooks.py::test_nbval",
+    "tests/widgets/test_backprop_lab.py::test_every_formula_gives_its_number",
+    "tests/widgets/test_backprop_scene.py::test_nothing_overlaps_on_a_card",
+    "tests/widgets/test_cluster_lab",
+    "tests/widgets/test_descent_scene.py::test_every_picture_can_be_drawn",
+    "tests/widgets/test_descent_scene.py::test_no_rate_and_no_noise",
+    "tests/widgets/test_planner_lab",
+    "tests/widgets/test_figure.py::test_a_palette", "tests/widgets/test_figure.py::test_a_still",
+    "tests/widgets/test_training_plans.py::test_a_plan_is_in_the_recipe",
+    "tests/widgets/test_runner_exit",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ LABS = """
 import json, warnings
 warnings.filterwarnings("error", "Passing unrecognized arguments")  # what 7.7 does not know
 import ipykernel, ipywidgets
-from widgets import BackpropLab, ClusterLab, DescentLab, TrainingLab
+from widgets import BackpropLab, ClusterLab, DescentLab, PlannerLab, TrainingLab
 
 def move(widget, value):
     "As the front end does, by a message."
@@ -33,12 +33,16 @@ move(descent.panel.knobs["lr momentum"].number, 0.015)
 cluster = ClusterLab(hidden=(20, 20, 20), interactive=True).run(2)
 move(cluster.panel.knobs["latency"].number, 50)
 cluster.run(1)
-labs = training, back, descent, cluster
+planner = PlannerLab(interactive=True)
+move(planner.panel.knobs["devices"].slider, 4)
+move(planner.panel.knobs["tokens"].field, "1e9")
+labs = training, back, descent, cluster, planner
 shown = [sorted(lab._repr_mimebundle_()[0]) for lab in labs]
 print(json.dumps({
     "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,
     "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"],
-              cluster.knobs()["latency"], len(cluster.losses)],
+              cluster.knobs()["latency"], len(cluster.losses),
+              planner.knobs()["devices"], planner.knobs()["tokens"]],
     "recorded": training.trainer.history.knobs,
     "painted": [len(lab.panel.face.frame) for lab in (training, cluster)],
 }))
@@ -123,9 +127,9 @@ def test_the_labs_run_on_the_widgets_of_colab(colab):
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert found["versions"] == ["7.7.1", "6.17.1"]
-    assert found["knobs"] == pytest.approx([0.01, 0.25, 0.015, 50, 3])
+    assert found["knobs"] == pytest.approx([0.01, 0.25, 0.015, 50, 3, 1536, 1e9])
     assert [knob[1] for knob in found["recorded"]] == ["lr"] and min(found["painted"]) > 1000
-    assert len(found["shown"]) == 4
+    assert len(found["shown"]) == 5
     for bundle in found["shown"]:
         assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
 

@@ -159,3 +159,15 @@ def test_the_lines_of_a_diagram_are_looked_at():
              "limit": "b", "swings": ["b", "s"]}  # fmt: skip
     picture = {"strips": [], "side": [panel], "below": [], "arrays": {"v": np.zeros(4), "b": [1]}}
     assert faults(picture) == ["panel '(α, β)': no array 's'"]
+
+
+def test_the_places_of_a_handle_are_looked_at():
+    axis = {"scale": "log", "low": 1, "high": 9}
+    plot = {"kind": "plot", "title": "days", "x": axis, "y": axis, "layers": [],
+            "drag": {"x": "n", "y": "days"}}  # fmt: skip
+    shown = {"strips": [], "side": [plot], "below": [], "arrays": {"n": np.array([1.0, 2])}}
+    assert faults(shown) == ["plot 'days': no array 'days'"]
+    shown["arrays"]["days"] = np.array([3.0])
+    assert faults(shown) == ["plot 'days': its handle has [2, 1] places"]
+    shown["arrays"]["days"] = np.array([3.0, np.nan])
+    assert faults(shown) == []

@@ -94,3 +94,17 @@ def test_what_cannot_be_drawn_is_named(case):
     make, changed, words = case
     assert faults(shown()) == []
     assert any(words in fault for fault in faults(shown(make(), **changed)))
+
+
+def test_a_limit_is_a_line_through_all_rows_and_stands_in_the_key():
+    figure = figure_of(shown(spans(limit=[8.0, "a device has 8 ms"])))
+    rows = [box(patch) for patch in drawn(figure, "row")]
+    left, top, wide, _ = rows[0]
+    (line,) = drawn(figure, "limit")
+    assert line.get_xdata() == pytest.approx([left + 0.8 * wide] * 2)
+    low, high = sorted(line.get_ydata())
+    assert low < top and high > rows[1][1] + rows[1][3]
+    assert to_hex(line.get_color()) == to_hex(HUES["limit"])
+    assert "a device has 8 ms" in all_words(figure)
+    assert_words_are_apart_and_inside(figure)
+    assert not drawn(figure_of(shown()), "limit")
