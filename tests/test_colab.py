@@ -16,7 +16,7 @@ LABS = """
 import json, warnings
 warnings.filterwarnings("error", "Passing unrecognized arguments")  # what 7.7 does not know
 import ipykernel, ipywidgets
-from widgets import BackpropLab, DescentLab, TrainingLab
+from widgets import BackpropLab, DescentLab, PlannerLab, TrainingLab
 
 def move(widget, value):
     "As the front end does, by a message."
@@ -30,10 +30,15 @@ back.all()
 move(back.panel.knobs["lr"].number, 0.25)
 descent = DescentLab(interactive=True).run(20)
 move(descent.panel.knobs["lr momentum"].number, 0.015)
-shown = [sorted(lab._repr_mimebundle_()[0]) for lab in (training, back, descent)]
+planner = PlannerLab(interactive=True)
+move(planner.panel.knobs["devices"].slider, 4)
+move(planner.panel.knobs["tokens"].field, "1e9")
+labs = training, back, descent, planner
+shown = [sorted(lab._repr_mimebundle_()[0]) for lab in labs]
 print(json.dumps({
     "versions": [ipywidgets.__version__, ipykernel.__version__], "shown": shown,
-    "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"]],
+    "knobs": [training.trainer.knobs()["lr"], back.graph.lr, descent.knobs()["lr"]["momentum"],
+              planner.knobs()["devices"], planner.knobs()["tokens"]],
     "recorded": training.trainer.history.knobs, "painted": len(training.panel.face.frame),
 }))
 """
@@ -117,7 +122,7 @@ def test_the_labs_run_on_the_widgets_of_colab(colab):
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert found["versions"] == ["7.7.1", "6.17.1"]
-    assert found["knobs"] == pytest.approx([0.01, 0.25, 0.015])
+    assert found["knobs"] == pytest.approx([0.01, 0.25, 0.015, 1536, 1e9])
     assert [knob[1] for knob in found["recorded"]] == ["lr"] and found["painted"] > 1000
     for bundle in found["shown"]:
         assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle

@@ -14,7 +14,7 @@ out: it takes as long as '1f1b' and never needs less memory.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from math import isqrt
+from math import gcd, isqrt
 
 from .layer_time import LayerTime, layer_time
 from .layout import RECOMPUTE, Layout
@@ -110,6 +110,37 @@ def least_bytes(spec: Spec) -> float:
         if found := [candidate.n_bytes for candidate in all_candidates(spec, most)]:
             return min(found)
     return 0.0
+
+
+def smallest(spec: Spec) -> Plan | None:
+    """Return the plan that needs the least memory, whether it fits or not; None without a layout.
+
+    For a spec that no layout fits: how far off it is.
+    """
+    most = spec.device.memory_bytes
+    for _ in range(40):
+        most *= 4
+        layouts = [layout for one in all_candidates(spec, most)
+                   for layout in variants(spec, one.fields)]  # fmt: skip
+        if layouts:
+            best = min(layouts, key=lambda layout: total_bytes(spec, layout))
+            if total_bytes(spec, best) <= most:  # a layout with a larger bound needs more
+                return evaluate(spec, best)
+    return None
+
+
+def possible_counts(spec: Spec, most: int) -> list[int]:
+    """Return the numbers of devices, up to `most`, that some layout of this model divides.
+
+    data divides the batch, tensor kv_heads and the feed-forward's width, pipeline the layers,
+    context the sequence; the number of devices of the spec plays no part.
+    """
+    model = spec.model
+    found = {1}
+    for whole in (spec.batch, gcd(model.kv_heads, model.ffn), model.layers, model.sequence):
+        factors = divisors(whole)
+        found = {n * d for n in found for d in factors if n * d <= most}
+    return sorted(found)
 
 
 # ---- what there is ----------------------------------------------------------------------------

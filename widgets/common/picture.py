@@ -13,8 +13,9 @@ uint8, or numbers. `x` may also be [first, distance], for points that are equall
     arrays                {name: numpy array}
 
 Plot: {kind: "plot", id, title, height, y: Axis, layers, lane, hint}. In a panel also `x: Axis`,
-`alt` (a text that describes it), `quiet` (read-outs at the crosshair only) and `equal` (a unit is
-as long upwards as across, whatever the height).
+`alt` (a text that describes it), `quiet` (read-outs at the crosshair only), `equal` (a unit is
+as long upwards as across, whatever the height) and `drag` {knob, x, y, at: [x, y], name, words}: a
+handle that goes from sample to sample of the arrays x and y, NaN where y is not known.
 Axis: {scale, low, high, label}; scale: "linear", "log", "share" (in %), "memory" (of momentum:
 0, .9 and .99 stand equally far apart). Layers are drawn in their order:
 
@@ -55,7 +56,7 @@ Panels have kind and title, and perhaps a note:
             regions: [[words, x, y], …], best: [x, y], point: [x, y], hue, words}
             speeds over (α, β), 128 stands still, less runs away; the point can be dragged
     spans   {rows: [[name, note], …], unit, high, lanes, hues: [[words, hue, lane], …], row, from,
-            to, hue, name, names: [[short, long], …], empty, alt}
+            to, hue, name, names: [[short, long], …], empty, alt, limit?: [place, words]}
             stretches in rows, on an axis from 0 to `high`: arrays of each one's row, ends, number
             in `hues` and number in `names`; lane 1 lies below lane 0; empty: words for a gap
     note    {words}                                      why there is nothing to see
@@ -105,6 +106,7 @@ def _faults(picture: dict) -> Iterator[str]:
             yield f"panel {title!r}: kind {kind!r} is not one of {', '.join(PANELS)}"
         elif kind == "plot":
             yield from _plot_faults(panel, arrays, ("x", "y"))
+            yield from _drag_faults(panel, arrays)
         else:
             yield from _panel_faults(panel, arrays)
     for key, value in picture.items():
@@ -152,6 +154,16 @@ def _span_faults(panel: dict, arrays: dict, where: str) -> Iterator[str]:
         most = max(arrays.get(panel.get(field), ()), default=0)
         if most >= max(len(panel[of]), 1):
             yield f"{where}: {field} {most:g} is not one of its {len(panel[of])} {of}"
+
+
+def _drag_faults(panel: dict, arrays: dict) -> Iterator[str]:
+    where, drag = f"plot {panel['title']!r}", panel.get("drag")
+    if not drag:
+        return
+    sizes = [len(arrays[drag[f]]) for f in ("x", "y") if drag[f] in arrays]
+    yield from (f"{where}: no array {drag[f]!r}" for f in ("x", "y") if drag[f] not in arrays)
+    if len({*sizes}) > 1 or 0 in sizes:
+        yield f"{where}: its handle has {sizes} places"
 
 
 def _plot_faults(plot: dict, arrays: dict, axes: tuple) -> Iterator[str]:

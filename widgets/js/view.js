@@ -6,13 +6,14 @@ import { nameKnobs } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { PANELS } from "./panels/index.js";
 import { plotPanel } from "./plot.js";
+import { withHandle } from "./plot_grip.js";
 import { Sheet } from "./sheet.js";
 import { keepKeys, watchMotion, watchSight, watchSize } from "./sight.js";
 import { paperBehind, themeOf, watchTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { watchPlay } from "./transport.js";
 
-const KINDS = { ...PANELS, plot: plotPanel };
+const KINDS = { ...PANELS, plot: withHandle(plotPanel) };
 const NARROW = 700; // px: below, everything in one column
 const ACK = 10; // every so many frames one is confirmed
 const DEAD = "The kernel no longer answers: run this cell again.";

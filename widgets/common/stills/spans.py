@@ -24,7 +24,8 @@ def pitch(panel: dict) -> float:
 def key_of(panel: dict, width: float) -> list[tuple[str, str, float, int]]:
     """Return (words, hue, left, line) of the key, as many a line as fit."""
     found, x, line = [], 0.0, 0
-    for words, hue, _ in panel["hues"] if len(panel["hues"]) > 1 else []:
+    hues = panel["hues"] + ([[panel["limit"][1], "limit", 0]] if "limit" in panel else [])
+    for words, hue, _ in hues if len(hues) > 1 else []:
         wide = 26 + text_width(words)
         if x and x + wide > width:
             x, line = 0.0, line + 1
@@ -67,6 +68,9 @@ def paint_spans(sheet: Sheet, panel: dict, arrays: dict, box: Box) -> None:
             middle = place.x + place.width / 2
             sheet.text(words, middle, y + tall[0] / 2 + 4, "paper", align="center", role="letter")
     _axis(sheet, panel, left, right, top + len(panel["rows"]) * pitch(panel))
+    if limit := panel.get("limit"):
+        x, bottom = left + limit[0] * scale, top + len(panel["rows"]) * pitch(panel) - GAP + 3
+        sheet.line((x, x), (top - 4, bottom), "limit", 2, role="limit", zorder=4)
     base = top + len(panel["rows"]) * pitch(panel) + AXIS
     for words, hue, x, line in key_of(panel, box.width):
         y = base + 12 + line * KEY

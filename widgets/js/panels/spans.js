@@ -21,9 +21,10 @@ const pitch = (panel) => lanes(panel).reduce((sum, tall) => sum + tall, GAP);
 
 /** [[words, colour's name, left, line], …] of the key, as many a line as fit. */
 function keyOf(panel, width) {
-  if (panel.hues.length < 2) return [];
+  const hues = panel.limit ? [...panel.hues, [panel.limit[1], "limit"]] : panel.hues;
+  if (hues.length < 2) return [];
   let [x, line] = [0, 0];
-  return panel.hues.map(([words, hue]) => {
+  return hues.map(([words, hue]) => {
     const wide = 26 + 6.2 * words.length; // before the painting no letter can be measured
     if (x && x + wide > width) [x, line] = [0, line + 1];
     const place = [words, hue, x, line];
@@ -93,13 +94,15 @@ function paint(g, panel, arrays, theme, width, _height, state) {
   const bottom = HEAD + panel.rows.length * pitch(panel);
   paintAxis(g, panel, place, bottom, theme);
   paintKey(g, panel, width, bottom + AXIS, theme);
-  if (at === undefined) return;
-  const line = [
-    [place.x(at), HEAD - 4],
-    [place.x(at), bottom],
-  ];
-  stroke(g, line, theme.paper, 3, [], 0.8);
-  stroke(g, line, theme.ink, 1.2);
+  if (panel.limit) across(g, place.x(panel.limit[0]), bottom - 3, theme, theme.limit, 2);
+  if (at !== undefined) across(g, place.x(at), bottom, theme, theme.ink, 1.2);
+}
+
+/** A line through all rows at pixel x. */
+function across(g, x, bottom, theme, colour, width) {
+  const ends = [HEAD - 4, bottom].map((y) => [x, y]);
+  stroke(g, ends, theme.paper, width + 2, [], 0.8);
+  stroke(g, ends, colour, width);
 }
 
 function paintSpan(g, panel, [from, to, hue, name], y, tall, place, theme) {
