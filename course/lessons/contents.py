@@ -46,6 +46,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     ),
     Chapter("2_2_scale", "Scale", "What is large, and what can be split?", 55),
     Chapter("3_14_data_parallel", "Data parallel", "How do many machines take one step?", 65),
+    Chapter("3_16_memory", "Memory", "Where does the memory go?", 55),
     Chapter(
         "3_15_model_parallel",
         "Model parallel",

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPS"
+NAMES = "ABCDEFGHIJKLMNPQS"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -38,6 +38,8 @@ CURES = [
     ("S", {"lr": 0.8}),
     ("S", {"lr": 1.0}),
     ("S", {"optimiser": "adam"}),
+    ("Q", {"lr": 0.3}),
+    ("Q", {"lr": 0.1}),
     ("P", {"lr": 0.3}),
     ("P", {"lr": 0.1}),
     ("J", {"hidden": [8]}),
@@ -102,6 +104,11 @@ WRONG = [
     ("I", {"optimiser": "adam", "lr": 0.03}),
     ("I", {"hidden": [2, 2]}),
     ("I", {"hidden": [256, 2]}),
+    ("Q", {}),
+    ("Q", {"lr": 3.0}),
+    ("Q", {"lr": 1e-4}),
+    ("Q", {"batch_size": 256}),
+    ("Q", {"momentum": 0.9}),
     ("S", {}),
     ("S", {"lr": 0.2}),
     ("S", {"lr": 3.0}),
@@ -164,6 +171,8 @@ PATIENTS = {
           {"loss": (0.5, 0.9), "jitter": (1, 1.4)}),
     "P": ("64-64-64-10 tanh, 300 steps of 32: chain(Descend(lr=2.4))", 0.3, {"lr": 0.3},
           {"loss": (3, 300), "reach": (0, 0.01)}),
+    "Q": ("64-64-10 tanh, 300 steps of 32: chain(Descend(lr=9.6))", 0.3, {"lr": 0.3},
+          {"loss": (3, 300), "jitter": (1.2, 30)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},

@@ -12,6 +12,7 @@ from . import (
     data_parallel,
     depth,
     first_eight,
+    memory,
     model_parallel,
     networks,
     scale,
@@ -20,7 +21,7 @@ from . import (
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    model_parallel,
+    memory, model_parallel,
 )  # fmt: skip
 
 
