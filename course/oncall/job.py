@@ -129,7 +129,7 @@ class Job:
         if self.is_down:
             self.spend("down", STEP)
             nothing = (math.nan,) * SLOTS
-            self._read(None, math.nan, math.nan, nothing, nothing, ())
+            self._read(STEP, None, math.nan, math.nan, nothing, nothing, tuple(self.ranks))
         else:
             self._train()
             if self.since >= self.interval and not self.is_over:
@@ -156,7 +156,7 @@ class Job:
         self.ledger.train(seconds, is_damaged)
         self.since += 1
         loss, norm, _ = made[0]
-        self._read(self.batch, loss, norm, self._by_slot([own for *_, own in made]),
+        self._read(seconds, self.batch, loss, norm, self._by_slot([own for *_, own in made]),
                    self._by_slot(computed(world.events, len(ranks))), tuple(ranks))  # fmt: skip
         self.batch += 1
 
@@ -167,8 +167,8 @@ class Job:
         found = dict(zip(self.ranks, values, strict=True))
         return tuple(found.get(slot, math.nan) for slot in range(SLOTS))
 
-    def _read(self, batch, loss, norm, norms, seconds, ranks) -> None:
-        self.readings.append(Reading(self.clock, batch, loss, norm, norms, seconds, ranks))
+    def _read(self, took, batch, loss, norm, norms, seconds, ranks) -> None:
+        self.readings.append(Reading(self.clock, took, batch, loss, norm, norms, seconds, ranks))
         if batch is None:
             return
         before = [r for r in self.readings[-RECENT - 1 : -1] if r.batch is not None]

@@ -13,6 +13,8 @@ class Reading(NamedTuple):
 
     clock: float
     """When it ended, in seconds."""
+    took: float
+    """Seconds."""
     batch: int | None
     """The number of the batch; None: nothing ran."""
     loss: float
@@ -24,7 +26,7 @@ class Reading(NamedTuple):
     seconds: tuple[float, ...]
     """By slot: how long it computed; NaN where there is no rank."""
     ranks: tuple[int, ...]
-    """The slots that took part."""
+    """The slots with a rank."""
 
 
 @dataclass
