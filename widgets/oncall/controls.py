@@ -31,7 +31,7 @@ class OnCallPanel(Panel):
         }  # fmt: skip
         self.rank = Buttons("rank", [(str(k), k) for k in range(4)], 0, lambda value: None)
         self.checkpoint = ipw.Dropdown(options=[("the start", 0)], description="checkpoint")
-        self.batch = ipw.Text(placeholder="the last one", description="batch")
+        self.batch = ipw.Text(placeholder="last", description="batch")
         tip(self.batch, "the number of a batch; empty: the last one that was read")
         groups = [
             [self.rank.box, self._key("Evict", "evict", "go on without this rank: 15 s"),
@@ -61,8 +61,7 @@ class OnCallPanel(Panel):
         ]
         super().__init__(lab, knobs, {"Debriefing": self.report, "Recipe": recipe}, keys)
         top, row, *rest = self.box.children
-        at = rest.index(self.sentence) + 1
-        self.box.children = [top, row, deeds, *rest[:at], self.log, *rest[at:]]
+        self.box.children = [top, row, deeds, self.log, *rest]
         self.box.add_class("face-oncall")
 
     # ---- from the hand to the lab ---------------------------------------------------------------

@@ -122,7 +122,7 @@ def fleet(session: OnCall, arrays: dict) -> dict:
         start = max(reading.clock - reading.took, begin)
         for slot in range(4):
             if slot in reading.ranks:
-                if start > begin:
+                if start - begin > 0.5:
                     add(rows, slot, begin, start, STANDS)
                 add(rows, slot, start, reading.clock, DOWN if reading.batch is None else TRAINS)
         begin = reading.clock
