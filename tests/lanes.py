@@ -36,6 +36,7 @@ FACES = ("__init__.py", "face.py")  # files that only pass names on
 
 SLOW = (  # rooms, files and tests that take a second or more
     "tests/widgets/",  # labs draw their stills
+    "tests/oncall/test_oncall_policies",
     "test_adopt_ddp",
     "test_a_chaotic_picture_has_more_room",
     "test_a_picture_as_an_output_of_its_own_counts",
@@ -58,6 +59,7 @@ HEAVY = (  # start processes, paint, or take seconds for a family: these tests c
     "tests/browser/test_face_view", "tests/browser/test_pages",
     "tests/browser/test_notebook7",
     "tests/browser/test_notebook7", "tests/browser/test_planner_page",
+    "tests/browser/test_notebook7", "tests/browser/test_oncall_page",
     "tests/browser/test_face_strips", "tests/browser/test_plots",
     "tests/browser/test_start.py::test_course_lab_opens_wide",
     "tests/browser/test_training_lab.py::test_an_older_ipykernel",

@@ -16,7 +16,7 @@ from course.nn.model import Model
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 FOLDERS = ("data", "nn", "optim", "interop", "training", "lessons", "errors")  # imported by it
 FACES = (
-    "course", "course.lessons", "course.lessons.exercises", "course.parallel",
+    "course", "course.lessons", "course.lessons.exercises", "course.oncall", "course.parallel",
     "course.parallel.views", "course.planner.ways", "widgets",
 )  # fmt: skip
 

@@ -7,11 +7,12 @@ from .descent.lab import DescentLab
 from .lessons.bet import Bet
 from .lessons.day_one import DayOne
 from .lessons.patient import Patient
+from .oncall.lab import OnCallLab
 from .planner.lab import PlannerLab
 from .plots.arrows import drag
 from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "Patient", "PlannerLab",
-           "Slider", "TrainingLab", "drag", "explore", "plot", "show"]  # fmt: skip
+__all__ = ["BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "OnCallLab", "Patient",
+           "PlannerLab", "Slider", "TrainingLab", "drag", "explore", "plot", "show"]  # fmt: skip
