@@ -11,6 +11,7 @@ from . import (
     background,
     data_parallel,
     depth,
+    failures,
     first_eight,
     model_parallel,
     networks,
@@ -20,7 +21,7 @@ from . import (
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    model_parallel,
+    model_parallel, failures,
 )  # fmt: skip
 
 
