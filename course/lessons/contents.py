@@ -54,6 +54,12 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         50,
     ),
     Chapter(
+        "3_17_failures",
+        "Failures",
+        "What breaks at scale, and how does a run survive?",
+        50,
+    ),
+    Chapter(
         "3_07_second_order",
         "Curvature",
         "What does curvature tell?",

@@ -11,12 +11,14 @@ def program(comm):  # the same on each rank
 InTurn(4).run(program)  # four ranks in this process, or processes: see `processes.join`
 """
 
+from .checkpoints import Checkpoints
 from .collectives import ring_all_reduce, tree_all_reduce
 from .communicator import Communicator, Event, bytes_sent, cuts
 from .cut_layers import ColumnLinear, RowLinear
 from .data_parallel import DataParallel
 from .holdings import Holdings, Part, holdings
 from .in_turn import Costs, InTurn
+from .job import Job
 from .launch import launch
 from .local_sgd import LocalSGD
 from .pipeline import Pipeline
@@ -39,10 +41,10 @@ from .tensor_parallel import TensorParallel
 from .timeline import Timeline, timeline
 
 __all__ = [
-    "Action", "Cluster", "ColumnLinear", "Communicator", "Costs", "DataParallel", "Event",
-    "Holdings", "InTurn", "LocalSGD", "Part", "Pipeline", "Replicas", "RowLinear", "RunResult",
-    "Setup", "Sharded", "Step", "Strategy", "TensorParallel", "Timeline", "alternate", "bytes_sent",
-    "cuts", "gpipe", "grid", "holdings", "launch", "make_schedule", "make_strategy",
+    "Action", "Checkpoints", "Cluster", "ColumnLinear", "Communicator", "Costs", "DataParallel",
+    "Event", "Holdings", "InTurn", "Job", "LocalSGD", "Part", "Pipeline", "Replicas", "RowLinear",
+    "RunResult", "Setup", "Sharded", "Step", "Strategy", "TensorParallel", "Timeline", "alternate",
+    "bytes_sent", "cuts", "gpipe", "grid", "holdings", "launch", "make_schedule", "make_strategy",
     "one_forward_one_backward", "rehearse", "ring_all_reduce", "time_schedule", "timeline",
     "tree_all_reduce",
 ]  # fmt: skip

@@ -13,11 +13,22 @@ It reads as a lesson, from simple to complex:
     devices, stacks → machine              what hardware promises, what software reaches of it
     layer_time → step_time → plans         seconds, days, cost
     searching, planning                    the fastest layout, and why
+    failures, goodput                      what fails, how often, and what is left of the time
     published, ablation, traced            three referees: measured rows, dropped effects, a
                                            traced program
 """
 
 from .devices import DEVICES, Device
+from .failures import INTERRUPTIONS, mean_time_between_failures
+from .goodput import (
+    FailingRun,
+    Goodput,
+    best_interval,
+    daly,
+    expected_minutes,
+    goodput,
+    young,
+)
 from .layout import Layout
 from .model import Model
 from .planning import plan
@@ -27,6 +38,7 @@ from .spec import Spec, load_spec, spec_of
 from .stacks import STACKS, Stack
 
 __all__ = [
-    "DEVICES", "STACKS", "Device", "Found", "Layout", "Model", "Plan", "Spec", "Stack", "evaluate",
-    "load_spec", "plan", "search", "spec_of",
+    "DEVICES", "INTERRUPTIONS", "STACKS", "Device", "FailingRun", "Found", "Goodput", "Layout",
+    "Model", "Plan", "Spec", "Stack", "best_interval", "daly", "evaluate", "expected_minutes",
+    "goodput", "load_spec", "mean_time_between_failures", "plan", "search", "spec_of", "young",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from . import (
     background,
     data_parallel,
     depth,
+    failures,
     first_eight,
     memory,
     model_parallel,
@@ -21,7 +22,7 @@ from . import (
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    memory, model_parallel,
+    memory, model_parallel, failures,
 )  # fmt: skip
 
 
