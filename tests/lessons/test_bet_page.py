@@ -53,6 +53,14 @@ def closed(bundle):
     return soup, outside.get_text() + bundle["text/plain"]
 
 
+@pytest.mark.parametrize(("function", "display_"), [(experiment, None), (lambda: "up <b>", "none")])
+def test_an_experiment_that_shows_nothing_leaves_no_title(function, display_):
+    page = bet(live=True, function=function)
+    assert page._reveal.box.layout.display is None, "while it is closed the page says so"
+    page.waive()
+    assert page._reveal.box.layout.display == display_
+
+
 # ---- stored -------------------------------------------------------------------------------------
 
 
