@@ -61,6 +61,16 @@ def test_an_experiment_that_shows_nothing_leaves_no_title(function, display_):
     assert page._reveal.box.layout.display == display_
 
 
+def test_a_second_press_leaves_what_the_first_has_shown():
+    page = bet(live=True)
+    page.waive()
+    shown, words = page._reveal.output.outputs, page.sentence.value
+    page.waive()
+    page.place()
+    assert page._reveal.output.outputs == shown and SECRET in str(shown)
+    assert page.sentence.value == words
+
+
 # ---- stored -------------------------------------------------------------------------------------
 
 
