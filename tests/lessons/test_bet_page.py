@@ -53,6 +53,24 @@ def closed(bundle):
     return soup, outside.get_text() + bundle["text/plain"]
 
 
+@pytest.mark.parametrize(("function", "display_"), [(experiment, None), (lambda: "up <b>", "none")])
+def test_an_experiment_that_shows_nothing_leaves_no_title(function, display_):
+    page = bet(live=True, function=function)
+    assert page._reveal.box.layout.display is None, "while it is closed the page says so"
+    page.waive()
+    assert page._reveal.box.layout.display == display_
+
+
+def test_a_second_press_leaves_what_the_first_has_shown():
+    page = bet(live=True)
+    page.waive()
+    shown, words = page._reveal.output.outputs, page.sentence.value
+    page.waive()
+    page.place()
+    assert page._reveal.output.outputs == shown and SECRET in str(shown)
+    assert page.sentence.value == words
+
+
 # ---- stored -------------------------------------------------------------------------------------
 
 

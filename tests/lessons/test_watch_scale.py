@@ -7,6 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import course
 from course import MLP, Adam, Descend, chain
@@ -64,7 +65,7 @@ def test_a_quarter_of_everything_is_enough(cells, seed, capsys):
 
 
 def test_training_takes_six_flops_a_parameter_and_sample(cells, capsys):
-    space = names() | {"FlopCounterMode": torch.utils.flop_counter.FlopCounterMode}
+    space = names() | {"FlopCounterMode": FlopCounterMode}
     exec(source(cells, "6 P N is {6"), space)
     found = re.findall(r"([\d.]+) million FLOPs, 6 P N is +([\d.]+)", capsys.readouterr().out)
     assert len(found) == 3

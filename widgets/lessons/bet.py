@@ -123,6 +123,8 @@ class Bet:
 
     def _open(self, act: Callable[[], str]) -> None:
         """Let the experiment run, and then whatever waits for it. Complaints show as words."""
+        if self._wager.is_open:
+            return  # a second press, which came while the first was at work
         self._lock(True)
         try:
             words = self._reveal.fill(act)

@@ -121,6 +121,8 @@ class Reveal:
         if self.live:
             self.words.value = self._note("")
             self.output.outputs = tuple(outputs)
+            assert self.box is not None
+            self.box.layout.display = None if outputs else "none"  # no title of nothing
         else:
             self.stored = details(self.title, static(outputs))
         return found
