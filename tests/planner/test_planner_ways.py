@@ -37,7 +37,7 @@ def test_the_formula_is_at_most_a_twentieth_off_in_each_way(sizes):
     table = compare_ways(sizes)
     assert [one.name for one in table] == list(WAYS)
     for one in table:
-        assert abs(one.off) < 0.05, f"{one}\n{one.expected}"
+        assert abs(one.off) < (0.015 if sizes is SMALL else 0.05), f"{one}\n{one.expected}"
         assert one.measured.total == sum(one.measured.kinds.values()) == max(one.measured.history)
         for kind in ("weights", "optimiser"):
             assert one.measured.kinds[kind] == pytest.approx(one.expected[kind], rel=1e-3, abs=200)

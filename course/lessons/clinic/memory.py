@@ -27,8 +27,8 @@ def cases() -> tuple[Case, ...]:
                 Symptom("jitter", 1.2, 30.0, "It jumps from batch to batch."),
             ),
             diagnoses=OF_NUMBERS, diagnosis=OF_NUMBERS[1], bar=0.3, cure={"lr": 0.3},
-            explanation="A loss that is 32 times as large has gradients that are 32 times as large: "
-            "with α = 0.3 every step was as long as with α = 9.6. The factor keeps small gradients "
+            explanation="A loss that is 32 times as large has gradients 32 times as large: with "
+            " α = 0.3 every step was as long as with α = 9.6. The factor keeps small gradients "
             "above what float16 can tell from 0; before the step they must be divided by it again, "
             "in float32. Updates that are rounded away, or gradients that are 0, leave the weights "
             "where they are: then the loss would stand still, and not jump.",

@@ -150,8 +150,8 @@ def judge_way(answer) -> str | None:
     if found.total <= TARGET:
         return None
     kind = max(found.kinds, key=lambda name: found.kinds[name])
-    return (f"the worst moment of a step has {found.total / 1e6:.1f} MB, and {TARGET / 1e6:.0f} are "
-            f"there. Most of it: {kind}, {found.kinds[kind] / 1e6:.1f} MB.")  # fmt: skip
+    return (f"the worst moment of a step has {found.total / 1e6:.1f} MB, and {TARGET / 1e6:.0f} "
+            f"are there. Most of it: {kind}, {found.kinds[kind] / 1e6:.1f} MB.")  # fmt: skip
 
 
 three_moves = Exercise(

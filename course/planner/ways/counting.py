@@ -54,7 +54,8 @@ class ByteCounter(TorchDispatchMode):
 
     def reset(self) -> None:
         """Forget the worst moment."""
-        self._most, self._worst, self.host_peak = -1, {}, 0
+        self._most, self.host_peak = -1, 0
+        self._worst: dict[int, int] = {}
         self.history: list[int] = []
 
     @property

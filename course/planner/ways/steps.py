@@ -100,8 +100,8 @@ class Step:
         self.model, self.way, self.host, self.told = model, way, host, told
         self.device = next(model.parameters()).device.type
         self.ranks = dist.get_world_size() if way.zero else 1
-        self.autocast = nullcontext
-        self.scaler = None
+        self.autocast: Callable[[], AbstractContextManager] = nullcontext
+        self.scaler: torch.amp.GradScaler | None = None
         if way.recompute:
             for block in model.blocks:
                 block.forward = again(block.forward)
@@ -114,7 +114,7 @@ class Step:
             for block in model.blocks:
                 fully_shard(block, mesh=mesh)
             fully_shard(model, mesh=mesh)
-        self.whole = list(model.parameters())
+        self.whole: list[Tensor] = list(model.parameters())
         self.mine = self._mine()
         self.optimizer = torch.optim.AdamW(self.mine, lr=lr, foreach=False)
         for weight, mine in zip(self.whole, self.mine, strict=True):
@@ -169,6 +169,7 @@ class Step:
 
     def _reduced(self, weight: Tensor) -> Tensor:
         """Return this rank's part of a gradient, the mean over ranks, in a piece of its memory."""
+        assert weight.grad is not None  # called when it is there
         parts = list(weight.grad.view(self.ranks, -1))
         mine = parts[dist.get_rank()]
         dist.reduce_scatter(mine, parts)
@@ -178,6 +179,7 @@ class Step:
         """Return what is done with a weight's gradient as soon as it is there."""
 
         def take(weight: Tensor) -> None:
+            assert weight.grad is not None
             self.told(weight.grad)
             if self.way.zero == 2:
                 mine.grad = self._reduced(weight).clone()

@@ -8,6 +8,8 @@ from .expecting import expect_step
 from .measuring import SMALL, Measured, measure_step
 from .steps import RANKS, WAYS, Way
 
+SHOWN = ("weights", "gradients", "optimiser", "activations")  # the others are the rest
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -29,16 +31,19 @@ class Compared:
         return sum(self.expected.values()) / self.measured.total - 1
 
     def __str__(self):
-        kinds = "".join(f"{n / 1e6:>12.2f}" for n in self.measured.kinds.values())
-        return f"{self.name:<14}{kinds}{self.measured.total / 1e6:>10.2f}{self.off:>8.1%}"
+        off = round(self.off, 3) + 0.0  # no minus before 0
+        MB = {name: n / 1e6 for name, n in self.measured.kinds.items()}
+        kinds = "".join(f"{MB[name]:>{len(name) + 2}.2f}" for name in SHOWN)
+        rest = MB["gathered"] + MB["other"]
+        return f"{self.name:<13}{kinds}{rest:>6.2f}{self.measured.total / 1e6:>7.2f}{off:>9.1%}"
 
 
 class Comparison(list[Compared]):
-    """All ways; prints as a table, in MB."""
+    """All ways; prints as a table, in MB: what is measured, and how far the formula is off."""
 
     def __str__(self):
-        kinds = "".join(f"{kind:>12}" for kind in self[0].measured.kinds) if self else ""
-        head = f"{'MB, measured':<14}{kinds}{'all':>10}{'formula':>8}"
+        kinds = "".join(f"  {name}" for name in SHOWN)
+        head = f"{'MB':<13}{kinds}{'rest':>6}{'all':>7}{'formula':>9}"
         return "\n".join([head, *map(str, self)])
 
     __repr__ = __str__
