@@ -66,6 +66,13 @@ def search(spec: Spec) -> Found:
     return Found(best, larger)
 
 
+def best_plan(spec: Spec) -> Plan | None:
+    """Return the first of `search(spec).best` without looking for the others; None without one."""
+    available = spec.device.memory_bytes - reserved_bytes(spec.devices)
+    candidates = sorted(all_candidates(spec, available), key=lambda one: one.seconds)
+    return next(iter(fastest(spec, candidates, available, 1)), None)
+
+
 def fastest(
     spec: Spec, candidates: list[Candidate], available: float, n_meshes: int
 ) -> list[Plan]:  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from course import CourseError
 from course.planner import DEVICES, Layout, Model, Spec, evaluate, plan, search
 from course.planner.layout import SCHEDULES, check_layout
-from course.planner.searching import divisors, order
+from course.planner.searching import best_plan, divisors, order, smallest
 
 SMALL = Model(8, 1024, 8, 32_000, 512, kv_heads=4, gated=True, tied=False)
 DEVICE = replace(DEVICES["A100-80GB"], memory_gb=3.0)  # so that memory matters
@@ -60,6 +60,9 @@ def test_it_finds_what_trying_everything_finds(devices, batch, device, stack, me
         meshes.setdefault((layout.data, layout.tensor, layout.pipeline, layout.context), one)
     assert [one.layout for one in found.best] == [one.layout for one in meshes.values()][:4]
     assert found.best[0].step_seconds == min(one.step_seconds for one in fitting)
+    assert best_plan(spec).layout == found.best[0].layout
+    least = smallest(spec)
+    assert least.memory_total == min(one.memory_total for one in every)
     larger = min((one for one in every if one.memory_total <= 4 * one.memory_available),
                  key=ranked)  # fmt: skip
     assert found.too_large is None if larger.fits else found.too_large.layout == larger.layout

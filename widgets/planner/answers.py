@@ -9,7 +9,7 @@ from course.planner.layout import Layout
 from course.planner.machine import Machine
 from course.planner.planning import nothing_fits
 from course.planner.plans import Plan, evaluate
-from course.planner.searching import search, smallest
+from course.planner.searching import best_plan, search, smallest
 from course.planner.spec import Spec
 
 
@@ -55,13 +55,13 @@ def answer(spec: Spec) -> Answer:
     """
     if isinstance(spec.layout, Layout):
         return Answer(evaluate(spec, spec.layout))
-    result = search(spec)
-    if result.best:
-        return Answer(result.best[0])
-    least = smallest(spec)
+    best = best_plan(spec)
+    if best is not None:
+        return Answer(best)
+    why_not, least = nothing_fits(spec, search(spec)), smallest(spec)
     if least is None:
-        raise CourseError(nothing_fits(spec, result))
-    return Answer(least, nothing_fits(spec, result))
+        raise CourseError(why_not)
+    return Answer(least, why_not)
 
 
 def causes(plan: Plan) -> Causes:
