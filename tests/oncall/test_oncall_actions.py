@@ -94,6 +94,17 @@ def test_a_broken_batch_comes_again_after_a_roll_back():
     assert math.isclose(drill.readings[-1].loss, loud, rel_tol=1e-3)
 
 
+def test_an_alarm_comes_again_after_a_roll_back_that_cured_nothing():
+    for kind, said in (("nan", "not finite"), ("spike", "times the median")):
+        drill = struck(kind)
+        go(drill, 3)
+        heard = sum(said in words for _, words in drill.alarms)
+        assert heard >= 1
+        drill.act("roll_back", batch=0)
+        go(drill, 45)
+        assert sum(said in words for _, words in drill.alarms) > heard, kind
+
+
 def test_a_damaged_checkpoint_is_found_by_its_digest_and_the_one_before_it_helps():
     drill = struck("corrupt", at=750)
     batches = [c.batch for c in drill.checkpoints]
@@ -140,6 +151,7 @@ def test_a_roll_back_gives_the_same_bits_again():
         ("spare", {}, "evict a rank first"), ("interval", {"steps": 1}, r"\[5, 500\]"),
         ("interval", {"steps": "often"}, "not a number"),
         ("check", {"what": "luck"}, "what = 'luck'"),
+        ("spare", {"self": 1}, "self"), ("spare", {"do": 1}, "do"), ("save", {"job": 1}, "job"),
         ("skip_batch", {"batch": -1}, "batch = -1"), ("skip_shard", {"rank": 4}, "rank = 4"),
     ],
 )  # fmt: skip
