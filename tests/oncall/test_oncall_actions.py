@@ -84,6 +84,22 @@ def test_wrong_labels_come_again_until_their_shard_is_skipped():
     assert is_well(drill, 60)
 
 
+def test_a_skipped_shard_is_other_rows_and_the_rest_of_the_batch_stays():
+    drill = drill_with(steps=1)
+    X, Y, _ = (v.clone() if torch.is_tensor(v) else v for v in drill.feed.read(3))
+    drill.act("skip_shard", rank=2)
+    others, answers, _ = drill.feed.read(3)
+    same = [torch.equal(others[k : k + 16], X[k : k + 16]) for k in range(0, 64, 16)]
+    assert same == [True, True, False, True] and not torch.equal(answers, Y)
+
+
+def test_the_first_and_the_five_newest_checkpoints_are_kept():
+    drill = drill_with()
+    drill.act("interval", steps=5)
+    go(drill, 40)
+    assert [c.batch for c in drill.checkpoints] == [0, 20, 25, 30, 35, 40]
+
+
 def test_a_broken_batch_comes_again_after_a_roll_back():
     drill = struck("spike")
     n, loud = max(drill.feed.broken), drill.readings[-1].loss
