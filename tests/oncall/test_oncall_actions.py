@@ -140,6 +140,7 @@ def test_the_first_rank_hands_its_damage_to_checkpoints_and_spares():
     drill.act("spare")
     while len(drill.ranks) < 4:
         drill.step()
+    assert drill.machine(3).checksum() == drill.machine(0).checksum()
     said = drill.act("check", what="weights")
     assert "no majority" in said and "0:" in said and drill.differing == []
     drill.act("roll_back", batch=drill.checkpoints[-1].batch)
