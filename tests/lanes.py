@@ -36,6 +36,7 @@ FACES = ("__init__.py", "face.py")  # files that only pass names on
 
 SLOW = (  # rooms, files and tests that take a second or more
     "tests/widgets/",  # labs draw their stills
+    "tests/oncall/test_oncall_policies",
     "test_adopt_ddp",
     "test_a_chaotic_picture_has_more_room",
     "test_a_picture_as_an_output_of_its_own_counts",
@@ -55,7 +56,7 @@ HEAVY = (  # start processes or paint pages for long: these tests count as `full
     "tests/browser/test_cluster_page",
     "tests/browser/test_day_one_page", "tests/browser/test_descent",
     "tests/browser/test_face_network", "tests/browser/test_face_panels",
-    "tests/browser/test_notebook7",
+    "tests/browser/test_notebook7", "tests/browser/test_oncall_page",
     "tests/browser/test_face_strips", "tests/browser/test_plots",
     "tests/browser/test_start.py::test_course_lab_opens_wide",
     "tests/browser/test_training_lab.py::test_an_older_ipykernel",

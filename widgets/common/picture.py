@@ -6,6 +6,7 @@ uint8, or numbers. `x` may also be [first, distance], for points that are equall
 
     step, horizon, end    now; the right edge of the step axis; the last step this run knows
     stride                steps that a key moves the crosshair, and with Shift: [30, 150]
+    axis                  what the step axis counts; "step" without it
     playing, words        whether it goes on by itself; the state in a sentence
     strips                plots on one step axis, the first usually the loss
     turns                 [[step, words], …]: what a hand turned

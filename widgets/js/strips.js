@@ -20,7 +20,9 @@ export function paintStrips(g, picture, layout, theme, look) {
     paintYAxis(g, row, theme);
   }
   const taken = [picture.step, look].filter((step) => step !== null).map(x.at);
-  paintXNumbers(g, x, places, "step", layout.bottom, theme, { taken });
+  const free = taken.every((px) => px < x.right - 50); // else a pill would lie on the name
+  const name = free ? (picture.axis ?? "step") : "";
+  paintXNumbers(g, x, places, name, layout.bottom, theme, { taken });
   paintTurnLines(g, picture, layout, theme);
   for (const row of rows) paintRow(g, row, picture, theme);
   paintTurns(g, picture, layout, theme);
@@ -90,5 +92,5 @@ export function readAloud(picture, step) {
   const parts = picture.strips.flatMap((plot) =>
     readings(plot, picture.arrays, step, picture.step).map(({ name, words }) => `${name} ${words}`),
   );
-  return `step ${whole(step)}. ${parts.join(", ")}`;
+  return `${picture.axis ?? "step"} ${whole(step)}. ${parts.join(", ")}`;
 }

@@ -83,7 +83,7 @@ def paint_strips(sheet: Sheet, picture: dict, place: Box) -> None:
         charts.append(chart)
     if rows:
         _turns(charts, picture, place, rows[0].head)
-        _now(charts, now)
+        _now(charts, now, picture.get("axis", "step"))
 
 
 def _hint(chart: Chart, now: float) -> None:
@@ -130,8 +130,11 @@ def _on_the_curve(chart: Chart, step: float) -> tuple[str, float | None]:
     return "run", None
 
 
-def _now(charts: list[Chart], now: float) -> None:
-    """Draw the line of the present, the step numbers, and the pill with the present step."""
+def _now(charts: list[Chart], now: float, name: str) -> None:
+    """Draw the line of the present, the step numbers, and the pill with the present step.
+
+    name: of the axis.
+    """
     sheet, box = charts[0].sheet, charts[-1].box
     x = charts[0].pixel(now, charts[0].y_domain[0])[0]
     sheet.line((x, x), (charts[0].box.y, box.bottom), "ink", 1.2, role="now", zorder=2.4)
@@ -143,10 +146,10 @@ def _now(charts: list[Chart], now: float) -> None:
         tick = charts[-1].pixel(step, charts[-1].y_domain[0])[0]
         wide = text_width(scales.whole(step)) / 2
         clear = abs(tick - middle) > half + wide + 4
-        if clear and tick + wide < box.right - text_width("step") - 6:
+        if clear and tick + wide < box.right - text_width(name) - 6:
             sheet.text(scales.whole(step), tick, base, align="center", role="step")
-    if middle + half < box.right - text_width("step") - 4:
-        sheet.text("step", box.right, base, align="right", role="axis")
+    if middle + half < box.right - text_width(name) - 4:
+        sheet.text(name, box.right, base, align="right", role="axis")
     pill = Box(middle - half, box.bottom + 4, 2 * half, 18)
     sheet.outline(pill, "ink", 1.2, 9, "paper", role="pill")
     sheet.text(words, middle, base, "ink", align="center", role="pill in words")

@@ -1,0 +1,115 @@
+"""What strikes, how often, and which instrument shows it."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from drills import drill_with, fault, until_struck
+
+from course import CourseError
+from course.oncall import DRILLS, INTERRUPTIONS, KINDS, OnCall, plan_faults, rates
+from course.oncall.faults import EVERY, SPEED_UP, weights
+from course.oncall.machines import Machine
+
+HARMLESS = ["straggler", "corrupt"]  # for the numbers of the training
+
+
+def test_the_rates_are_those_of_the_published_table():
+    assert sum(count for _, count, _ in INTERRUPTIONS) == 419  # Llama 3, table 5
+    assert math.isclose(sum(rates().values()), 419)
+    assert {cause: count for cause, count, _ in INTERRUPTIONS}["GPU HBM3 Memory"] == 72
+    assert math.isclose(54 * 86_400 / 419 / SPEED_UP, EVERY)
+    assert set(rates()) == set(KINDS) and math.isclose(sum(weights().values()), 1)
+
+
+def test_drills_have_faults_in_these_shares():
+    drawn = [fault.kind for seed in range(300) for fault in plan_faults("long", seed)]
+    assert len(drawn) == 300 * DRILLS["long"] / EVERY
+    for kind, share in weights().items():
+        error = 4 * math.sqrt(share * (1 - share) / len(drawn))
+        assert abs(drawn.count(kind) / len(drawn) - share) < error, kind
+
+
+@pytest.mark.parametrize("bad", [("weekend", 0), ("short", -1), ("short", 1.5), (None, 0)])
+def test_other_drills_are_refused(bad):
+    with pytest.raises(CourseError, match="drill = |seed = "):
+        OnCall(*bad)
+
+
+def test_four_ranks_train_as_one_process_does():
+    """The referee is autograd: a plain loop on whole batches, momentum written out."""
+    drill = drill_with(steps=5)
+    start = Machine(0)
+    model = start.model.to_module()
+    v, run = None, drill_with()
+    for n in range(5):
+        rows = run.feed.rows(n)
+        data = run.feed.data
+        loss = torch.nn.functional.cross_entropy(model(data.x_train[rows]), data.y_train[rows])
+        g = torch.autograd.grad(loss, list(model.parameters()))
+        v = [0.1 * b if v is None else 0.9 * a + 0.1 * b for a, b in zip(v or g, g, strict=True)]
+        with torch.no_grad():
+            for p, step in zip(model.parameters(), v, strict=True):
+                p -= 0.1 * step
+        assert math.isclose(drill.readings[n].loss, float(loss.detach()), rel_tol=1e-4)
+        norm = math.sqrt(sum(float((part**2).sum()) for part in g))
+        assert math.isclose(drill.readings[n].norm, norm, rel_tol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_fault_shows_where_it_should_and_nowhere_else(kind):
+    at = 400 if kind == "corrupt" else 180  # when a checkpoint is written
+    drill, sound = until_struck(drill_with(fault(kind, at=at), steps=28)), drill_with(steps=28)
+    for _ in range(45):
+        drill.step()
+    while len(sound.readings) < len(drill.readings):
+        sound.step()
+    first = next(k for k, r in enumerate(drill.readings) if r.clock > drill.truth[0].clock)
+    ours, theirs = drill.readings[first:], sound.readings[first:]
+
+    stands = [r.batch is None for r in ours]
+    assert any(stands) == all(stands) == (kind == "dead")
+    if kind == "dead":
+        assert drill.silent == [2] and "rank 2 does not answer" in drill.alarms[0][1]
+        return
+    slow = [max(r.seconds) / np.median(r.seconds) > 1.3 for r in ours]
+    assert any(slow) == all(slow) == (kind == "straggler")
+    same = [a.loss == b.loss for a, b in zip(ours, theirs, strict=True)]
+    assert all(same) == (kind in HARMLESS)
+
+    finite = [math.isfinite(r.loss) for r in ours]
+    assert all(finite) == (kind != "nan")
+    own = [math.isfinite(n) for n in ours[0].norms]
+    assert own == [True, True, kind != "nan", True]  # the others' follow one step later
+    if kind == "flipped":  # the reduction hides it: the loss moves by less than it does by itself
+        moved = max(abs(a.loss - b.loss) for a, b in zip(ours[:10], theirs[:10], strict=True))
+        assert 0 < moved < np.std([r.loss for r in theirs[:10]])
+    if kind == "shard":
+        bad, good = (np.mean([r.norms for r in run if r.batch >= 40], 0) for run in (ours, theirs))
+        assert bad[2] > 1.2 * np.median(bad) and good[2] < 1.1 * np.median(good)
+    said = " ".join(words for _, words in drill.alarms)
+    assert ("times its mean" in said) == (kind == "spike") or kind == "shard"
+    assert ("not finite" in said) == (kind == "nan")
+    drill.act("check", what="weights")
+    assert drill.differing == ([2] if kind == "flipped" else [])
+    drill.act("check", what="checkpoints")
+    assert ("damaged" in drill.alarms[-1][1]) == (kind == "corrupt")
+
+
+@pytest.mark.parametrize("place", [0.0, 0.123, 0.5, 0.999999])
+def test_a_flip_is_one_bit_of_one_weight_and_leaves_it_finite(place):
+    machine, other = Machine(1), Machine(1)
+    weight, bit = machine.flip(place)
+    a = machine.theta.numpy().view(np.uint32) ^ other.theta.numpy().view(np.uint32)
+    assert np.flatnonzero(a).tolist() == [weight] and a[weight] == 1 << bit
+    assert machine.theta.isfinite().all()
+    assert machine.checksum() != other.checksum()
+
+
+def test_a_fault_without_a_rank_to_strike_does_nothing():
+    drill = drill_with(fault("flipped", at=60))
+    drill.act("evict", rank=2)
+    until_struck(drill)
+    assert "no rank runs in slot 2" in drill.truth[0].words
+    assert all(not drill.machine(slot).marks for slot in drill.ranks)

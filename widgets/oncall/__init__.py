@@ -1,0 +1,1 @@
+"""OnCallLab: four ranks train, faults strike, and the learner is the operator."""
