@@ -18,8 +18,8 @@ from course.lessons.contents import ROUTE, badges, links
 FOLDER = Path(__file__).parents[1] / "notebooks"
 AFTER_BETS = Path(__file__).parents[1] / "course" / "lessons" / "after_bets"
 STOP = "Stop mark"
-MOVES = ("TrainingLab(", "DescentLab(", "BackpropLab(", "ClusterLab(", "OnCallLab(", "explore(", "drag(",
-         "Patient(")  # fmt: skip
+MOVES = ("TrainingLab(", "DescentLab(", "BackpropLab(", "ClusterLab(", "OnCallLab(", "explore(",
+         "drag(", "Patient(")  # fmt: skip
 KNOBS = MOVES[:-1]  # a patient comes at the end of a chapter; a sitting has one more thing to move
 DRAWS = re.compile(r"\bplt\.|\bshow\(|\bplot\(|\bexplore\(|\bdrag\(")
 BARE = re.compile(
