@@ -91,6 +91,24 @@ def test_it_goes_on_to_the_same_bits_and_a_flipped_bit_on_disk_is_found(names, c
     assert torch.equal(names["again"], names["whole"])
 
 
+def test_without_a_fault_the_ranks_make_the_steps_of_torch(names):
+    past = names["InTurn"](4).run(names["run"], lambda net: None)
+    net, dice = names["MLP"]([64, 32, 10], "tanh", names["seed"]), torch.Generator()
+    module = net.to_module()
+    descent = torch.optim.SGD(module.parameters(), lr=0.3)
+    dice.manual_seed(names["seed"])
+    for _ in range(30):
+        rows = torch.randint(len(names["x"]), (64,), generator=dice)
+        descent.zero_grad()
+        loss = torch.nn.functional.cross_entropy(module(names["x"][rows]), names["y"][rows])
+        loss.backward()
+        descent.step()
+    theirs = [torch.cat([layer.weight, layer.bias[:, None]], 1).flatten()
+              for layer in module if hasattr(layer, "weight")]  # fmt: skip
+    assert all(torch.equal(theta, past[0]) for theta in past)
+    assert torch.allclose(past[0][-1], torch.cat(theirs).detach(), atol=1e-4)
+
+
 def test_a_nan_reaches_all_at_once_and_the_guard_keeps_it_out(names, cells):
     run, one_nan, ranks = names["run"], names["one_nan"], names["InTurn"](4)
     for theta in ranks.run(run, one_nan):
