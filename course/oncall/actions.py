@@ -52,7 +52,7 @@ def roll_back(job: Job, batch: int) -> str:
     job.ledger.roll_back(found.steps)
     del job.checkpoints[known.index(batch) + 1 :]
     lost, job.batch = job.batch - batch, batch
-    job.is_down, job.since = False, 0
+    job.is_down, job.since, job.was_finite = False, 0, True
     return f"the job goes on from batch {batch}, {lost} batches back"
 
 

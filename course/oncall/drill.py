@@ -12,7 +12,7 @@ replay(drill.recipe())  # the same bits again
 
 import math
 
-from ..errors import CourseError, check_count, check_fields, check_number, shown
+from ..errors import CourseError, check_count, check_fields, check_number, real_number, shown
 from .actions import act
 from .job import Job
 
@@ -38,7 +38,7 @@ class OnCall(Job):
         super().__init__(drill, seed)
         self.done: list[dict] = []
 
-    def act(self, do: str, **named) -> str:
+    def act(self, do: str, /, **named) -> str:
         """Act now, between two steps; the clock goes on by what it takes.
 
         Args:
@@ -54,7 +54,8 @@ class OnCall(Job):
         """
         at = self.clock
         said = act(self, do, named)
-        self.done.append({"at": at, "do": do, **named})
+        plain = {k: v if isinstance(v, str) else real_number(v) for k, v in named.items()}
+        self.done.append({"at": at, "do": do, **plain})
         return said
 
     def recipe(self) -> dict:

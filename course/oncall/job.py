@@ -8,6 +8,7 @@ import hashlib
 import math
 import random
 from functools import partial
+from statistics import median
 
 import torch
 
@@ -25,8 +26,8 @@ HEALS = 40  # steps that the damage of a broken batch lasts
 FOREVER, NAN = 10**9, -1  # how long damage lasts; the mark of weights that are not finite
 KEPT = 5  # checkpoints, beside the first
 WRITE, JOINING = 12.0, 15.0  # seconds
-LOUD = 3.0  # an alarm comes when the loss is so many times its mean
-RECENT = 20  # steps of that mean
+LOUD = 3.0  # an alarm comes when the loss is so many times its median
+RECENT, FEW = 20, 5  # steps of that median, and the least of them
 
 
 class Job:
@@ -62,6 +63,7 @@ class Job:
         self.alarms: list[tuple[float, str]] = []
         self.truth: list[Struck] = []
         self.spares: list[float] = []  # when those that were called arrive
+        self.was_finite = True  # the last gradient since the start or a roll-back
         self.agree, self.differing = True, list[int]()  # what the last check of weights found
         self.since = 0  # steps since the last checkpoint
         self.checkpoints = [self._packed()]
@@ -171,12 +173,13 @@ class Job:
         self.readings.append(Reading(self.clock, took, batch, loss, norm, norms, seconds, ranks))
         if batch is None:
             return
-        before = [r for r in self.readings[-RECENT - 1 : -1] if r.batch is not None]
-        mean = sum(r.loss for r in before) / max(len(before), 1)
-        if not is_finite(self.readings[-1]) and (not before or is_finite(before[-1])):
+        before = [r.loss for r in self.readings[-RECENT - 1 : -1] if r.batch is not None]
+        usual = median(before) if len(before) >= FEW else math.inf
+        was_finite, self.was_finite = self.was_finite, is_finite(self.readings[-1])
+        if was_finite and not self.was_finite:
             self.alarm(f"the gradient of batch {batch} is not finite")
-        elif len(before) == RECENT and loss > LOUD * mean:
-            self.alarm(f"the loss of batch {batch} is {loss / mean:.1f} times its mean")
+        elif loss > LOUD * usual:
+            self.alarm(f"the loss of batch {batch} is {loss / usual:.1f} times the median")
 
     def save(self) -> None:
         """Write a checkpoint, and let the oldest go."""

@@ -62,7 +62,7 @@ class Autopilot:
             if len(sick) == 1:
                 replace(drill, sick[0])
             self.roll_back(drill, first.batch or 0)
-        elif any("times its mean" in words for _, words in drill.alarms[self.seen :]):
+        elif any("times the median" in words for _, words in drill.alarms[self.seen :]):
             batch = readings[-1].batch or 0
             do(drill, "skip_batch", batch=batch)
             self.roll_back(drill, batch)

@@ -25,7 +25,7 @@ def test_a_drill_by_mouse_and_by_keys(page, jupyter):
     lab.press("Play")
     lab.until("lab.session.alarms and not lab.playing")  # an alarm pauses it
     log = lab.root.get_by_role("log")
-    wait(lambda: "alarm" in log.inner_text() and "times its mean" in log.inner_text())
+    wait(lambda: "alarm" in log.inner_text() and "times the median" in log.inner_text())
     bad = lab.ask("lab.session.batch") - 1
 
     act(lab, "Skip batch")

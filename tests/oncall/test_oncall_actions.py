@@ -84,6 +84,22 @@ def test_wrong_labels_come_again_until_their_shard_is_skipped():
     assert is_well(drill, 60)
 
 
+def test_a_skipped_shard_is_other_rows_and_the_rest_of_the_batch_stays():
+    drill = drill_with(steps=1)
+    X, Y, _ = (v.clone() if torch.is_tensor(v) else v for v in drill.feed.read(3))
+    drill.act("skip_shard", rank=2)
+    others, answers, _ = drill.feed.read(3)
+    same = [torch.equal(others[k : k + 16], X[k : k + 16]) for k in range(0, 64, 16)]
+    assert same == [True, True, False, True] and not torch.equal(answers, Y)
+
+
+def test_the_first_and_the_five_newest_checkpoints_are_kept():
+    drill = drill_with()
+    drill.act("interval", steps=5)
+    go(drill, 40)
+    assert [c.batch for c in drill.checkpoints] == [0, 20, 25, 30, 35, 40]
+
+
 def test_a_broken_batch_comes_again_after_a_roll_back():
     drill = struck("spike")
     n, loud = max(drill.feed.broken), drill.readings[-1].loss
@@ -92,6 +108,17 @@ def test_a_broken_batch_comes_again_after_a_roll_back():
         drill.step()
     assert drill.readings[-1].batch == n
     assert math.isclose(drill.readings[-1].loss, loud, rel_tol=1e-3)
+
+
+def test_an_alarm_comes_again_after_a_roll_back_that_cured_nothing():
+    for kind, said in (("nan", "not finite"), ("spike", "times the median")):
+        drill = struck(kind)
+        go(drill, 3)
+        heard = sum(said in words for _, words in drill.alarms)
+        assert heard >= 1
+        drill.act("roll_back", batch=0)
+        go(drill, 45)
+        assert sum(said in words for _, words in drill.alarms) > heard, kind
 
 
 def test_a_damaged_checkpoint_is_found_by_its_digest_and_the_one_before_it_helps():
@@ -113,6 +140,7 @@ def test_the_first_rank_hands_its_damage_to_checkpoints_and_spares():
     drill.act("spare")
     while len(drill.ranks) < 4:
         drill.step()
+    assert drill.machine(3).checksum() == drill.machine(0).checksum()
     said = drill.act("check", what="weights")
     assert "no majority" in said and "0:" in said and drill.differing == []
     drill.act("roll_back", batch=drill.checkpoints[-1].batch)
@@ -140,6 +168,7 @@ def test_a_roll_back_gives_the_same_bits_again():
         ("spare", {}, "evict a rank first"), ("interval", {"steps": 1}, r"\[5, 500\]"),
         ("interval", {"steps": "often"}, "not a number"),
         ("check", {"what": "luck"}, "what = 'luck'"),
+        ("spare", {"self": 1}, "self"), ("spare", {"do": 1}, "do"), ("save", {"job": 1}, "job"),
         ("skip_batch", {"batch": -1}, "batch = -1"), ("skip_shard", {"rank": 4}, "rank = 4"),
     ],
 )  # fmt: skip

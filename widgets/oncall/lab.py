@@ -64,7 +64,7 @@ class OnCallLab(Lab):
         for _ in range(self.steps - len(self.session.readings)):
             self.step()
 
-    def act(self, do: str, **named) -> str:
+    def act(self, do: str, /, **named) -> str:
         """Act now, between two steps; see `OnCall.act`.
 
         Returns:
