@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 FOLDERS = ("data", "nn", "optim", "interop", "training", "lessons", "errors")  # imported by it
 FACES = (
     "course", "course.lessons", "course.lessons.exercises", "course.oncall", "course.parallel",
-    "course.parallel.views", "course.planner.ways", "widgets",
+    "course.parallel.views", "course.planner", "course.planner.ways", "widgets",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 AFTER_BETS = Path(__file__).parents[1] / "course" / "lessons" / "after_bets"
 STOP = "Stop mark"
 MOVES = ("TrainingLab(", "DescentLab(", "BackpropLab(", "ClusterLab(", "PlannerLab(",
-         "explore(", "drag(", "Patient(")  # fmt: skip
+         "OnCallLab(", "explore(", "drag(", "Patient(")  # fmt: skip
 KNOBS = MOVES[:-1]  # a patient comes at the end of a chapter; a sitting has one more thing to move
 DRAWS = re.compile(r"\bplt\.|\bshow\(|\bplot\(|\bexplore\(|\bdrag\(")
 BARE = re.compile(

@@ -57,7 +57,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "3_17_failures",
         "Failures",
         "What breaks at scale, and how does a run survive?",
-        50,
+        55,
     ),
     Chapter(
         "3_07_second_order",

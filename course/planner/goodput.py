@@ -7,11 +7,11 @@ checkpoint, which takes K minutes. A failure throws it back to the last one: the
 lost, and a restart takes R minutes. Failures come at random, independent of each other, one in MTBF
 minutes on average, during checkpoints and restarts too.
 
-    best_interval(2, mean_time_between_failures())          25.9 minutes
-    goodput(FailingRun(interval=25))                            its share, hours, dollars, by simulation
+    best_interval(2, mean_time_between_failures())    25.9 minutes
+    goodput(FailingRun(interval=25))                  by simulation: its share, hours, dollars
 
-Sources: Young (1974), *A first order approximation to the optimum checkpoint interval*; Daly (2006),
-*A higher order estimate of the optimum checkpoint interval for restart dumps*.
+Sources: Young (1974), *A first order approximation to the optimum checkpoint interval*; Daly
+(2006), *A higher order estimate of the optimum checkpoint interval for restart dumps*.
 """
 
 import math

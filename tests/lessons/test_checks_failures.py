@@ -29,7 +29,9 @@ def test_what_is_planted_is_wrong_and_the_document_holds():
 
 def test_the_times_are_those_of_the_sources():
     cases = by_name(trend.cases(STATED))
-    *_, years = numbers(cases["training takes longer and longer: known networks, one device"].number)
+    *_, years = numbers(
+        cases["training takes longer and longer: known networks, one device"].number
+    )
     # 39.3 million hours on H100s, by the model card of Llama 3.1; 30.84 of them for 405 billion
     assert years == pytest.approx(30.84e6 / 24 / 365.25, rel=0.5)
     assert checks.on_one_device()[-1] == pytest.approx(MILESTONES[-1].flops / 494.7e12 / 3.156e7,

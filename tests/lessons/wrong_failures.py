@@ -22,9 +22,11 @@ def bits(w):
 
 def most_differ(same):
     """The rank that most of the others are not the same as."""
+
     def rank(weights):
         counts = [sum(not same(w, v) for v in weights) for w in weights]
         return counts.index(max(counts))
+
     return rank  # fmt: skip
 
 

@@ -99,8 +99,10 @@ def test_the_best_interval_is_that_of_scipy_and_of_lambert(K, M):
     found = best_interval(K, M)
     assert found == pytest.approx(M * (1 + lambertw(-math.exp(-K / M - 1)).real), rel=1e-6)
     for restart in (0.0, 50.0):
-        scipys = minimize_scalar(lambda t: math.log(expected_minutes(t, K, restart, M) / t),
-                                 bounds=(1e-3, M), method="bounded", options={"xatol": 1e-7})  # fmt: skip
+        scipys = minimize_scalar(
+            lambda t, R=restart: math.log(expected_minutes(t, K, R, M) / t),
+            bounds=(1e-3, M), method="bounded", options={"xatol": 1e-7},
+        )  # fmt: skip
         assert found == pytest.approx(scipys.x, rel=1e-3)
     assert young(K, M) == pytest.approx((2 * K * M) ** 0.5)
     x = K / (2 * M)

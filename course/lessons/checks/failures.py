@@ -30,7 +30,8 @@ def days(devices: int) -> float:
     """Return the days that 1.7 billion parameters and 3·10¹¹ tokens take, data parallel."""
     model = Model(layers=24, hidden=2304, heads=24, vocab=51_200, sequence=2048)
     layout = Layout(data=devices)
-    spec = Spec(model, devices, "A100-80GB", batch=512, tokens=3e11, layout=layout)
+    device = DEVICES["A100-80GB"]
+    spec = Spec(model, devices, device, batch=512, tokens=300 * 10**9, layout=layout)
     found = evaluate(spec, layout).days
     assert found is not None
     return found
@@ -48,8 +49,8 @@ def examine_trend(says: Mapping[str, str]) -> list[Case]:
     """Measure in which direction times of training go.
 
     Args:
-        says: "with each network", "parallel", "distributed": 'longer' or 'shorter' each; "failures":
-            'more often' or 'as often', what many devices do to them.
+        says: "with each network", "parallel", "distributed": 'longer' or 'shorter' each;
+            "failures": 'more often' or 'as often', what many devices do to them.
     """
     years = on_one_device()
     one, machine, many = days(1), days(GROUP), days(GROUP * MACHINES)

@@ -55,7 +55,8 @@ def judge_one_interval(answer, draw: Draw) -> str | None:
     def lost(minutes: float) -> float:
         return 1 - minutes / expected_minutes(minutes, K, 0.0, M)
 
-    return f"{asked}. It loses {lost(number):.1%} of the time; {lost(best_interval(K, M)):.1%} can be had."
+    least = lost(best_interval(K, M))
+    return f"{asked}. It loses {lost(number):.1%} of the time; the best one loses {least:.1%}."
 
 
 interval = Exercise(
@@ -116,7 +117,9 @@ def judge_one_rank(answer, draw: Draw) -> str | None:
             return "Return one number, the rank: 0 for the first one."
         if found == rank:
             continue
-        said = f"For {p} ranks you return {got if found is None else f'{found:g}'}; it is rank {rank}."
+        said = (
+            f"For {p} ranks you return {got if found is None else f'{found:g}'}; it is rank {rank}."
+        )
         if rank and found == rank + 1:
             return f"{said} Ranks are counted from 0."
         if rank == 0 and found == 1 and bit:
