@@ -24,6 +24,7 @@ from .optim.first_order import (
     ClipByValue,
     Descend,
     HeavyBall,
+    L1Subgradient,
     Momentum,
     Nesterov,
     SignDescent,

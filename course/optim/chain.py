@@ -150,7 +150,7 @@ class Chain:
     """Transforms applied from left to right.
 
     Args:
-        transforms: one of them is `Descend`; only L1's proximal step may stand after it.
+        transforms: one of them is `Descend`; only L1's proximal step and a mask may stand after it.
 
     Attributes:
         step: the number of steps made.

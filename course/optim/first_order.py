@@ -236,6 +236,28 @@ class L2(Transform):
 
 
 @dataclass
+class L1Subgradient(Transform):
+    """g + λ sign(θ), sign(0) = 0: a subgradient of L + λ‖θ‖₁, of all weights, biases included.
+
+    A weight near 0 jumps over it and back by αλ: it is small, never 0. `L1` gives zeros.
+
+    Args:
+        strength: λ, at least 0.
+
+    Source: Tibshirani (1996) for the penalty; Boyd & Vandenberghe (2022), "Subgradients", 3.
+    """
+
+    strength: float = 1e-4
+
+    def init(self, theta):
+        self.out = torch.empty_like(theta)
+
+    def __call__(self, g, context):
+        torch.sign(context.theta, out=self.out)
+        return self.out.mul_(self.strength).add_(g)
+
+
+@dataclass
 class L1(Transform):
     """θ ← sign(θ) max(|θ| - αλ, 0), after `Descend`: the proximal step of λ‖θ‖₁.
 

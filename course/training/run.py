@@ -17,7 +17,7 @@ from ..data.preprocess import Augment
 from ..errors import check_choice, check_count, check_seed
 from ..nn.model import Model, Products
 from ..optim.chain import Chain, Transform
-from ..optim.first_order import L1, L2, ClipByNorm, ClipByValue, Descend, Spike
+from ..optim.first_order import L1, L2, ClipByNorm, ClipByValue, Descend, L1Subgradient, Spike
 from ..optim.schedules import Schedule
 from .history import History
 
@@ -57,7 +57,7 @@ def available_devices() -> list[str]:
 
 def optimiser_in(chain: Chain) -> list[Transform]:
     """Return the transforms that make the optimiser: all but a spike, clips, penalties, descent."""
-    return [t for t in chain.transforms if not isinstance(t, FRAME)]
+    return [t for t in chain.transforms if not isinstance(t, (*FRAME, L1Subgradient))]
 
 
 def clip_order_in(chain: Chain) -> str | None:

@@ -35,7 +35,7 @@ from course.optim.chain import TRANSFORMS, Context, build_chain
 OURS = {  # without the ones that other tests define
     name: kind
     for name, kind in TRANSFORMS.builders.items()
-    if kind.__module__.startswith("course.")
+    if kind.__module__.startswith("course.optim.")
 }
 
 # ---- knobs ------------------------------------------------------------------------------------
@@ -51,6 +51,7 @@ DEFAULTS = {  # torch's where torch has the transform, else the source's
     "Spike": {"at": 0, "factor": 100.0},
     "L2": {"weight_decay": 1e-4},
     "L1": {"strength": 1e-4},
+    "L1Subgradient": {"strength": 1e-4},
     "RMSProp": {"beta": 0.99, "eps": 1e-8},
     "Adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     "AdamW": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},

@@ -15,6 +15,7 @@ from course import (
     ClipByValue,
     Descend,
     HeavyBall,
+    L1Subgradient,
     Momentum,
     Nesterov,
     SignDescent,
@@ -123,7 +124,31 @@ def test_l1_is_the_proximal_step(lr, lam, seed):
     assert compare(ours, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_l1_finds_the_exact_zeros_of_the_lasso():
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(rates, st.floats(0, 0.5), seeds)
+def test_the_subgradient_of_l1_is_that_of_autograd(lr, lam, seed):
+    grads = gradients(seed=seed)
+    p = torch.ones(7, dtype=torch.float64, requires_grad=True)
+    other = torch.optim.SGD([p], lr)
+    for g in grads:
+        p.grad = None
+        (p @ g + lam * p.abs().sum()).backward()
+        other.step()
+    before = grads.clone()
+    assert compare(run(chain(L1Subgradient(lam), Descend(lr)), grads), p.detach(), rtol=1e-9)
+    assert torch.equal(grads, before)
+
+
+def test_the_subgradient_leaves_a_weight_at_0_and_jumps_over_it_from_beside():
+    theta, c = torch.tensor([0.0, 0.05]), chain(L1Subgradient(1.0), Descend(0.1))
+    c.init(theta)
+    for expected in (-0.05, 0.05, -0.05):
+        c(torch.zeros(2), theta)
+        assert theta[0] == 0 and abs(theta[1] - expected) < 1e-6
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.02, 0.2, 0.6, 2.5])
+def test_l1_finds_the_exact_zeros_of_the_lasso(penalty):
     from sklearn.linear_model import Lasso
 
     generator = torch.Generator().manual_seed(1)
@@ -131,10 +156,16 @@ def test_l1_finds_the_exact_zeros_of_the_lasso():
     b = A[:, :3] @ torch.tensor([2.0, -1.5, 0.7]).double() + 0.1 * torch.randn(
         80, dtype=torch.float64, generator=generator
     )
-    theta, c = torch.zeros(12, dtype=torch.float64), chain(Descend(0.3), L1(0.2))
+    theta, c = torch.zeros(12, dtype=torch.float64), chain(Descend(0.3), L1(penalty))
     c.init(theta)
     for _ in range(300):
         c(A.t() @ (A @ theta - b) / 80, theta)
-    expected = Lasso(alpha=0.2, fit_intercept=False, tol=1e-12).fit(A.numpy(), b.numpy()).coef_
+    if penalty:
+        lasso = Lasso(alpha=penalty, fit_intercept=False, tol=1e-12)
+        expected = lasso.fit(A.numpy(), b.numpy()).coef_
+    else:
+        expected = torch.linalg.lstsq(A, b[:, None]).solution[:, 0].numpy()
     assert compare(theta, expected, rtol=1e-6, atol=1e-9)
-    assert ((theta == 0).numpy() == (expected == 0)).all() and (theta == 0).sum() >= 8
+    zeros = theta == 0
+    assert (zeros.numpy() == (expected == 0)).all()
+    assert {0.0: 0, 0.2: 8, 2.5: 12}.get(penalty, 0) <= zeros.sum()
