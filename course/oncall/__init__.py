@@ -10,13 +10,13 @@ score (what counts), job (training, until it stops), actions, drill, policies.
 """
 
 from .drill import OnCall, healthy_loss, replay
-from .faults import DRILLS, INTERRUPTIONS, KINDS, STEP, Fault, plan_faults, rates
+from .faults import DRILLS, KINDS, STANDS_FOR, STEP, Fault, plan_faults, rates
 from .policies import Autopilot, Perfect, fly, nothing
 from .records import Checkpoint, Reading, Struck
 from .score import PARTS, Score
 
 __all__ = [
-    "DRILLS", "INTERRUPTIONS", "KINDS", "PARTS", "STEP", "Autopilot", "Checkpoint", "Fault",
+    "DRILLS", "KINDS", "PARTS", "STANDS_FOR", "STEP", "Autopilot", "Checkpoint", "Fault",
     "OnCall", "Perfect", "Reading", "Score", "Struck", "fly", "healthy_loss", "nothing",
     "plan_faults", "rates", "replay",
 ]  # fmt: skip

@@ -14,8 +14,7 @@ import random
 from typing import NamedTuple
 
 from ..errors import check_choice, check_seed
-
-DAYS, DEVICES = 54, 16_384  # that the table counts
+from ..planner.failures import INTERRUPTIONS, mean_time_between_failures
 
 KINDS = {
     "dead": "a rank dies", "straggler": "a rank is slow", "flipped": "a bit flips in a weight",
@@ -23,21 +22,19 @@ KINDS = {
     "spike": "a batch has broken inputs", "corrupt": "a checkpoint is damaged on disk",
 }  # fmt: skip
 
-INTERRUPTIONS = [  # (published cause, how many, our kinds: an even share of it each)
-    ("Faulty GPU", 148, ("dead",)), ("GPU HBM3 Memory", 72, ("flipped",)),
-    ("Software Bug", 54, ("shard", "spike")), ("Network Switch/Cable", 35, ("straggler",)),
-    ("Host Maintenance", 32, ("dead",)), ("GPU SRAM Memory", 19, ("flipped",)),
-    ("GPU System Processor", 17, ("nan",)), ("NIC", 7, ("dead",)),
-    ("NCCL Watchdog Timeouts", 7, ("straggler",)), ("Silent Data Corruption", 6, ("flipped",)),
-    ("GPU Thermal Interface + Sensor", 6, ("straggler",)), ("SSD", 3, ("corrupt",)),
-    ("Power Supply", 3, ("dead",)), ("Server Chassis", 2, ("dead",)),
-    ("IO Expansion Board", 2, ("corrupt",)), ("Dependency", 2, ("shard", "spike")),
-    ("CPU", 2, ("dead",)), ("System Memory", 2, ("flipped",)),
-]  # fmt: skip
+STANDS_FOR = {  # a published cause: our kinds, an even share of it each
+    "Faulty GPU": ("dead",), "GPU HBM3 memory": ("flipped",), "Software bug": ("shard", "spike"),
+    "Network switch or cable": ("straggler",), "Host maintenance": ("dead",),
+    "GPU SRAM memory": ("flipped",), "GPU system processor": ("nan",), "NIC": ("dead",),
+    "NCCL watchdog timeouts": ("straggler",), "Silent data corruption": ("flipped",),
+    "GPU thermal interface, sensor": ("straggler",), "SSD": ("corrupt",), "Power supply": ("dead",),
+    "Server chassis": ("dead",), "IO expansion board": ("corrupt",),
+    "Dependency": ("shard", "spike"), "CPU": ("dead",), "System memory": ("flipped",),
+}  # fmt: skip
 
 STEP = 6.0  # modelled seconds of a step of four healthy ranks
 EVERY = 360.0  # modelled seconds from one fault to the next, on average
-SPEED_UP = DAYS * 86_400 / sum(count for _, count, _ in INTERRUPTIONS) / EVERY
+SPEED_UP = mean_time_between_failures() * 60 / EVERY
 DRILLS = {"short": 1_800.0, "medium": 3_600.0, "long": 7_200.0}  # modelled seconds
 FIRST = 120.0  # modelled seconds until the first fault may come
 
@@ -58,9 +55,9 @@ class Fault(NamedTuple):
 def rates() -> dict[str, float]:
     """Return the published interruptions by kind of fault."""
     found = dict.fromkeys(KINDS, 0.0)
-    for _, count, kinds in INTERRUPTIONS:
+    for cause, kinds in STANDS_FOR.items():
         for kind in kinds:
-            found[kind] += count / len(kinds)
+            found[kind] += INTERRUPTIONS[cause] / len(kinds)
     return found
 
 
