@@ -47,7 +47,8 @@ def add_plan(commands) -> None:
 
 def print_plan(args: argparse.Namespace) -> int:
     """Print the plan of a file; return the exit code."""
-    from ..planner import load_spec, plan  # deferred: the other commands do not need it
+    from ..planner.planning import plan  # deferred: the other commands do not need it
+    from ..planner.spec import load_spec
 
     found = plan(load_spec(args.spec))
     print(json.dumps(found.as_json(), indent=2, allow_nan=False) if args.json else found)

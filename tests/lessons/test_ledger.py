@@ -179,5 +179,5 @@ def test_a_chapter_that_is_not_written_lists_its_claims(capsys):
     settle("5_2_trends")
     said = capsys.readouterr().out
     ids = [claim.id for claim in claims() if claim.chapter == "5_2_trends"]
-    assert len(ids) >= 5 and all(name in said for name in ids)
+    assert ids and all(name in said for name in ids)
     assert said.count("→ not settled yet.") == len(ids)

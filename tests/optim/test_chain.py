@@ -88,7 +88,7 @@ def test_every_knob_has_the_documented_default(name):
         for g in gradients(3):
             c(g, theta)
         ends.append(theta)
-    assert torch.equal(*ends) and len(OURS) == len(DEFAULTS) == 17
+    assert torch.equal(*ends) and len(OURS) == len(DEFAULTS) == 18
 
 
 LIMITS = [  # kind, field, values that are allowed, values that are not
