@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from parameter_ranges import ends
 
 from course.lessons.contents import ROUTE
 
@@ -155,19 +156,17 @@ def test_bets_and_patients_open_on_the_widgets_of_colab(colab, tmp_path):
     assert "Cured: on 3 seeds" in found["cure"] and "Clip before the memory" in found["explained"]
 
 
-def chapters():
-    """The first one always; the others with -m full."""
-    first, *others = [chapter.file for chapter in ROUTE]
-    return [first, *(pytest.param(other, marks=pytest.mark.full) for other in others)]
-
-
-@pytest.mark.parametrize("chapter", chapters())
+@pytest.mark.full
+@pytest.mark.parametrize("chapter", [chapter.file for chapter in ROUTE])
 def test_a_chapter_runs_on_the_kernel_of_colab(chapter, colab, tmp_path):
     from test_notebooks import FOLDER, read
 
+    path = FOLDER / f"{chapter}.ipynb"
     out = tmp_path / "out.ipynb"
-    command = [sys.executable, "-m", "papermill", str(FOLDER / f"{chapter}.ipynb"), str(out)]
-    command += ["--cwd", str(FOLDER), "-k", "colab", "--no-progress-bar", "-p", "steps", "50"]
+    command = [sys.executable, "-m", "papermill", str(path), str(out)]
+    command += ["--cwd", str(FOLDER), "-k", "colab", "--no-progress-bar"]
+    for name, value in ends(path)[0].items():
+        command += ["-p", name, str(value)]
     environment = os.environ | {"JUPYTER_PATH": str(colab)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -8,28 +8,13 @@ import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parameter_ranges import FOLDER, PATHS, ends, own, parameters_cells, stated, stated_datasets
 
 from course import CourseError, available_devices
 from course.cli import main as cli
-from course.lessons.contents import ROUTE
 from course.lessons.parameters import DATASETS, SEEDS, STEPS, check_parameters
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-PATHS = [FOLDER / f"{c.file}.ipynb" for c in ROUTE]
 FINE = {"seed": 3, "device": "cpu", "steps": 100, "dataset": "moons"}
-
-
-def parameters_cell(path: Path) -> tuple[int, str]:
-    cells = nbformat.read(path, as_version=4).cells
-    (found,) = [i for i, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])]
-    return found, cells[found].source
-
-
-def own(path: Path) -> dict:
-    """The parameters of a chapter, as they stand in its cell."""
-    names: dict = {}
-    exec(parameters_cell(path)[1], names)
-    return {name: value for name, value in names.items() if name != "__builtins__"}
 
 
 def each(*names: str):
@@ -41,8 +26,7 @@ def each(*names: str):
 
 def check_in(path: Path, **changed) -> None:
     """Run a chapter's parameters cell, put in the changed ones, run its checking line."""
-    at, _ = parameters_cell(path)
-    following = nbformat.read(path, as_version=4).cells[at + 1].source
+    _, following = parameters_cells(path)
     lines = [line for line in following.splitlines() if "check_parameters" in line]
     first = [line for line in following.splitlines() if not line.startswith("#")][:2]
     assert first == lines, "first of all, so that nothing is computed before"
@@ -52,18 +36,6 @@ def check_in(path: Path, **changed) -> None:
     called = re.fullmatch(r"check_parameters\((.*)\)", lines[1])
     given_names = [word.split("=")[0] for word in called[1].split(", ")]
     assert given_names[: len(known)] == list(known), "all, in order"
-
-
-def stated(path: Path, name: str) -> tuple[int, int]:
-    """The range that the comment beside a parameter gives."""
-    (line,) = [s for s in parameters_cell(path)[1].splitlines() if s.startswith(f"{name} = ")]
-    low, high = re.search(r"([\d,]+) to ([\d,]+)", line).groups()
-    return int(low.replace(",", "")), int(high.replace(",", ""))
-
-
-def stated_datasets(path: Path) -> list[str]:
-    (line,) = [s for s in parameters_cell(path)[1].splitlines() if s.startswith("dataset = ")]
-    return re.findall(r'"(\w+)"', line)
 
 
 @each("seed", "steps")
@@ -155,23 +127,15 @@ def test_the_command_says_what_does_not_fit(name, value, said, tmp_path, shared_
     assert f"\n{chapter}.ipynb: cell 3 (`" in told and f"): CourseError: {said}" in told
 
 
-def ends():
-    """Each chapter at both ends of its steps, with each of its data sets, and with two seeds.
-
-    Every end, data set and seed is tried, not every pair of them.
-    """
-    for path in PATHS:
-        has = own(path)
-        steps = [{"steps": end} for end in stated(path, "steps")] if "steps" in has else [{}]
-        sets = [{"dataset": name} for name in stated_datasets(path)] if "dataset" in has else [{}]
-        for i in range(max(2, len(sets))):
-            values = steps[i % len(steps)] | sets[i % len(sets)] | {"seed": (i + i // 2) % 2}
-            words = "-".join(map(str, values.values()))
-            yield pytest.param(path, values, id=f"{path.stem}-{words}")
+RUNS = [
+    pytest.param(path, values, id=f"{path.stem}-{'-'.join(map(str, values.values()))}")
+    for path in PATHS
+    for values in ends(path)[1:]  # the first is run on Colab's kernel
+]
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("path", "values"), list(ends()))
+@pytest.mark.parametrize(("path", "values"), RUNS)
 def test_it_runs_to_the_ends_of_its_range(path, values, tmp_path, shared_kernels):
     """In a gigabyte, too; how long it takes is for `benchmarks/bench_chapters` to say."""
     arguments = ["regenerate", path.stem, "--output-dir", str(tmp_path), "--timeout", "1200"]
