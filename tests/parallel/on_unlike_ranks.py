@@ -1,5 +1,7 @@
 """Ranks whose first collectives differ: what each of them says, one line a case."""
 
+import sys
+
 import torch
 
 from course import CourseError
@@ -23,5 +25,6 @@ if __name__ == "__main__":
             try:
                 call(comm)
             except CourseError as error:
-                print(f"{name} on {comm.rank}: {error}", flush=True)
+                sys.stdout.write(f"{name} on {comm.rank}: {error}\n")  # in one piece: ranks share
+                sys.stdout.flush()  # the screen
         assert comm.all_reduce(torch.ones(2)).tolist() == [2, 2]

@@ -74,7 +74,7 @@ interval = Exercise(
 # ---- 2. the rank with one flipped bit ------------------------------------------------------------
 
 FLIPS = {  # the value that is hit, or None for one as it comes; the bit; what to say
-    "middle": (None, 30, "Each rank can be the faulty one: ask the majority."),
+    "middle": (None, 29, "Each rank can be the faulty one: ask the majority."),  # never NaN
     "low": (None, 0, "It is the last bit of one weight: a sum or a norm in float32 rounds it away, "
                      "and so does a tolerance. Compare the bits: w.view(torch.int32)."),
     "zero": (0.0, 31, "0.0 became -0.0, and == calls them equal. Compare the bits: "
