@@ -16,6 +16,10 @@ __all__ = ["scale", "three_lines", "three_moves"]
 
 BF16, F16 = torch.bfloat16, torch.float16
 
+# Activation checkpointing loads PyTorch's compiler, which replaces torch.manual_seed: do it now, or
+# it seems to be the learner's answer that does.
+torch.compiler.disable(lambda: None)
+
 # ---- 1. reach 2.0 in three lines -----------------------------------------------------------------
 
 
