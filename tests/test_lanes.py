@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -180,6 +181,32 @@ def item(name="tests/test_notebooks.py", parameter=None):
 def chosen(monkeypatch, some, files, turn, place=0):
     monkeypatch.setattr(lanes, "choice", lambda: ("abc", {ROOT / file for file in files}, turn))
     return lanes.is_chosen(some, place)
+
+
+def test_tests_of_a_group_share_a_worker(tmp_path):
+    """pytest 9.2 with pytest-xdist 3.8 loses every group and says nothing."""
+    test = """
+import os, pathlib, pytest
+@pytest.mark.xdist_group("browser")
+@pytest.mark.parametrize("number", range(8))
+def test_one(number):
+    pathlib.Path(f"{number}").write_text(os.environ["PYTEST_XDIST_WORKER"])
+"""
+    (tmp_path / "test_group.py").write_text(test)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "-p",
+        "no:cacheprovider",
+    ]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert len({(tmp_path / str(number)).read_text() for number in range(8)}) == 1
 
 
 @pytest.mark.parametrize("parameter", [MOMENTUM, MOMENTUM.stem, None])
