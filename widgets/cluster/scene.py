@@ -7,6 +7,7 @@ import numpy as np
 
 from course.parallel import Step
 
+from ..common.spans import spans
 from . import words
 from .session import Session
 
@@ -67,7 +68,7 @@ def timeline(session: Session, step: Step, at: int | None, arrays: dict) -> dict
         place = names.setdefault((short, long), len(names))
         ends = (event.start - begin) / factor, (event.end - begin) / factor
         columns.append((event.rank, *ends, hue, place))
-    put(arrays, "time", columns)
+    fields = spans("time", columns, arrays)
     used = sorted({int(row[3]) for row in columns} | {TALK})
     arrays["time_hue"] = np.array([used.index(int(row[3])) for row in columns], np.uint8)
     when = f"step {at}" if at else f"step {session.step_count + 1}, as it will be"
@@ -77,7 +78,7 @@ def timeline(session: Session, step: Step, at: int | None, arrays: dict) -> dict
                  for rank, use in enumerate(step.time)],
         "unit": unit, "high": max(step.seconds / factor, 1e-9), "lanes": 2,
         "hues": [HUES[k] for k in used], "empty": "idle", "alt": shares(step),
-        "names": [list(name) for name in names] or [["", ""]], **fields("time"),
+        "names": [list(name) for name in names] or [["", ""]], **fields,
     }  # fmt: skip
 
 
@@ -106,17 +107,6 @@ def shares(step: Step) -> str:
     return f"{words.duration(step.seconds)}. {said}"
 
 
-def put(arrays: dict, prefix: str, rows: list[tuple]) -> None:
-    """Add rows of (row, from, to, hue, name) as arrays."""
-    for k, field in enumerate(("row", "from", "to", "hue", "name")):
-        kind = np.uint8 if field in ("row", "hue") else float
-        arrays[f"{prefix}_{field}"] = np.array([row[k] for row in rows], kind)
-
-
-def fields(prefix: str) -> dict[str, str]:
-    return {field: f"{prefix}_{field}" for field in ("row", "from", "to", "hue", "name")}
-
-
 # ---- memory and bytes ---------------------------------------------------------------------------
 
 
@@ -130,7 +120,7 @@ def memory(step: Step, arrays: dict) -> dict:
         for kind, n_bytes in enumerate(kept):
             rows.append((rank, start / factor, (start + n_bytes) / factor, kind, kind))
             start += n_bytes
-    put(arrays, "memory", rows)
+    fields = spans("memory", rows, arrays)
     said = "; ".join(f"rank {rank} {words.size(kept.total)}"
                      for rank, kept in enumerate(step.memory))  # fmt: skip
     return {
@@ -138,7 +128,7 @@ def memory(step: Step, arrays: dict) -> dict:
         "rows": [[f"rank {rank}", words.size(kept.total)] for rank, kept in enumerate(step.memory)],
         "unit": unit, "high": max(most / factor, 1e-9), "lanes": 1, "hues": MEMORY,
         "empty": "nothing", "alt": said, "names": [["", kind] for kind, _, _ in MEMORY],
-        **fields("memory"),
+        **fields,
     }  # fmt: skip
 
 
@@ -148,7 +138,7 @@ def sent(step: Step, arrays: dict) -> dict:
     most = max(kinds.values(), default=0.0)
     unit, factor = unit_of(most, SIZES)
     rows = [(row, 0.0, n / factor, 0, 0) for row, n in enumerate(kinds.values())]
-    put(arrays, "sent", rows)
+    fields = spans("sent", rows, arrays)
     total = words.size(sum(kinds.values()))
     return {
         "kind": "spans", "title": "bytes sent", "note": f"{total} by all ranks",
@@ -157,7 +147,7 @@ def sent(step: Step, arrays: dict) -> dict:
         "unit": unit, "high": max(most / factor, 1e-9), "lanes": 1,
         "hues": [["bytes of all ranks", "run5", 0]], "empty": "", "names": [["", "bytes"]],
         "alt": ", ".join(f"{kind} {words.size(n)}" for kind, n in kinds.items()) or "nothing",
-        **fields("sent"),
+        **fields,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from course.oncall import PARTS, OnCall, Reading, Score
 
+from ..common.spans import spans
 from . import words
 
 TALL = (120, 100, 84)  # pixels of the strips
@@ -133,7 +134,7 @@ def fleet(session: OnCall, arrays: dict) -> dict:
         names.append(["", f"checkpoint before batch {one.batch}{known}"])
         end = min(max(one.clock, wide), session.length)
         rows.append((4, end - wide, end, DOWN if one.known is False else WRITTEN, len(names) - 1))
-    put(arrays, "fleet", [row for row in rows if row[2] > row[1]])
+    fields = spans("fleet", [row for row in rows if row[2] > row[1]], arrays)
     newest = session.checkpoints[-1]
     age = words.minutes(session.clock - newest.clock)
     notes = [words.status(session, slot) for slot in range(4)]
@@ -145,7 +146,7 @@ def fleet(session: OnCall, arrays: dict) -> dict:
         "empty": "nothing",
         "alt": "; ".join(f"rank {slot}: {note}" for slot, note in enumerate(notes))
         + f"; checkpoints before batches {', '.join(str(c.batch) for c in session.checkpoints)}",
-        "names": names, **fields("fleet"),
+        "names": names, **fields,
     }  # fmt: skip
 
 
@@ -181,7 +182,7 @@ def spent(session: OnCall, compared, arrays: dict) -> dict:
             if took > 0:
                 rows.append((row, begin / 60, (begin + took) / 60, hue, hue))
             begin += took
-    put(arrays, "spent", rows)
+    fields = spans("spent", rows, arrays)
     said = [f"{name} {words.share(score.goodput)}" for name, score in scores]
     title = "where the time went" if compared else "where the time goes, as it looks"
     return {
@@ -189,16 +190,5 @@ def spent(session: OnCall, compared, arrays: dict) -> dict:
         "rows": [[name, words.share(score.goodput)] for name, score in scores],
         "unit": "min", "high": max(session.length, *(s.wall for _, s in scores)) / 60, "lanes": 1,
         "hues": TIME, "empty": "still to come", "alt": f"goodput: {', '.join(said)}",
-        "names": [["", f"{name}: {about}"] for name, about in PARTS.items()], **fields("spent"),
+        "names": [["", f"{name}: {about}"] for name, about in PARTS.items()], **fields,
     }  # fmt: skip
-
-
-def put(arrays: dict, prefix: str, rows: list[tuple]) -> None:
-    """Add rows of (row, from, to, hue, name) as arrays."""
-    for k, field in enumerate(("row", "from", "to", "hue", "name")):
-        kind = np.uint8 if field in ("row", "hue") else float
-        arrays[f"{prefix}_{field}"] = np.array([row[k] for row in rows], kind)
-
-
-def fields(prefix: str) -> dict[str, str]:
-    return {field: f"{prefix}_{field}" for field in ("row", "from", "to", "hue", "name")}

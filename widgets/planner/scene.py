@@ -7,6 +7,7 @@ import numpy as np
 from course.planner.devices import GIB
 from course.planner.plans import Plan, in_gib
 
+from ..common.spans import spans
 from . import words
 from .answers import Answer, causes
 from .session import MOST_DEVICES, Session
@@ -104,13 +105,10 @@ def stacked(
             columns.append((row, start, start + sizes[k], used.index(k), len(labels)))
             labels.append(["", f"{said[names[k]]} {words.whole(sizes[k])} {unit}"])
             start += sizes[k]
-    for k, field in enumerate(("row", "from", "to", "hue", "name")):
-        kind = np.uint8 if field in ("row", "hue") else float
-        arrays[f"{prefix}_{field}"] = np.array([column[k] for column in columns], kind)
     return {
         "kind": "spans", "unit": unit, "lanes": 1, "empty": "nothing", "names": labels,
         "hues": [[said[names[k]], hues[names[k]], 0] for k in used],
-        **{field: f"{prefix}_{field}" for field in ("row", "from", "to", "hue", "name")},
+        **spans(prefix, columns, arrays),
     }  # fmt: skip
 
 
@@ -170,10 +168,11 @@ def even(devices: int, height: float, axis: dict) -> tuple[np.ndarray, np.ndarra
 
 def put(arrays: dict, prefix: str, session: Session, curve: dict[int, Answer], height) -> None:
     """Add the heights of a curve: of all numbers of devices, of those without memory, and now."""
-    arrays["counts"] = np.array(session.counts(), float)
-    all_of_it = [height(curve[n].plan) if n in curve else math.nan for n in session.counts()]
+    counts = session.counts()
+    arrays["counts"] = np.array(counts, float)
+    all_of_it = [height(curve[n].plan) if n in curve else math.nan for n in counts]
     arrays[prefix] = np.array(all_of_it, float)
-    over = [n in curve and not curve[n].plan.fits for n in session.counts()]
+    over = [n in curve and not curve[n].plan.fits for n in counts]
     arrays[f"{prefix}_over"] = np.where(over, arrays[prefix], math.nan)
     arrays["here"] = np.array([float(min(session.spec.devices, MOST_DEVICES))])
     arrays[f"{prefix}_here"] = np.array([height(session.now.plan)])
