@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from notebook_server import RUN_ALL, open_notebook, put_notebook
 from PIL import Image
 from test_start import kernel, wait
@@ -16,6 +17,14 @@ MOONS = "'moons', sizes=[2, 8, 2], activation='tanh', lr=0.2, steps=200"
 THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 HUES = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "hand": (0xB0, 0x50, 0x8A),
         "run in the dark": (0x56, 0xB4, 0xE9)}  # fmt: skip
+OUTSIDE = """(face) => {
+  const { left, right } = face.getBoundingClientRect();
+  return [...face.querySelectorAll("*")].filter((e) => {
+    const box = e.getBoundingClientRect();
+    return box.width && !e.closest(".face-live, .face-scroll") && !e.matches(".noUi-origin")
+      && (box.left < left - 1 || box.right > right + 1);
+  }).map((e) => `${e.tagName} ${e.className}`);
+}"""
 
 
 def rgb(url: str) -> np.ndarray:
@@ -178,6 +187,28 @@ class LabPage:
 
     def press(self, name: str) -> None:
         self.button(name).click()
+
+    def sentence(self) -> str:
+        """Return the line below the picture."""
+        return self.root.locator(".face-said").inner_text()
+
+    def in_every_look(self, *titles: str, widths=(1180, 900, 560), height: int = 1300):
+        """Show tabs in both themes and in some widths; yield (title, theme, width) of each.
+
+        Nothing may reach out of the lab, and axe may find nothing in either theme.
+        """
+        for title in titles:
+            self.tab(title)
+            for theme in "Light", "Dark":
+                self.page.evaluate(THEME, f"JupyterLab {theme}")
+                for width in widths:
+                    self.page.set_viewport_size({"width": width, "height": height})
+                    self.page.wait_for_timeout(400)
+                    self.root.scroll_into_view_if_needed()
+                    wait(lambda: self.root.evaluate(OUTSIDE) == [])
+                    yield title, theme, width
+                found = Axe().run(self.page, context=".face").response["violations"]
+                assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
 
     def drag(self, start: tuple, *places: tuple) -> None:
         """Press at a place of the page, move through others, and lift."""

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import THEME, LabPage
+from lab_page import LabPage
 from test_start import shot, wait
 
 import widgets.cluster.lab  # noqa: F401  what these tests are about: see tests/lanes.py
@@ -12,27 +11,15 @@ import widgets.cluster.lab  # noqa: F401  what these tests are about: see tests/
 pytestmark = pytest.mark.browser
 
 CELL = "from widgets import ClusterLab\nlab = ClusterLab({}); lab"
-OUTSIDE = """(face) => {
-  const { left, right } = face.getBoundingClientRect();
-  return [...face.querySelectorAll("*")].filter((e) => {
-    const box = e.getBoundingClientRect();
-    return box.width && !e.closest(".face-live, .face-scroll") && !e.matches(".noUi-origin")
-      && (box.left < left - 1 || box.right > right + 1);
-  }).map((e) => `${e.tagName} ${e.className}`);
-}"""
 
 
 def said(lab) -> str:
     return lab.root.locator(".face-view .face-live").inner_text()
 
 
-def sentence(lab) -> str:
-    return lab.root.locator(".face-said").inner_text()
-
-
 def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     lab = LabPage(page, jupyter, "cluster", CELL.format("hidden=(32,) * 3, speed=30"))
-    assert sentence(lab).startswith("The next step, 1, by pipeline on 4 ranks")
+    assert lab.sentence().startswith("The next step, 1, by pipeline on 4 ranks")
     lab.press("Play")
     lab.until("lab.session.step_count > 3")
     lab.root.get_by_label("strategy").select_option(label="data parallel")
@@ -44,7 +31,7 @@ def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     n = lab.ask("lab.session.step_count")
     lab.at_step(n)
     assert lab.face("face.picture.turns")[0][1] == "data parallel"
-    assert "the weights are those of one process to" in sentence(lab)
+    assert "the weights are those of one process to" in lab.sentence()
 
     # The timeline by keys: what a rank does, read aloud; Escape ends.
     canvas = lab.root.locator(".face-below canvas").first
@@ -67,7 +54,7 @@ def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     # A press in the past looks there; the run goes on from its end.
     page.mouse.click(*lab.at("loss", 2, 1))
     lab.at_step(2)
-    assert lab.face("face.picture.end") == n and sentence(lab).startswith("Step 2 by pipeline")
+    assert lab.face("face.picture.end") == n and lab.sentence().startswith("Step 2 by pipeline")
     lab.press("Step")
     lab.at_step(n + 1)
 
@@ -76,7 +63,7 @@ def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     ranks.select_option(label="12")
     lab.until("lab.knobs()['ranks'] == 12")
     lab.root.get_by_label("strategy").select_option(label="pipeline")
-    wait(lambda: "Not changed: a network of 4 layers" in sentence(lab))
+    wait(lambda: "Not changed: a network of 4 layers" in lab.sentence())
     wait(lambda: lab.root.get_by_label("strategy").input_value() == "data parallel")
 
     lab.tab("Trace")
@@ -86,7 +73,7 @@ def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     lab.root.get_by_role("button", name="Save the timeline").click()
     wait((tmp_path / "step.json").exists)
     assert json.loads((tmp_path / "step.json").read_text())["traceEvents"]
-    wait(lambda: "open it at ui.perfetto.dev" in sentence(lab))
+    wait(lambda: "open it at ui.perfetto.dev" in lab.sentence())
 
 
 def test_tabs_are_stepped_through_by_keys(page, jupyter):
@@ -125,14 +112,7 @@ def test_widths_themes_and_axe(page, jupyter):
     lab = LabPage(page, jupyter, "cluster_widths", CELL.format("ranks=8"))
     lab.do("lab.run(3)")
     lab.at_step(3)
-    for title in ("Step through an all-reduce", "Step through the schedule", "In words", "Trace"):
-        lab.tab(title)
-        for theme in "Light", "Dark":
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            for width in 1180, 900, 560:
-                page.set_viewport_size({"width": width, "height": 1300})
-                page.wait_for_timeout(300)
-                wait(lambda: lab.root.evaluate(OUTSIDE) == [])
-            found = Axe().run(page, context=".face").response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    tabs = "Step through an all-reduce", "Step through the schedule", "In words", "Trace"
+    for title, theme, width in lab.in_every_look(*tabs):
+        if width == 560:
             shot(page, f"cluster {title} {theme}")

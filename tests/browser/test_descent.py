@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import THEME, LabPage
+from lab_page import LabPage
 from test_start import shot, wait
 
 import widgets.descent.lab  # noqa: F401  what these tests are about: see tests/lanes.py
@@ -15,14 +14,6 @@ CELL = "from widgets import DescentLab\nlab = DescentLab({}); lab"
 COLOURS = {"run": (0x00, 0x72, 0xB2), "run2": (0x00, 0x80, 0x5C), "run3": (0x8A, 0x6D, 0x00)}
 LEFT, RIGHT, HEAD = 46, 6, 26  # around the surface's map
 AROUND = (40, 6, 42, 38)  # the diagram's: left, right, above, below
-OUTSIDE = """(face) => {
-  const { left, right } = face.getBoundingClientRect();
-  return [...face.querySelectorAll("*")].filter((e) => {
-    const box = e.getBoundingClientRect();
-    return box.width && !e.closest(".face-live")
-      && (box.left < left - 1 || box.right > right + 1);
-  }).map((e) => `${e.tagName} ${e.className}`);
-}"""
 ABOVE = """(face) => [".face-surface", ".face-time", ".face-diagram"].map((name) => {
   const box = face.querySelector(name)?.getBoundingClientRect();
   return box && [box.left, box.top, box.width, box.height];
@@ -240,27 +231,18 @@ def test_widths_themes_and_axe(page, jupyter):
     lab = DescentPage(page, jupyter, "descent_widths", every + CELL.format(options))
     lab.do("lab.run(30)")
     lab.at_step(30)
-    lab.tab("Options")
-    for theme in "Light", "Dark":
-        page.evaluate(THEME, f"JupyterLab {theme}")
-        for width in 1180, 900, 560:
-            page.set_viewport_size({"width": width, "height": 1300})
-            page.wait_for_timeout(400)
-            lab.root.scroll_into_view_if_needed()
-            wait(lambda: lab.root.evaluate(OUTSIDE) == [])
-            surface, time, diagram = lab.root.evaluate(ABOVE)
-            assert surface[1] + surface[3] <= time[1], "the heights lie below the surface"
-            if width > 800:
-                assert diagram[0] > surface[0] + surface[2]
-                ends = [box[1] + box[3] for box in (time, diagram)]
-                assert ends[0] == pytest.approx(ends[1], abs=2)
-            else:
-                assert diagram[1] > time[1] + time[3]
-            place = lab.on_page(lab.data("surface")["start"])
-            assert lab.middle("start") == pytest.approx(place, abs=1.5)
-            shot(page, f"descent {theme} {width}")
-        found = Axe().run(page, context=".face").response["violations"]
-        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    for _, theme, width in lab.in_every_look("Options"):
+        surface, time, diagram = lab.root.evaluate(ABOVE)
+        assert surface[1] + surface[3] <= time[1], "the heights lie below the surface"
+        if width > 800:
+            assert diagram[0] > surface[0] + surface[2]
+            ends = [box[1] + box[3] for box in (time, diagram)]
+            assert ends[0] == pytest.approx(ends[1], abs=2)
+        else:
+            assert diagram[1] > time[1] + time[3]
+        place = lab.on_page(lab.data("surface")["start"])
+        assert lab.middle("start") == pytest.approx(place, abs=1.5)
+        shot(page, f"descent {theme} {width}")
     lab.do("lab.set('racers', ['gradient descent'])")
     wait(lambda: lab.root.locator(".face-diagram").count() == 0)
     page.set_viewport_size({"width": 1180, "height": 1000})

@@ -3,9 +3,7 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import THEME, LabPage
-from test_cluster_page import OUTSIDE, sentence
+from lab_page import LabPage
 from test_start import shot, wait
 
 import widgets.oncall.lab  # noqa: F401  what these tests are about: see tests/lanes.py
@@ -21,7 +19,7 @@ def act(lab, name: str) -> None:
 
 def test_a_drill_by_mouse_and_by_keys(page, jupyter):
     lab = LabPage(page, jupyter, "oncall", CELL.format("seed=0, speed=0"))
-    assert sentence(lab).startswith("Minute 0:00 of 30:00, next batch 0.")
+    assert lab.sentence().startswith("Minute 0:00 of 30:00, next batch 0.")
     lab.press("Play")
     lab.until("lab.session.alarms and not lab.playing")  # an alarm pauses it
     log = lab.root.get_by_role("log")
@@ -40,12 +38,12 @@ def test_a_drill_by_mouse_and_by_keys(page, jupyter):
     act(lab, "Evict")
     lab.until("lab.session.ranks == [0, 1, 2]")
     act(lab, "Evict")
-    wait(lambda: "Not changed: rank = 3 is unknown" in sentence(lab))
+    wait(lambda: "Not changed: rank = 3 is unknown" in lab.sentence())
     lab.root.get_by_label("pause at alarms").uncheck()
     lab.until("not lab.stops")
     lab.press("Play")
     lab.until("lab.session.is_over and not lab.playing")
-    wait(lambda: "the autopilot reaches" in sentence(lab))
+    wait(lambda: "the autopilot reaches" in lab.sentence())
     lab.tab("Debriefing")
     wait(lambda: "possible" in lab.root.locator(".face-report").inner_text())
     assert "happened" in log.inner_text()
@@ -71,14 +69,6 @@ def test_a_drill_by_mouse_and_by_keys(page, jupyter):
 def test_widths_themes_and_axe(page, jupyter):
     lab = LabPage(page, jupyter, "oncall_widths", CELL.format("seed=0"))
     lab.do("lab.run(60)")
-    for title in ("Debriefing", "Recipe"):
-        lab.tab(title)
-        for theme in "Light", "Dark":
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            for width in 1180, 900, 560:
-                page.set_viewport_size({"width": width, "height": 1300})
-                page.wait_for_timeout(300)
-                wait(lambda: lab.root.evaluate(OUTSIDE) == [])
-            found = Axe().run(page, context=".face").response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    for title, theme, width in lab.in_every_look("Debriefing", "Recipe"):
+        if width == 560:
             shot(page, f"oncall {title} {theme}")

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import THEME, LabPage
+from lab_page import LabPage
 from test_start import shot, wait
 
 import widgets.planner.lab  # noqa: F401  what these tests are about: see tests/lanes.py
@@ -13,14 +12,6 @@ pytestmark = pytest.mark.browser
 
 GPT = "'GPT 175 B full (A100 Megatron 2022)'"
 CELL = "from widgets import PlannerLab\nlab = PlannerLab({}); lab"
-OUTSIDE = """(face) => {
-  const { left, right } = face.getBoundingClientRect();
-  return [...face.querySelectorAll("*")].filter((e) => {
-    const box = e.getBoundingClientRect();
-    return box.width && !e.closest(".face-live, .face-scroll") && !e.matches(".noUi-origin")
-      && (box.left < left - 1 || box.right > right + 1);
-  }).map((e) => `${e.tagName} ${e.className}`);
-}"""
 CUT = """(face) => [...face.querySelectorAll(".face-knob .widget-label")]
   .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"""
 LISTEN = """() => {
@@ -46,10 +37,6 @@ OVERLAPPING = """() => [...window.written].flatMap(([canvas, all]) => {
 })"""
 
 
-def sentence(lab) -> str:
-    return lab.root.locator(".face-said").inner_text()
-
-
 def grip(lab):
     return lab.slider("devices: drag")
 
@@ -65,7 +52,7 @@ def devices(lab) -> int:
 
 def test_devices_by_keys_and_by_hand(page, jupyter, tmp_path):
     lab = LabPage(page, jupyter, "planner", CELL.format(GPT))
-    assert "64 × A100-80GB" in sentence(lab) and "It fits" in sentence(lab)
+    assert "64 × A100-80GB" in lab.sentence() and "It fits" in lab.sentence()
     assert "18.13" in lab.root.locator(".face-published").inner_text()
     counts = lab.ask("lab.session.counts()")
 
@@ -95,14 +82,14 @@ def test_devices_by_keys_and_by_hand(page, jupyter, tmp_path):
     field = lab.root.get_by_label("devices as a number")
     field.fill("1000")
     field.press("Enter")
-    wait(lambda: "Not changed" in sentence(lab) and "Nearest that can be" in sentence(lab))
+    wait(lambda: "Not changed" in lab.sentence() and "Nearest that can be" in lab.sentence())
     assert devices(lab) == now
     wait(lambda: field.input_value() == str(now))
 
     # Out of memory, by a list.
     lab.do("lab.reset()")
     lab.root.get_by_label("recompute", exact=True).select_option(label="none")
-    wait(lambda: "Out of memory" in sentence(lab))
+    wait(lambda: "Out of memory" in lab.sentence())
     assert lab.face("face.picture.side[0].note") == "out of memory"
 
     lab.tab("Save")
@@ -112,7 +99,7 @@ def test_devices_by_keys_and_by_hand(page, jupyter, tmp_path):
     lab.root.get_by_role("button", name="Save the plan").click()
     wait((tmp_path / "plan.json").exists)
     assert json.loads((tmp_path / "plan.json").read_text())["layout"]["recompute"] == "none"
-    wait(lambda: "course plan" in sentence(lab))
+    wait(lambda: "course plan" in lab.sentence())
 
 
 def test_the_search_follows_the_hand(page, jupyter):
@@ -128,7 +115,7 @@ def test_the_search_follows_the_hand(page, jupyter):
     lab.catch_up()
     wait(lambda: abs(middle(lab)[0] - (x + 140)) < 14)
     lab.until("lab.runner.pending == 0")
-    assert "the planner chooses" in sentence(lab)
+    assert "the planner chooses" in lab.sentence()
     assert 1 < lab.ask("len(lab.session.curve())") - before + 1 < 12, "not each pixel is a search"
     assert lab.ask("lab.plan.layout.devices") == devices(lab)
     lab.press("Play")
@@ -146,21 +133,14 @@ def test_widths_themes_and_axe(page, jupyter):
     page.evaluate(LISTEN)
     lab.do("lab.set('recompute', 'none')")
     lab.catch_up()
-    for title in ("Model", "Precision, software, price", "In words", "Save"):
-        lab.tab(title)
-        for theme in "Light", "Dark":
-            page.evaluate(THEME, f"JupyterLab {theme}")
-            for width in 1180, 760, 560:
-                page.set_viewport_size({"width": width, "height": 1500})
-                page.wait_for_timeout(400)
-                page.evaluate("() => window.written.clear()")
-                lab.do("lab.refresh()")
-                lab.catch_up()
-                wait(lambda: lab.root.evaluate(OUTSIDE) == [])
-                assert page.evaluate("() => window.written.size") >= 3
-                assert page.evaluate(OVERLAPPING) == [], width
-                if width >= 760:
-                    assert lab.root.evaluate(CUT) == []
-            found = Axe().run(page, context=".face").response["violations"]
-            assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
+    tabs = "Model", "Precision, software, price", "In words", "Save"
+    for title, theme, width in lab.in_every_look(*tabs, widths=(1180, 760, 560), height=1500):
+        page.evaluate("() => window.written.clear()")
+        lab.do("lab.refresh()")
+        lab.catch_up()
+        assert page.evaluate("() => window.written.size") >= 3
+        assert page.evaluate(OVERLAPPING) == [], width
+        if width >= 760:
+            assert lab.root.evaluate(CUT) == []
+        else:
             shot(page, f"planner {title} {theme}")
