@@ -12,12 +12,23 @@ from ..errors import CourseError, check_choice, check_number, shown
 from ..nn.blocks import check_rate
 from ..optim.adaptive import Adam, AdamW, Muon, RMSProp
 from ..optim.chain import Transform, build_chain
-from ..optim.first_order import HeavyBall, Momentum, Nesterov, SignDescent
+from ..optim.first_order import (
+    L1,
+    L2,
+    ClipByNorm,
+    ClipByValue,
+    Descend,
+    HeavyBall,
+    Momentum,
+    Nesterov,
+    SignDescent,
+    Spike,
+)
 from ..optim.schedules import SCHEDULES, Schedule
 from ..optim.second_order import GaussNewton, NewtonCG
 from .gradient_knobs import CLIPS as CLIPS  # labs take the names of all choices from here
 from .gradient_knobs import GRADIENT_KNOBS, optimiser_end, setting_now
-from .run import FRAME, Run, optimiser_in
+from .run import Run, optimiser_in
 
 OPTIMISERS: dict[str, tuple[type[Transform], ...]] = {
     "gradient descent": (), "momentum": (Momentum,), "heavy ball": (HeavyBall,),
@@ -172,7 +183,7 @@ KNOBS = {
     "device": (lambda t: t.model.theta.device.type, set_device),
 }
 # The numbers of these have short names, in `KNOBS`.
-SHORT = (*FRAME, Momentum, HeavyBall, Nesterov)
+SHORT = (Spike, ClipByValue, ClipByNorm, L2, Descend, L1, Momentum, HeavyBall, Nesterov)
 
 
 def _fields(run: Run) -> dict[str, tuple[Any, str]]:

@@ -23,7 +23,7 @@ from .history import History
 
 GradientHook = Callable[[Tensor, Tensor], Tensor]  # (loss 0-d, gradient (P,)) → loss
 CLIP_ORDERS = ("before", "after")  # the optimiser
-FRAME = (Spike, ClipByValue, ClipByNorm, L2, Descend, L1)  # what stands around an optimiser
+FRAME = (Spike, ClipByValue, ClipByNorm, L2, L1Subgradient, Descend, L1)  # around an optimiser
 
 
 class Start(NamedTuple):
@@ -57,7 +57,7 @@ def available_devices() -> list[str]:
 
 def optimiser_in(chain: Chain) -> list[Transform]:
     """Return the transforms that make the optimiser: all but a spike, clips, penalties, descent."""
-    return [t for t in chain.transforms if not isinstance(t, (*FRAME, L1Subgradient))]
+    return [t for t in chain.transforms if not isinstance(t, FRAME)]
 
 
 def clip_order_in(chain: Chain) -> str | None:
