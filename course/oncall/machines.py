@@ -49,6 +49,11 @@ class Tap:
         return self.comm.start_all_reduce(x, label)
 
 
+def flip_bit(weights: Tensor, place: int, bit: int) -> None:
+    """Flip a bit of one of the float32 weights (P,): 31 is the sign, 23 to 30 the exponent."""
+    weights.view(torch.int32)[place] ^= -(2**31) if bit == 31 else 1 << bit
+
+
 class Machine:
     """A rank and the machine that it runs on.
 
@@ -87,9 +92,7 @@ class Machine:
         """
         bits = (31, *range(26, 14, -1))
         weight, bit = divmod(int(place * len(self.theta) * len(bits)), len(bits))
-        whole = self.theta[weight : weight + 1].view(torch.int32)
-        mask = -(2**31) if bits[bit] == 31 else 1 << bits[bit]
-        whole.bitwise_xor_(torch.tensor(mask, dtype=torch.int32))
+        flip_bit(self.theta, weight, bits[bit])
         return weight, bits[bit]
 
     def step(self, comm: Communicator, X: Tensor, Y: Tensor) -> tuple[float, float, float]:

@@ -2,10 +2,8 @@
 
 import math
 
-import torch
-from torch import Tensor
-
 from ...errors import real_number
+from ...oncall.machines import flip_bit
 from ...planner.goodput import best_interval, daly, expected_minutes, young
 from ..checking import Exercise, near
 from ..judging import Draw, on_probes
@@ -91,13 +89,6 @@ def judge_rank(answer) -> str | None:
     return on_probes(lambda draw: judge_one_rank(answer, draw))
 
 
-def flipped(weights: Tensor, place: int, bit: int) -> Tensor:
-    """Return a copy of float32 weights (P,) in which one bit of one weight is another."""
-    copy = weights.clone()
-    copy.view(torch.int32)[place] ^= -(2**31) if bit == 31 else 1 << bit
-    return copy
-
-
 def judge_one_rank(answer, draw: Draw) -> str | None:
     """Judge it on some ranks, each in turn the faulty one, with several kinds of flips."""
     p, n = draw.sizes(2, 4, 8)
@@ -108,7 +99,7 @@ def judge_one_rank(answer, draw: Draw) -> str | None:
         if value is not None:
             weights[place] = value
         copies = [weights.clone() for _ in range(p)]
-        copies[rank] = flipped(weights, place, bit)
+        flip_bit(copies[rank], place, bit)
         got = answer(copies)
         if got is None and number == 0:
             return "The function returns nothing yet, or finds no rank: end it with return rank."
