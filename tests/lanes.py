@@ -1,13 +1,14 @@
 """Which tests run: the lanes `fast`, default and `full`, and the groups that share a process.
 
 fast: nothing that needs a kernel, a browser or a process of its own, and nothing in `SLOW`.
-default: all but what is marked `full`; of that, the tests of changed files and an eighth.
+default: all but what is marked `full`; of that, the tests of changed files and an eighth, of what
+    is in `HEAVY` a sixteenth.
 full: everything that is marked so.
 
 A test marked `full` is changed when its own file, its notebook, or a file that one of them imports
 has changed since the branch left its upstream, or since the commit before. The eighth is every
-eighth test, so that no eighth has most of a slow file; where it begins goes by the commit, without
-git by the day.
+eighth test, so that no eighth has most of a slow file, and the sixteenth likewise; where they begin
+goes by the commit, without git by the day.
 """
 
 import ast
@@ -15,13 +16,14 @@ import datetime
 import re
 import subprocess
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-PARTS = 8
+PARTS, RARER = 8, 16
 LOCK = "binder/constraints.txt"  # another version of a library changes everything
 GROUPS = {  # fixture: what its tests share, in one process and one after another
     "browser_page": "browser",
@@ -165,6 +167,17 @@ def changed(since: str | None, root: Path = ROOT) -> set[Path]:
 # ---- what a file imports --------------------------------------------------------------------
 
 
+def statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield every statement, however deep; `ast.walk` would go through expressions too."""
+    todo: list = [tree]
+    while todo:
+        node = todo.pop()
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, block, [])
+        if isinstance(node, ast.stmt):
+            yield node
+
+
 @cache
 def imported(path: Path) -> tuple[tuple[str, str | None], ...]:
     """Return (module, name) for each import in a file, wherever it stands; name may be None."""
@@ -175,7 +188,7 @@ def imported(path: Path) -> tuple[tuple[str, str | None], ...]:
         source = re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.M)  # magics are not Python
     package = path.relative_to(ROOT).parts[:-1]
     found: list[tuple[str, str | None]] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in statements(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -255,9 +268,9 @@ def notebook_of(item) -> Path | None:
 
 @cache
 def choice() -> tuple[str | None, set[Path], int]:
-    """Return the commit compared with, the files changed since, and the eighth whose turn it is."""
+    """Return the commit compared with, the files changed since, and the part whose turn it is."""
     commit, since = head(), base()
-    turn = zlib.crc32((commit or datetime.date.today().isoformat()).encode()) % PARTS
+    turn = zlib.crc32((commit or datetime.date.today().isoformat()).encode()) % RARER
     return since, changed(since), turn
 
 
@@ -266,11 +279,13 @@ def is_chosen(item, place: int) -> bool:
     _, files, turn = choice()
     notebook = notebook_of(item)
     own = {item.path} | (needed(notebook) if notebook else needed(item.path))
-    return place % PARTS == turn or ROOT / LOCK in files or bool(own & files)
+    parts = RARER if is_heavy(item) else PARTS
+    return place % parts == turn % parts or ROOT / LOCK in files or bool(own & files)
 
 
 def header() -> str:
     """Return the choice in words."""
     since, files, turn = choice()
     what = f"what needs a file changed since {since[:9]} ({len(files)})" if since else "no history"
-    return f"slow tests: part {turn + 1} of {PARTS}, and {what}; all of them with -m full"
+    part = f"an eighth ({turn % PARTS + 1}), of the heavy ones a sixteenth ({turn + 1})"
+    return f"slow tests: {part}, and {what}; all of them with -m full"

@@ -210,11 +210,14 @@ def test_one(number):
 
 
 @pytest.mark.parametrize("parameter", [MOMENTUM, MOMENTUM.stem, None])
-def test_in_eight_turns_each_test_has_one(monkeypatch, parameter):
-    some = item(parameter=parameter)
-    for place in range(16):  # neighbours have other turns
-        turns = [turn for turn in range(8) if chosen(monkeypatch, some, [], turn, place)]
-        assert turns == [place % 8]
+def test_in_sixteen_turns_each_test_has_two_and_each_heavy_one_has_one(monkeypatch, parameter):
+    def turns(some, place):
+        return [turn for turn in range(16) if chosen(monkeypatch, some, [], turn, place)]
+
+    for place in range(32):  # neighbours have other turns
+        assert turns(item(parameter=parameter), place) == [place % 8, place % 8 + 8]
+        heavy = item("tests/widgets/test_cluster_lab.py", parameter)
+        assert turns(heavy, place) == [place % 16]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +241,7 @@ def test_a_chapters_tests_run_when_what_it_needs_has_changed(monkeypatch, file, 
 
 def test_the_header_says_what_was_chosen(monkeypatch):
     monkeypatch.setattr(lanes, "choice", lambda: ("0123456789abc", {MOMENTUM}, 2))
-    assert "part 3 of 8" in lanes.header() and "since 012345678 (1);" in lanes.header()
-    monkeypatch.setattr(lanes, "choice", lambda: (None, set(), 7))
-    assert "part 8 of 8, and no history;" in lanes.header()
+    assert "an eighth (3), of the heavy ones a sixteenth (3)" in lanes.header()
+    assert "since 012345678 (1);" in lanes.header()
+    monkeypatch.setattr(lanes, "choice", lambda: (None, set(), 15))
+    assert "an eighth (8), of the heavy ones a sixteenth (16), and no history;" in lanes.header()
