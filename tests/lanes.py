@@ -56,7 +56,8 @@ SLOW = (  # rooms, files and tests that take a second or more
 HEAVY = (  # start processes, paint, or take seconds for a family: these tests count as `full`
     "tests/browser/test_arrows_page", "tests/browser/test_backprop", "tests/browser/test_bets_page",
     "tests/browser/test_cluster_page", "tests/browser/test_day_one_page",
-    "tests/browser/test_descent", "tests/browser/test_face_network",
+    "tests/browser/test_descent", "tests/browser/test_errata_page",
+    "tests/browser/test_face_network",
     "tests/browser/test_face_panels", "tests/browser/test_face_strips",
     "tests/browser/test_face_view", "tests/browser/test_notebook7",
     "tests/browser/test_oncall_page", "tests/browser/test_pages", "tests/browser/test_planner_page",

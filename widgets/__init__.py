@@ -6,6 +6,7 @@ from .common.figure import show
 from .descent.lab import DescentLab
 from .lessons.bet import Bet
 from .lessons.day_one import DayOne
+from .lessons.errata import Errata
 from .lessons.patient import Patient
 from .oncall.lab import OnCallLab
 from .planner.lab import PlannerLab
@@ -14,5 +15,7 @@ from .plots.explore import Slider, explore
 from .plots.plot import plot
 from .training.lab import TrainingLab
 
-__all__ = ["BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "OnCallLab", "Patient",
-           "PlannerLab", "Slider", "TrainingLab", "drag", "explore", "plot", "show"]  # fmt: skip
+__all__ = [
+    "BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "Errata", "OnCallLab", "Patient",
+    "PlannerLab", "Slider", "TrainingLab", "drag", "explore", "plot", "show",
+]  # fmt: skip

@@ -20,6 +20,8 @@ from .searches import Search
 from .settled import Row, Rows
 from .verdicts import Check
 
+NOT_SETTLED = "not settled yet"  # while its chapter is not written
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -105,15 +107,16 @@ def settle(chapter: str) -> None:
     """
     check_choice("chapter", chapter, sorted({c.chapter for c in claims()}))
     with threads(1):  # these runs are small: more threads only wait for each other
-        rows = [_row(claim) for claim in claims() if claim.chapter == chapter]
+        rows = [row(claim) for claim in claims() if claim.chapter == chapter]
     from IPython.display import display  # here: the core imports no screen
 
     display(Rows(rows))
 
 
-def _row(claim: Claim) -> Row:
+def row(claim: Claim) -> Row:
+    """Run the check of a claim; return its row."""
     check = check_of(claim)
-    verdict, cases, searched = "not settled yet", [], ""
+    verdict, cases, searched = NOT_SETTLED, [], ""
     if check is not None:
         verdict = check.verdict(check.document)
         cases = check.cases(check.planted if verdict == "missing" else check.document)

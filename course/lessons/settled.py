@@ -12,6 +12,7 @@ from .plain_math import plain_math
 from .verdicts import Case
 
 WORDS = {True: "✓ holds", False: "✗ fails"}
+LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
 IN_PLACE = "What the course gives in its place"
 
 
@@ -24,6 +25,7 @@ class Row:
         verdict: one of `VERDICTS`, or that it is not settled yet.
         cases: of the document's statement; if that is missing, of what the course gives.
         searched: what was searched in the document, if the statement is missing.
+        notes: sentences below all, in Markdown.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Row:
     verdict: str
     cases: list[Case] = field(default_factory=list)
     searched: str = ""
+    notes: tuple[str, ...] = ()
 
     def parts(self) -> list[tuple[str, list[Case]]]:
         """Return the cases in groups: (title, cases)."""
@@ -58,6 +61,8 @@ class Row:
         for title, cases in self.parts():
             if cases:
                 lines += [f"{title}:", "", *map(_item, cases), ""]
+        for note in self.notes:
+            lines += [note, ""]
         return "\n".join([*lines, "</details>"])
 
     def plain(self) -> str:
@@ -71,6 +76,7 @@ class Row:
         for title, cases in self.parts():
             lines += [f"    {title}:"] if cases else []
             lines += [_wrapped(f"    {WORDS[c.holds]}: ", f"{c.name}: {c.number}") for c in cases]
+        lines += [_wrapped("    ", LINK.sub(r"\1 (\2)", note)) for note in self.notes]
         return "\n".join(lines)
 
 
