@@ -6,6 +6,8 @@ A row opens to what is true. *Run the checks* settles the rows that are shown, o
 and puts every case with its number into them. Without a front end all are settled and stored.
 """
 
+from typing import Any
+
 import ipywidgets as ipw
 from IPython.display import Markdown
 
@@ -23,7 +25,7 @@ from .keys import Keys
 SECTIONS = ("background", "core concepts", "core algorithms", "code examples",
             "trends and challenges", "questions")  # fmt: skip
 EVERY = "all"
-FILTERS = {  # name: (label, [(words, value), …])
+FILTERS: dict[str, tuple[str, list[tuple[str, Any]]]] = {  # name: (label, [(words, value), …])
     "document": ("document", [(f"D{n}", n) for n in errata.DOCUMENTS]),
     "section": ("section", [(f"{n} {SECTIONS[n - 1]}", n) for n in errata.SECTIONS]),
     "verdict": ("verdict", [(word, word) for word in errata.ALL]),
