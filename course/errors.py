@@ -121,13 +121,14 @@ def check_seed(seed: object) -> int:
 
 
 def check_choice(name: str, value: object, choices, remedy: str = "choose one of these"):
-    """Return the one of `choices` that equals `value` and has its type.
+    """Return the one of `choices` that equals `value` and has its type; True is no 1.
 
     Raises:
         CourseError: when there is none; the message lists them.
     """
     for choice in choices:
-        if value is choice or (isinstance(value, type(choice)) and value == choice):
+        other = isinstance(value, bool) and not isinstance(choice, bool)
+        if value is choice or (isinstance(value, type(choice)) and not other and value == choice):
             return choice
     known = ", ".join(map(repr, choices))
     raise CourseError(f"{name} = {shown(value)} is unknown. Allowed: {known}; {remedy}")

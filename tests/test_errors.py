@@ -26,6 +26,13 @@ def test_a_checked_number_is_a_plain_number_in_range_or_refused(value):
     assert choice is None or type(choice) is str
 
 
+def test_true_is_no_choice_of_a_number_and_1_none_of_true():
+    for value, choices in ((True, (0, 1)), (False, (0, 1)), (1, (False, True))):
+        with pytest.raises(CourseError, match=f"c = {value} is unknown"):
+            check_choice("c", value, choices)
+    assert check_choice("c", True, (False, True)) is True and check_choice("c", 1, (0, 1)) == 1
+
+
 def test_what_a_number_is():
     for good in (1, 1.0, np.float64(1), np.int8(1), Decimal(1), Fraction(1), torch.tensor(1.0)):
         assert check_number("x", good, 0, 1, "as 1") == 1 == check_count("x", good, 0, 1, "as 1")

@@ -78,7 +78,7 @@ def expected_minutes(interval: float, checkpoint: float, restart: float, mtbf: f
     """Return how long τ minutes of work and their checkpoint take on average, failures included.
 
     MTBF · e^(R/MTBF) · (e^((τ + K)/MTBF) − 1), exact for failures at random; infinity where that
-    is too large for a number. Source: Daly (2006), equation 13.
+    is too large for a number. Source: Daly (2006), the complete cost function.
     """
     M = _minutes("mtbf", mtbf)
     R = _minutes("restart", restart, least=0.0)

@@ -135,6 +135,9 @@ def comparison(result: Found) -> list[str]:
     words = [f"Fastest of all that fit: {best.layout}."]
     for other in others:
         more = other.step_seconds - best.step_seconds
+        if more < 1e-9 * best.step_seconds:
+            words.append(f"{other.layout}: as fast.")
+            continue
         words.append(
             f"{other.layout}: {more:.3g} s more a step ({more / best.step_seconds:.1%}), most of "
             f"it {largest_difference(best.times, other.times)}."

@@ -106,7 +106,8 @@ def total_bytes(spec: Spec, layout: Layout) -> float:
 
 def order(seconds: float, n_bytes: float, layout: Layout) -> tuple:
     """Return what layouts are sorted by: time, then simplicity, then memory, then their fields."""
-    return (seconds, layout.zero, layout.chunks, n_bytes, *vars(layout).values())
+    simple = layout.context, layout.zero, layout.chunks
+    return (seconds, *simple, n_bytes, *vars(layout).values())
 
 
 def least_bytes(spec: Spec) -> float:

@@ -163,6 +163,8 @@ def test_a_roll_back_gives_the_same_bits_again():
     [
         ("panic", {}, "do = 'panic' is unknown"),
         ("evict", {"rank": 7}, "rank = 7 is unknown. Allowed: 0, 1, 2, 3"),
+        ("evict", {"rank": True}, "rank = True is unknown"),
+        ("roll_back", {"batch": False}, "batch = False is unknown"),
         ("evict", {}, "'rank'"), ("evict", {"rank": 1, "now": 1}, "now"),
         ("roll_back", {"batch": 3}, "batch = 3 is unknown. Allowed: 0"),
         ("spare", {}, "evict a rank first"), ("interval", {"steps": 1}, r"\[5, 500\]"),

@@ -31,6 +31,14 @@ def test_drills_have_faults_in_these_shares():
         assert abs(drawn.count(kind) / len(drawn) - share) < error, kind
 
 
+def test_the_first_fault_comes_after_two_minutes_and_the_last_before_the_end():
+    for drill, minutes in (("short", 30), ("medium", 60), ("long", 120)):
+        times = [[fault.at for fault in plan_faults(drill, seed)] for seed in range(200)]
+        early, late = min(map(min, times)), max(map(max, times))
+        assert 120 <= early < 123 + minutes / 10 and minutes * 59 < late <= minutes * 60
+        assert all(at == sorted(at) and len(at) == minutes / 6 for at in times)
+
+
 @pytest.mark.parametrize("bad", [("weekend", 0), ("short", -1), ("short", 1.5), (None, 0)])
 def test_other_drills_are_refused(bad):
     with pytest.raises(CourseError, match="drill = |seed = "):
@@ -105,6 +113,40 @@ def test_a_flip_is_one_bit_of_one_weight_and_leaves_it_finite(place):
     assert np.flatnonzero(a).tolist() == [weight] and a[weight] == 1 << bit
     assert machine.theta.isfinite().all()
     assert machine.checksum() != other.checksum()
+
+
+def test_a_shard_with_wrong_labels_calls_each_digit_by_the_next_ones_name_for_40_batches():
+    drill, sound = drill_with(), drill_with()
+    drill.feed.wrong[1, 1] = 0
+    for n, wrong in ((39, False), (40, True), (79, True), (80, False)):
+        X, Y, faults = drill.feed.read(n)
+        digits, theirs = Y.argmin(0), sound.feed.read(n)[1].argmin(0)  # Y is -1/64 there
+        theirs[16:32] = (theirs[16:32] + wrong) % 10
+        assert torch.equal(digits, theirs) and faults == ({0} if wrong else set())
+        assert torch.equal(X, sound.feed.read(n)[0])
+
+
+def test_the_first_weight_that_is_no_number_is_seen():
+    machine = Machine(0)
+    assert machine.is_finite()
+    machine.theta[7] = torch.nan
+    assert not machine.is_finite()
+
+
+def test_an_alarm_needs_five_losses_before_it():
+    for steps, heard in ((4, 0), (5, 1)):
+        drill = drill_with(steps=steps)
+        drill.feed.broken[steps] = 0
+        drill.step()
+        assert sum("times the median" in words for _, words in drill.alarms) == heard
+
+
+def test_a_flipped_bit_is_damage_as_long_as_the_rank_runs():
+    drill = until_struck(drill_with(fault("flipped", at=0)))
+    for _ in range(119):
+        drill.step()
+    spent = drill.score().seconds
+    assert spent["useful"] == 0 and spent["damaged"] > 119 * 5.7
 
 
 def test_a_fault_without_a_rank_to_strike_does_nothing():

@@ -87,6 +87,14 @@ def test_a_recipe_stops_where_it_was_taken():
     assert again.clock == drill.clock and len(again.readings) == 7
 
 
+def test_a_recipe_that_was_written_down_is_still_one():
+    written = {"oncall": 1, "drill": "short", "seed": 0, "until": 21.0,
+               "actions": [{"at": 0, "do": "evict", "rank": 2},
+                           {"at": 15.0, "do": "check", "what": "weights"}]}  # fmt: skip
+    assert replay(written).recipe() == written
+    assert OnCall().recipe() == OnCall("short", 0).recipe()
+
+
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -138,6 +138,14 @@ def test_bad_numbers_get_one_sentence(wrong, words):
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
+def test_numbers_of_devices_that_cannot_be_are_refused_at_once():
+    for devices in (0, 10**8 + 1, 2.5, True):
+        for wrong in (mean_time_between_failures, lambda n: FailingRun(devices=n)):
+            with pytest.raises(CourseError, match=r"devices = .*(whole|range|number)"):
+                wrong(devices)
+    assert mean_time_between_failures(10**8) == pytest.approx(54 * 24 * 60 * 16_384 / 419 / 1e8)
+
+
 def test_runs_and_seed_are_checked_and_a_seed_gives_the_same():
     for wrong in ({"runs": 0}, {"seed": -1}):
         with pytest.raises(CourseError):

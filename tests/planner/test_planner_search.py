@@ -98,6 +98,15 @@ def test_it_says_why_the_best_wins_and_the_next_ones_lose():
     assert "Known error: 8 published steps of megatron-2022" in found.why
 
 
+def test_of_layouts_that_are_as_fast_the_one_without_context_parallelism_comes_first():
+    llama = Model(32, 4096, 32, 128_256, 8192, kv_heads=8, ffn=14_336, gated=True, tied=False)
+    found = plan(Spec(llama, 8, "H100-96GB", batch=16))
+    second = search(found.spec).best[1]
+    assert (found.layout.context, second.layout.context) == (1, 2)
+    assert second.step_seconds == found.step_seconds
+    assert f"{second.layout}: as fast." in found.why and "(0.0%)" not in found.why
+
+
 def test_what_fits_nowhere_is_refused_with_what_it_needs():
     model = Model(layers=96, hidden=12288, heads=96, vocab=51200, sequence=2048)
     with pytest.raises(CourseError, match="no layout on 8 × A100-80GB fits: .* take more devices"):

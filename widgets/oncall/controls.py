@@ -51,7 +51,12 @@ class OnCallPanel(Panel):
         acts = [
             button("Take this drill's", "download", self._fill, hint="its seed and actions"),
             button("Copy", "copy", lambda: self.copy(self.text.value), hint="to the clipboard"),
-            button("Replay", "repeat", self._replay, hint="what stands in the field"),
+            button(
+                "Replay",
+                "repeat",
+                self._replay,
+                hint="do at once what stands in the field; then play on from there",
+            ),
         ]
         recipe = ipw.VBox([ipw.HBox(acts).add_class("face-acts"),
                            ipw.HBox([self.text]).add_class("face-text")])  # fmt: skip
@@ -96,8 +101,9 @@ class OnCallPanel(Panel):
         def take(lab) -> None:
             try:
                 recipe = json.loads(self.text.value)
-            except ValueError as error:
-                raise CourseError(f"the field holds no JSON ({error}); take this drill's") from None
+            except (ValueError, RecursionError) as error:
+                said = str(error)[:100]
+                raise CourseError(f"the field holds no JSON ({said}); take this drill's") from None
             lab.replay(recipe)
 
         self.call(take)()

@@ -3,9 +3,10 @@
 All but one are the rows of `course.planner.published`; those of 405 B are left out, because a plan
 needs stages of equally many layers and 126 layers on 8 stages are not.
 
-DeepSeek-V3: sizes, batch and tokens of its technical report (2024), sections 2 and 4; the device
-hours that it names are those of the whole training. The planner has neither its latent attention
-nor its three dense layers, nor traffic between experts, and an H800 has slower links than an H100.
+DeepSeek-V3: the devices of section 3.1 of its technical report (2024), sizes, batch and tokens of
+section 4.2, and table 1's device hours of pre-training; the vocabulary is that of its config.json.
+The planner has neither its latent attention nor its three dense layers, nor traffic between
+experts, and an H800 has slower links than an H100.
 """
 
 from collections.abc import Callable
@@ -215,12 +216,17 @@ def deepseek() -> Preset:
         "precision": "fp8", "optimiser": "adam", "tokens": 14_800_000_000_000, "stack": None,
         "price": None,
     }  # fmt: skip
-    hours = Figure("10⁶ device hours, all of the training", 2.788, partial(_hours, 1e6))
+    figures = (
+        Figure("parameters, 10⁹", 671, lambda plan: plan.parameters / 1e9),
+        Figure("of them active, 10⁹", 37, lambda plan: plan.spec.model.active_parameters / 1e9),
+        Figure("10⁶ device hours, pre-training", 2.664, partial(_hours, 1e6)),
+    )
     note = ("The planner has neither its latent attention nor its dense layers, nor traffic "
             "between experts. It ran on H800, whose links are slower than those of the H100 here, "
             "in 16 stages of a pipeline.")  # fmt: skip
-    return Preset("DeepSeek-V3 (H800, 2024)", fields, (hours,),
-                  "DeepSeek-AI (2024), DeepSeek-V3 technical report, table 1", note)  # fmt: skip
+    return Preset("DeepSeek-V3 (H800, 2024)", fields, figures,
+                  "DeepSeek-AI (2024), DeepSeek-V3 technical report, section 4.2 and table 1",
+                  note)  # fmt: skip
 
 
 def _hours(unit: float, plan: Plan) -> float:
