@@ -54,7 +54,8 @@ def test_a_run_by_mouse_and_by_keys(page, jupyter, tmp_path):
     # A press in the past looks there; the run goes on from its end.
     page.mouse.click(*lab.at("loss", 2, 1))
     lab.at_step(2)
-    assert lab.face("face.picture.end") == n and lab.sentence().startswith("Step 2 by pipeline")
+    wait(lambda: lab.sentence().startswith("Step 2 by pipeline"))
+    assert lab.face("face.picture.end") == n
     lab.press("Step")
     lab.at_step(n + 1)
 
