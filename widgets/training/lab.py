@@ -303,7 +303,7 @@ class TrainingLab(Lab):
         return self.watching.describe(View(self), self.playing)
 
     def speak(self) -> str:
-        return numbers.sentence(View(self))
+        return self.watching.speak(View(self))
 
     def heads(self) -> list[tuple[str, str]]:
         return numbers.heads(View(self))
