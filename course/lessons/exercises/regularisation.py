@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..checking import Exercise, same
+from ..checking import Exercise, first_match, same
 from ..judging import Draw, on_probes
 
 __all__ = ["decoupled_step", "soft_threshold"]
@@ -18,11 +18,6 @@ def fault(got, like: Tensor, name: str) -> str | None:
     if got.shape != like.shape:
         return f"Return {len(like)} numbers, one for each weight; {tuple(got.shape)} came back."
     return None if bool(got.isfinite().all()) else "A number that is not finite comes back."
-
-
-def first_match(got: Tensor, mistakes: list[tuple[Tensor, str]]) -> str | None:
-    """Return the words of the first wrong answer that an answer equals."""
-    return next((words for wrong, words in mistakes if same(got, wrong)), None)
 
 
 # ---- 1. the step of L1 that makes zeros ------------------------------------------------------
@@ -90,7 +85,7 @@ soft_threshold = Exercise(
 
 
 def judge_decoupled(answer) -> str | None:
-    """Judge answer(w, v, s, g, lr, decay) → w after a step of Adam with decoupled decay."""
+    """Judge answer(w, v, s, lr, decay) → w after a step of Adam with decoupled decay."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_step."
     return on_probes(lambda draw: judge_one_decoupled(answer, draw))
