@@ -107,7 +107,7 @@ def middle(ways: Sequence[Way], part: str) -> float:
 
 @cache
 def squared_errors(rows: int, size: int, seed: int) -> tuple[float, float]:
-    """Return (training, test) squared error of least squares on random ReLU features of digits.
+    """Return (training, test) squared error of least squares on random tanh features of digits.
 
     Where many weights fit exactly, those of the least norm are taken.
 
@@ -119,8 +119,8 @@ def squared_errors(rows: int, size: int, seed: int) -> tuple[float, float]:
     """
     data = load_data("digits", seed, dtype=torch.float64).subset(rows, seed)
     dice = torch.Generator().manual_seed(seed)
-    V = torch.randn(data.features, size, dtype=torch.float64, generator=dice) / 8
-    A, B = ((x @ V).relu() for x in (data.x_train, data.x_test))
+    V = 0.4 * torch.randn(data.features, size, dtype=torch.float64, generator=dice)
+    A, B = ((x @ V).tanh() for x in (data.x_train, data.x_test))
     Y, T = (torch.eye(10, dtype=torch.float64)[y] for y in (data.y_train, data.y_test))
     W = torch.linalg.pinv(A) @ Y
     return float((A @ W - Y).square().mean()), float((B @ W - T).square().mean())
