@@ -75,9 +75,12 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     assert (case.split, recipe.label_noise) == {"T": ("validation", 0.2)}.get(name, ("train", 0))
     assert recipe.data == data.source and recipe.threads == 1
     init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros"}.get(name)
-    assert model == MLP(
-        model["sizes"], model["activation"], 0, init=init, dropout=model["dropout"]
-    ).describe()
+    assert (
+        model
+        == MLP(
+            model["sizes"], model["activation"], 0, init=init, dropout=model["dropout"]
+        ).describe()
+    )
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
     assert case.story[-1] == case.explanation[-1] == "."
 

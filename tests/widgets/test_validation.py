@@ -17,7 +17,7 @@ NAMES = count()
 
 def lab(**options) -> TrainingLab:
     data = load_data("moons").subset(60).with_validation(0.5)
-    named = {"name": f"validated {next(NAMES)}", "interactive": False, "lr": 0.5,
+    named = {"name": f"validated {next(NAMES)}", "interactive": False, "lr": 0.5, "batch_size": 8,
              "instruments": ("loss", "validation"), "label_noise": 0.3}  # fmt: skip
     return TrainingLab(data, [2, 16, 2], **named | options)
 

@@ -56,8 +56,9 @@ class Patient:
         known = patients()
         self.case = case if isinstance(case, Case) else known[check_choice("case", case, known)]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
+        watched = INSTRUMENTS[self.case.split]
         self.lab = TrainingLab(
-            self.case.recipe, steps=self.case.recipe.steps, instruments=INSTRUMENTS[self.case.split],
+            self.case.recipe, steps=self.case.recipe.steps, instruments=watched,
             interactive=self.interactive, name=f"patient {self.case.name}",
         )  # fmt: skip
         self.readings = self.lab.runner.ask(lambda: read_symptoms(self.lab.trainer))
@@ -72,8 +73,9 @@ class Patient:
     def _build(self) -> None:
         acts = ipw.HBox([button("Check the cure", "", self.check, "face-main")])
         self.sentence = ipw.HTML().add_class("face-said")
+        words = CURE.format(bar=self.case.bar, loss=LOSSES[self.case.split])
         cure = ipw.VBox([
-            ipw.HTML(f"<p>{html.escape(CURE.format(bar=self.case.bar, loss=LOSSES[self.case.split]))}</p>"),
+            ipw.HTML(f"<p>{html.escape(words)}</p>"),
             acts.add_class("face-acts"), self.sentence,
         ]).add_class("face").add_class("face-bet")  # fmt: skip
         self.box = ipw.VBox([

@@ -50,9 +50,10 @@ class Validation(Instrument):
             return {"kind": "note", "title": "validation", "words": NONE}
         steps = np.array(sorted(s for s in self.losses if s <= view.step), dtype=float)
         losses = np.array([self.losses[int(s)] for s in steps])
-        layers = scene.sampled("train", 1, "dotted", label="train")
+        labels = [{"label": name} if view.step else {} for name in ("train", "validation")]
+        layers = scene.sampled("train", 1, "dotted", **labels[0])
         layers.append(scene.curve("validation", steps, losses, scene.hue, "solid", read=True,
-                                  label="validation"))  # fmt: skip
+                                  **labels[1]))  # fmt: skip
         title, found = "validation loss", self.least(view.step)
         if found is not None:
             at, lowest, now = found

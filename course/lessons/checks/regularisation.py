@@ -264,7 +264,9 @@ def examine_penalties(given: dict) -> list[Case]:
     off = float((mean - w).abs().max())
     words = f"mean off by {off:.1e}, of 200,000 masks"
     cases.append(Case("dropout: the mean stays, so evaluating needs no factor", off < 0.02, words))
-    zeros = int((given["L1"](w, lr, strength) == 0).sum() - (given["L2"](w, lr, strength) == 0).sum())
+    zeros = int(
+        (given["L1"](w, lr, strength) == 0).sum() - (given["L2"](w, lr, strength) == 0).sum()
+    )
     words = f"exact zeros of 6: {zeros} more than with L2"
     cases.append(Case("L1 makes the model less complex", zeros > 1, words))
     gap = middle((Way(),), "gap")

@@ -59,7 +59,7 @@ def judge_one_threshold(answer, draw: Draw) -> str | None:
         (sign * (w.abs() - t / 2).clamp(min=0), "Half of αγ was taken away. The ½ belongs to L2."),
         (w * (1 - t), "That is L2's step: every weight shrinks in proportion, and none becomes 0."),
         (sign * (w.abs() + t), "The weights moved away from 0."),
-        (sign * raw.abs(), "Small weights bounced off 0 again: a |w| that would fall below 0 is 0."),
+        (sign * raw.abs(), "Small weights bounced off 0: a |w| that would fall below 0 is 0."),
     ]  # fmt: skip
     if words := first_match(got, mistakes):
         return words
@@ -76,7 +76,7 @@ soft_threshold = Exercise(
     [
         "Each weight goes towards 0 by lr * strength. One that would pass 0 stops there.",
         "Work on the size w.abs(), and give the sign back at the end: w.sign() * (…).",
-        "The new size is w.abs() - lr * strength where that is above 0; clamp(min=0) does the rest.",
+        "The new size is w.abs() - lr * strength where that is above 0: clamp(min=0).",
     ],
 )
 
@@ -117,7 +117,7 @@ def judge_one_decoupled(answer, draw: Draw) -> str | None:
         (w - lr * (adam + decay * w.sign()), "That is L1's pull, equal for all weights. L2's is in "
          "proportion to w."),
         (w - lr * (adam + decay * w**2), "The gradient of (γ/2)w² is γw."),
-        (w - lr * (adam + decay / 2 * w), "The ½ is there so that the gradient is γw, without a ½."),
+        (w - lr * (adam + decay / 2 * w), "The ½ in the penalty makes its slope γw, without a ½."),
         (w - lr * (adam + 2 * decay * w), "A factor of 2 too much: the gradient of (γ/2)w² is γw."),
         ((w - lr * adam) * (1 - lr * decay), "Nearly. You shrink the weights after Adam's step; in "
          "the formula γw is that of the old w."),
