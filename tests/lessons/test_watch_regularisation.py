@@ -150,7 +150,7 @@ def test_with_more_strength_l1_has_more_zeros_and_smaller_weights(cells, seed):
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_noise_decides_what_decay_leaves_under_adam(cells, seed):
-    names = namespace(cells, seed, "figure-decay")
+    names = namespace(cells, seed, "left", "figure-decay")
     alpha, gamma, steps = names["rate"], names["decay"], names["steps"]
     for noise, wanted in ((0.1, 0.0), (1, 0.135), (10, 0.82)):
         (paths,), _ = names["decayed"](noise)
