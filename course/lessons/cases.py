@@ -33,8 +33,11 @@ READINGS = {
     "reach": "length of the first layer's gradient, as a share of the last layer's",
     "leap": "longest gradient of the run over the median one",
     "jitter": "largest batch loss in the second half over the median one",
+    "gap": "loss on rows kept aside minus training loss, as a share of the loss of guessing evenly",
     "dip": "lowest curvature, as a share of the highest one; below 0 there is a way down",
 }
+
+LOSSES = {"train": "training loss", "validation": "validation loss"}
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class Checkup:
     """How a cure did.
 
     Attributes:
-        losses: the training loss at the end, a seed each; NaN for a run that broke.
+        losses: the loss at the end, a seed each; NaN for a run that broke.
         bar: what each must stay below.
+        split: the rows that it is read on, a name of `LOSSES`.
     """
 
     losses: tuple[float, ...]
     bar: float
+    split: str = "train"
 
     @property
     def cured(self) -> bool:
@@ -73,7 +78,7 @@ class Checkup:
         """Return the result as a sentence."""
         ends = ", ".join("not a number" if math.isnan(v) else f"{v:.3g}" for v in self.losses)
         verdict = "Cured" if self.cured else "Not cured"
-        return (f"{verdict}: on {len(self.losses)} seeds the training loss ends at {ends}; "
+        return (f"{verdict}: on {len(self.losses)} seeds the {LOSSES[self.split]} ends at {ends}; "
                 f"the bar is {self.bar:g}.")  # fmt: skip
 
 
@@ -88,9 +93,10 @@ class Case:
         symptoms: what is true of it.
         diagnoses: those to choose from.
         diagnosis: the right one.
-        bar: the training loss below which the run is well.
+        bar: the loss below which the run is well.
         cure: knobs that cure it, {knob: value}, one way of several.
         explanation: why.
+        split: the rows on which that loss is read, a name of `LOSSES`.
     """
 
     name: str
@@ -102,6 +108,7 @@ class Case:
     bar: float
     cure: Mapping[str, object]
     explanation: str
+    split: str = "train"
 
     def __post_init__(self):
         if self.diagnosis not in self.diagnoses:
@@ -163,8 +170,8 @@ class Case:
         for seed in range(ours.seed, ours.seed + SEEDS):
             model = recipe.model | {"seed": ours.model["seed"] + seed - ours.seed}
             run = replace(recipe, seed=seed, model=model, steps=ours.steps)
-            losses.append(run_recipe(run).evaluate("train")[0])
-        return Checkup(tuple(losses), self.bar)
+            losses.append(run_recipe(run).evaluate(self.split)[0])
+        return Checkup(tuple(losses), self.bar, self.split)
 
     def _widths(self, recipe: Recipe) -> list[int] | None:
         """Return the widths that a cure may not change."""
@@ -203,13 +210,16 @@ def read_symptoms(trainer: Trainer) -> dict[str, float]:
     silent = (z <= 0).all(0) if model.activation == "relu" else torch.zeros(1)
     losses, gradients = trainer.history.loss, trainer.history.grad_norm
     late = sorted(losses[len(losses) // 2 :])
+    loss = trainer.evaluate("train")[0]
+    aside = trainer.evaluate("test" if data.x_val is None else "validation")[0]
     return {
-        "loss": trainer.evaluate("train")[0] / evenly,
+        "loss": loss / evenly,
         "silent": float(silent.float().mean()),
         "twins": twins(first),
         "reach": norms[0] / norms[-1] if norms[-1] else math.nan,
         "leap": float(gradients.max() / sorted(gradients)[len(gradients) // 2]),
         "jitter": float(late[-1] / late[len(late) // 2]),
+        "gap": (aside - loss) / evenly,
         "dip": dip,
     }
 

@@ -44,6 +44,9 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter(
         "3_08_adaptive", "Adaptive steps", "SGD again and again: what do its heirs change?", 65
     ),
+    Chapter(
+        "3_10_regularisation", "Regularisation", "How to fit the signal and not the noise?", 55
+    ),
     Chapter("2_2_scale", "Scale", "What is large, and what can be split?", 55),
     Chapter("3_14_data_parallel", "Data parallel", "How do many machines take one step?", 65),
     Chapter("3_16_memory", "Memory", "Where does the memory go?", 55),

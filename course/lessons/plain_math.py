@@ -3,7 +3,8 @@ r"""Formulas of the ledger as plain text: "$w_t - \alpha v_t$" becomes "w_t - α
 import re
 
 SIGNS = {
-    "alpha": "α", "beta": "β", "delta": "δ", "epsilon": "ε", "lambda": "λ", "theta": "θ",
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ",
+    "theta": "θ",
     "nabla": "∇", "partial": "∂", "sum": "Σ", "odot": " ⊙ ", "leftarrow": " ← ", "lVert": "‖",
     "rVert": "‖", "top": "ᵀ", "log": "log ", "min": "min", "sqrt": "√", "mathrm": "", "hat": "",
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPQS"
+NAMES = "ABCDEFGHIJKLMNPQST"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -48,6 +48,10 @@ CURES = [
     ("N", {"hidden": [16]}),
     ("N", {"hidden": [64]}),
     ("N", {"hidden": [32], "activation": "relu"}),
+    ("T", {"l2": 0.01}),
+    ("T", {"dropout": 0.5}),
+    ("T", {"dropout": 0.7}),
+    ("T", {"augment": "all"}),
 ]
 WRONG = [
     ("A", {}),
@@ -143,6 +147,13 @@ WRONG = [
     ("N", {"batch_size": 8}),
     ("N", {"optimiser": "adam", "lr": 0.01}),
     ("N", {"hidden": [3, 3, 3]}),
+    ("T", {}),
+    ("T", {"l2": 0.0001}),
+    ("T", {"l2": 0.1}),
+    ("T", {"lr": 1.0}),
+    ("T", {"batch_size": 200}),
+    ("T", {"momentum": 0.99}),
+    ("T", {"optimiser": "adam", "lr": 0.003}),
 ]
 
 PATIENTS = {
@@ -185,4 +196,6 @@ PATIENTS = {
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},
           {"loss": (0.2, 0.35), "jitter": (1, 3), "reach": (1, 20)}),
+    "T": ("64-64-10 relu, 1000 steps of 32: chain(Momentum(beta=0.9), Descend(lr=0.3))", 0.75,
+          {"l2": 0.01}, {"loss": (0, 0.05), "gap": (0.25, 0.7)}),
 }  # fmt: skip

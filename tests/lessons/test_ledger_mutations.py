@@ -207,6 +207,13 @@ MUTANTS = [
     ("D0-6.2", "each with its own start",
      stated("D0-6.2") | {"tries": [("tanh", "xavier"), ("relu", "he")]}, "holds"),
     ("D0-6.2", "nothing is tried", {"tries": [], "depends on": ("problem",)}, "wrong"),
+    ("D0-5b", "few parameters, few data", stated("D0-5b") |
+     {"grows with": ("more parameters, up to one feature for each sample", "fewer data")}, "holds"),
+    ("D0-5b", "many parameters, many data",
+     {"grows with": ("more parameters, far beyond that", "more data"), "solved by": ()}, "wrong"),
+    ("D0-6.3", "and the three that are missing",
+     check_of(CLAIMS["D0-6.3"]).planted, "holds"),
+    ("D0-6.3", "fewer units alone", ("fewer units",), "wrong"),
     ("D2-3c", "SGD does not", {"SGD": 0.0, "RMSprop": 0.003, "Adam": 0.01}, "imprecise"),
     ("D2-3c", "tiny rates", {"SGD": 1e-5, "RMSprop": 1e-7, "Adam": 1e-7}, "wrong"),
     ("D4-3.4", "at its best rate, the steep direction",

@@ -79,7 +79,12 @@ def test_the_story_has_a_line_for_each_instrument(live):
     assert [li.text for li in soup.find_all("li")] == [
         f"{live.readings[name]:.3g} {words}" for name, words in READINGS.items()
     ]
-    assert live.lab._watched == INSTRUMENTS and INSTRUMENTS[:2] == ("loss", "gradient norm")
+    assert live.lab._watched == INSTRUMENTS["train"]
+
+
+def test_a_patient_who_is_judged_on_rows_kept_aside_has_an_instrument_for_them():
+    over_fitted = Patient("T", chapter="3_10_regularisation", interactive=False)
+    assert "validation" in over_fitted.lab._watched and "least" in over_fitted.lab.summary()
 
 
 def test_its_lab_stops_for_the_check_and_the_page_says_so(live, monkeypatch):

@@ -70,9 +70,17 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
     data = load_data({"J": "rings"}.get(name, "digits"), 0)
+    if name == "T":
+        data = data.subset(600, 0).with_validation(2 / 3, 0)
+    assert (case.split, recipe.label_noise) == {"T": ("validation", 0.2)}.get(name, ("train", 0))
     assert recipe.data == data.source and recipe.threads == 1
     init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros"}.get(name)
-    assert model == MLP(model["sizes"], model["activation"], 0, init=init).describe()
+    assert (
+        model
+        == MLP(
+            model["sizes"], model["activation"], 0, init=init, dropout=model["dropout"]
+        ).describe()
+    )
     assert case.name == name and all(s.words[-1] == "." for s in case.symptoms)
     assert case.story[-1] == case.explanation[-1] == "."
 
@@ -97,12 +105,14 @@ def test_the_instruments_agree_with_autograd(activation):
     with torch.no_grad():
         z = layers[0](data.x_train)
         loss = nn.functional.cross_entropy(module(data.x_train), data.y_train)
+        test = nn.functional.cross_entropy(module(data.x_test), data.y_test)
     losses, norms = trainer.history.loss, trainer.history.grad_norm
     late = sorted(losses[20:])
     dip = read.pop("dip")
     assert dip == pytest.approx(lowest(trainer) / lowest(trainer, "LA"), rel=0.02)
     assert read == pytest.approx({
         "loss": float(loss) / math.log(10),
+        "gap": float(test - loss) / math.log(10),
         "silent": float((z <= 0).all(0).float().mean()) if activation == "relu" else 0.0,
         "twins": 0.0,
         "reach": float(first / last),
@@ -172,6 +182,7 @@ def test_three_of_them_share_the_first_symptom():
 def test_a_run_that_broke_is_not_cured():
     assert not Checkup((0.1, math.nan, 0.1), 0.3).cured
     assert "not a number" in Checkup((math.nan,), 0.3).words()
+    assert "seeds the validation loss ends at" in Checkup((0.1,), 0.3, "validation").words()
     assert Checkup((0.1, 0.2), 0.3).cured and not Checkup((0.1, 0.3), 0.3).cured
 
 

@@ -16,7 +16,8 @@ from course import MLP, CourseError, Descend, Momentum, NewtonCG, Trainer, adopt
 from course.training.replay import run_recipe
 from widgets.common.stills import still
 from widgets.training import instruments
-from widgets.training.instruments import INSTRUMENTS, Instrument
+from widgets.training.instrument import Instrument
+from widgets.training.instruments import INSTRUMENTS
 from widgets.training.view import View
 
 # ---- the runs -------------------------------------------------------------------------------

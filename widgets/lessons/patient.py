@@ -15,7 +15,7 @@ from IPython.display import Markdown, display
 from course import CourseError
 from course.errors import check_choice, shown
 from course.lessons import Case, Choice
-from course.lessons.cases import READINGS, read_symptoms
+from course.lessons.cases import LOSSES, READINGS, read_symptoms
 from course.lessons.clinic import patients
 from course.training.recipe import Recipe
 
@@ -26,10 +26,13 @@ from ..training.lab import TrainingLab
 from .bet import Bet
 from .reveal import bundle, words_of
 
-INSTRUMENTS = ("loss", "gradient norm", "activations", "layers")
+INSTRUMENTS = {
+    "train": ("loss", "gradient norm", "activations", "layers"),
+    "validation": ("loss", "validation", "layers"),
+}
 CURE = (
     "Turn the knobs of the lab, then check: the run is repeated on three seeds from its first "
-    "step, with the knobs as they stand. The bar is a training loss of {bar:g}."
+    "step, with the knobs as they stand. The bar is a {loss} of {bar:g}."
 )
 
 
@@ -53,8 +56,9 @@ class Patient:
         known = patients()
         self.case = case if isinstance(case, Case) else known[check_choice("case", case, known)]
         self.interactive = has_front_end() if interactive is None else bool(interactive)
+        watched = INSTRUMENTS[self.case.split]
         self.lab = TrainingLab(
-            self.case.recipe, steps=self.case.recipe.steps, instruments=INSTRUMENTS,
+            self.case.recipe, steps=self.case.recipe.steps, instruments=watched,
             interactive=self.interactive, name=f"patient {self.case.name}",
         )  # fmt: skip
         self.readings = self.lab.runner.ask(lambda: read_symptoms(self.lab.trainer))
@@ -69,8 +73,9 @@ class Patient:
     def _build(self) -> None:
         acts = ipw.HBox([button("Check the cure", "", self.check, "face-main")])
         self.sentence = ipw.HTML().add_class("face-said")
+        words = CURE.format(bar=self.case.bar, loss=LOSSES[self.case.split])
         cure = ipw.VBox([
-            ipw.HTML(f"<p>{html.escape(CURE.format(bar=self.case.bar))}</p>"),
+            ipw.HTML(f"<p>{html.escape(words)}</p>"),
             acts.add_class("face-acts"), self.sentence,
         ]).add_class("face").add_class("face-bet")  # fmt: skip
         self.box = ipw.VBox([

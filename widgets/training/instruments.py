@@ -17,7 +17,9 @@ from course import CourseError, Network
 
 from . import side, strips
 from .depth import depth
+from .instrument import Instrument
 from .scene import Scene, axis, log_domain, plot
+from .validation import Validation
 
 ROWS = 256  # training rows an instrument looks at
 PLANE = 13  # loss slice: PLANE × PLANE points
@@ -25,23 +27,6 @@ PATH = 40  # weights kept for its path
 MOST_LAYERS = 6
 FAULTS = (Exception, SystemExit)  # what looking at a learner's module may raise
 HUES = ("run", "run2", "run3", "hand", "neg", "ink")
-
-
-class Instrument:
-    """Base. `look` measures at a sample; `strip` or `panels` give what to draw."""
-
-    def look(self, view) -> None:
-        """Measure now."""
-
-    def forget(self, step: int) -> None:
-        """Forget what was measured after a step: the run goes on otherwise from there."""
-
-    def strip(self, scene: Scene) -> dict | None:
-        """Return a plot on the step axis; None: this one has none."""
-
-    def panels(self, view, arrays: dict) -> list[dict]:
-        """Return panels below the strips."""
-        return []
 
 
 class Strip(Instrument):
@@ -279,6 +264,6 @@ INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
     "update ratio": UpdateRatio, "layers": lambda: Panels(layers),
     "activations": lambda: Panels(activations), "gradients": lambda: Panels(gradients),
     "weights": lambda: Panels(weight_images), "loss slice": LossSlice,
-    "depth": lambda: Panels(depth),
+    "depth": lambda: Panels(depth), "validation": Validation,
 }  # fmt: skip
 DEFAULT = ("loss", "gradient norm", "learning rate", "momentum", "network")

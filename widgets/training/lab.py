@@ -45,6 +45,7 @@ class TrainingLab(Lab):
         interactive: whether it has controls; None finds out.
         name: a new lab of the same name stops the old one; None: the notebook cell.
         residual, norm: as in `MLP`: None for none, True or False for a switch that stands so.
+        label_noise: the share of training rows whose label is wrong from the first step on.
 
     Attributes:
         trainer: the run; only the thread that steps may touch it.
@@ -59,7 +60,7 @@ class TrainingLab(Lab):
         self, data="digits", sizes=None, lr=0.1, momentum=0.9, clip="off", clip_order="before",
         threshold=1.0, batch_size=32, seed=0, steps=300, activation="relu", init=None,
         optimiser="momentum", instruments=DEFAULT, device="cpu", speed=SPEED, interactive=None,
-        name=None, residual=None, norm=None,
+        name=None, residual=None, norm=None, label_noise=0.0,
     ):  # fmt: skip
         self.steps = check_count("steps", steps, 1, 10**9, "the planned end of the run")
         for instrument in instruments:
@@ -68,7 +69,7 @@ class TrainingLab(Lab):
         knobs = {"sizes": sizes, "activation": activation, "init": init, "residual": residual,
                  "norm": norm, "optimiser": optimiser, "lr": lr, "momentum": momentum,
                  "clip": clip, "clip_order": clip_order, "threshold": threshold,
-                 "batch_size": batch_size, "seed": seed}  # fmt: skip
+                 "batch_size": batch_size, "seed": seed, "label_noise": label_noise}  # fmt: skip
         self.setup, done = prepare(data, knobs)
         super().__init__(name, interactive)
         self.set_speed(speed)
@@ -303,7 +304,7 @@ class TrainingLab(Lab):
         return self.watching.describe(View(self), self.playing)
 
     def speak(self) -> str:
-        return numbers.sentence(View(self))
+        return self.watching.speak(View(self))
 
     def heads(self) -> list[tuple[str, str]]:
         return numbers.heads(View(self))

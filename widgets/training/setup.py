@@ -15,7 +15,7 @@ from course import (
 )
 from course.data.loading import build_data
 from course.effort import begin
-from course.errors import check_choice, shown
+from course.errors import check_choice, check_number, shown
 from course.training.gradient_knobs import CLIP_ORDERS
 from course.training.knobs import CLIPS, make_optimiser
 from course.training.recipe import SCHEMA, Recipe, load_recipe, versions
@@ -112,7 +112,7 @@ def prepare(data, knobs: dict) -> tuple[Setup, Recipe | None]:
 
 def from_knobs(
     data, sizes, activation, init, optimiser, lr, momentum, clip, clip_order, threshold,
-    batch_size, seed, residual, norm,
+    batch_size, seed, residual, norm, label_noise,
 ) -> Setup:  # fmt: skip
     """Return the setup of a new MLP, as a `TrainingLab` is called."""
     check_choice("clip", clip, ("off", *CLIPS))
@@ -132,7 +132,8 @@ def from_knobs(
     recipe = Recipe(
         schema=SCHEMA, data=loaded.source or {"own": loaded.name},
         model=model.describe(), chain=chain(*steps, Descend(lr)).describe(),
-        batch_size=batch_size, accumulate=1, augment=[], label_noise=0.0,
+        batch_size=batch_size, accumulate=1, augment=[],
+        label_noise=check_number("label_noise", label_noise, 0, 1, "0.2 is much already"),
         threshold=ClipByNorm(threshold).threshold, seed=seed, steps=0, knobs=[], threads=1,
         versions=versions(),
     )  # fmt: skip

@@ -10,8 +10,9 @@ import numpy as np
 
 from course.training.timeline import Branch
 
-from . import marks, plans, sampling
-from .instruments import FAULTS, INSTRUMENTS, Instrument, guarded
+from . import marks, numbers, plans, sampling
+from .instrument import Instrument
+from .instruments import FAULTS, INSTRUMENTS, guarded
 from .scene import parting
 from .strips import Strips
 from .view import Eye, View, undrawn
@@ -101,6 +102,11 @@ class Watching:
             used = {self._hues[b] for b in branches if b in self._hues}
             self._hues[branch] = next((hue for hue in HUES if hue not in used), HUES[-1])
         return self._hues[branch]
+
+    def speak(self, view: View) -> str:
+        """Return the state in words, with those of the instruments that have some."""
+        heard = (instrument.words(view) for instrument in self.instruments.values())
+        return " ".join(filter(None, [numbers.sentence(view), *heard]))
 
     # ---- the picture ------------------------------------------------------------------------
 
