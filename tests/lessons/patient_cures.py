@@ -2,7 +2,6 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPQST"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -42,6 +41,8 @@ CURES = [
     ("Q", {"lr": 0.1}),
     ("P", {"lr": 0.3}),
     ("P", {"lr": 0.1}),
+    ("R", {"clip": "norm", "threshold": 1.0}),
+    ("R", {"clip": "norm", "threshold": 0.3}),
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
@@ -199,3 +200,4 @@ PATIENTS = {
     "T": ("64-64-10 relu, 1000 steps of 32: chain(Momentum(beta=0.9), Descend(lr=0.3))", 0.75,
           {"l2": 0.01}, {"loss": (0, 0.05), "gap": (0.25, 0.7)}),
 }  # fmt: skip
+NAMES = "".join(PATIENTS)
