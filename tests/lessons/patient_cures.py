@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPQS"
+NAMES = "ABCDEFGHIJKLMNPQSW"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -48,6 +48,8 @@ CURES = [
     ("N", {"hidden": [16]}),
     ("N", {"hidden": [64]}),
     ("N", {"hidden": [32], "activation": "relu"}),
+    ("W", {"Prune.sparsity": 0.8}),
+    ("W", {"Prune.sparsity": 0.5}),
 ]
 WRONG = [
     ("A", {}),
@@ -143,6 +145,13 @@ WRONG = [
     ("N", {"batch_size": 8}),
     ("N", {"optimiser": "adam", "lr": 0.01}),
     ("N", {"hidden": [3, 3, 3]}),
+    ("W", {}),
+    ("W", {"Prune.sparsity": 0.97}),
+    ("W", {"lr": 0.3}),
+    ("W", {"lr": 0.03}),
+    ("W", {"momentum": 0.0}),
+    ("W", {"optimiser": "adam", "lr": 0.01}),
+    ("W", {"batch_size": 256}),
 ]
 
 PATIENTS = {
@@ -185,4 +194,7 @@ PATIENTS = {
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},
           {"loss": (0.2, 0.35), "jitter": (1, 3), "reach": (1, 20)}),
+    "W": ("64-64-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.1), "
+          "Prune(sparsity=0.98))", 0.4, {"Prune.sparsity": 0.8},
+          {"loss": (0.6, 1.05), "reach": (0.3, 5), "leap": (1, 10)}),
 }  # fmt: skip

@@ -16,13 +16,14 @@ from . import (
     memory,
     model_parallel,
     networks,
+    pruning,
     scale,
     second_order,
 )
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    memory, model_parallel, failures,
+    memory, model_parallel, failures, pruning,
 )  # fmt: skip
 
 
