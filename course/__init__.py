@@ -18,9 +18,9 @@ __all__ = [
     "Dropout", "Exercise", "GaussNewton", "GELU", "gradient_check", "HeavyBall",
     "hessian_product", "INITS", "L1", "L1Subgradient", "L2", "LayerNorm", "Linear", "LinearRamp",
     "load_data", "MLP", "Momentum", "Muon", "Nesterov", "Network", "Newton", "NewtonCG", "Noise",
-    "orthogonalise", "Points", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe", "sharpness",
-    "Shift", "Sigmoid", "SignDescent", "sizes_by_layer", "Spike", "Stack", "standardise",
-    "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
+    "orthogonalise", "Points", "Prune", "ReLU", "Residual", "RMSProp", "Rotate", "run_recipe",
+    "sharpness", "Shift", "Sigmoid", "SignDescent", "sizes_by_layer", "Spike", "Stack",
+    "standardise", "StepDecay", "Tanh", "Trainer", "Transform", "Warmup",
 ]  # fmt: skip
 
 

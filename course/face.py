@@ -32,6 +32,7 @@ from .optim.first_order import (
 )
 from .optim.schedules import Cosine, LinearRamp, Points, StepDecay, Warmup
 from .optim.second_order import GaussNewton, Newton, NewtonCG, conjugate_gradients, sharpness
+from .optim.sparse import Prune
 from .training.replay import run_recipe
 from .training.run import available_devices
 from .training.trainer import Trainer

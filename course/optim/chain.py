@@ -81,6 +81,7 @@ class Transform:
         clips: whether it bounds the gradient; `norms()` then returns those of what it left in the
             last step and of what entered it, each 0-d.
         after_descend: whether it acts on the weights that `Descend` has moved.
+        replays: whether its fields tell what it does, so that a recipe can repeat the run.
         needs: what it asks the context for, and not every model has: 'named_views', 'curvature'.
 
     Raises:
@@ -89,6 +90,7 @@ class Transform:
 
     schedules: dict[str, Schedule] = {}  # replaced by a dict of its own when one is set
     descends = clips = after_descend = False
+    replays = True
     needs: tuple[str, ...] = ()
 
     def __init_subclass__(cls):

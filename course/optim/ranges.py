@@ -16,6 +16,7 @@ RANGES = {
     "weight_decay": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
     "strength": (0, math.inf, False, True, "0 switches it off; a common start is 1e-4"),
     "damping": (0, math.inf, False, True, "a common start is 1e-3"),
+    "sparsity": (0, 1, False, False, "0.8 throws four of five weights away"),
     "iterations": (1, 10_000, False, False, "a common choice is 10"),
 }
 LARGEST = 1e30

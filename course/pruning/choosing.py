@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import CourseError, check_choice, check_count, check_number, check_seed
 from ..nn.model import Model
+from ..optim import sparse
 
 
 def check_share(share: object) -> float:
@@ -20,7 +21,7 @@ def check_share(share: object) -> float:
 
 def matrices(model: Model, flat: Tensor) -> dict[str, Tensor]:
     """Return the views of `flat` (P,) that are pruned, by name: those of two or more axes."""
-    return {name: view for name, view in model.named_views(flat).items() if view.ndim > 1}
+    return sparse.matrices(model.named_views(flat))
 
 
 def by_score(model: Model, scores: Tensor, share: float, scope: str = "layer") -> Tensor:
@@ -46,17 +47,12 @@ def by_score(model: Model, scores: Tensor, share: float, scope: str = "layer") -
     if scope == "all":  # side by side, one long row
         everything = torch.cat([v.reshape(-1) for v in worth])
         sizes = [v.numel() for v in worth]
-        chosen = _all_but_lowest(everything, share).split(sizes)
+        chosen = sparse.all_but_lowest(everything, share).split(sizes)
     else:
-        chosen = tuple(_all_but_lowest(v.reshape(-1), share) for v in worth)
+        chosen = tuple(sparse.all_but_lowest(v.reshape(-1), share) for v in worth)
     for view, part in zip(views, chosen, strict=True):
         view.copy_(part.view(view.shape))
     return keep
-
-
-def _all_but_lowest(scores: Tensor, share: float) -> Tensor:
-    lost = torch.topk(scores, round(share * len(scores)), largest=False).indices
-    return torch.ones_like(scores, dtype=torch.bool).index_fill_(0, lost, False)
 
 
 def by_magnitude(model: Model, share: float, scope: str = "layer") -> Tensor:

@@ -21,10 +21,12 @@ from .choosing import Choice, by_magnitude, check_share
 class Mask(Transform):
     """θ ← θ where `keep` is True, else 0; after `Descend`. At first everything is kept.
 
-    The mask is a buffer: a checkpoint holds it. A recipe does not: it replays the run unpruned.
+    The mask is a buffer: a checkpoint holds it. A recipe cannot, and is refused: `course.Prune`
+    has one.
     """
 
     after_descend = True
+    replays = False
 
     def init(self, theta):
         self.keep = torch.ones_like(theta, dtype=torch.bool)

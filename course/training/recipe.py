@@ -77,13 +77,21 @@ class Recipe:
         """Return the recipe of a run, from its first step to where it is now.
 
         Raises:
-            CourseError: when the model had been trained before the run began.
+            CourseError: when the model had been trained before the run began, and for a chain that
+                its own fields do not describe, as with a mask of `course.pruning`.
         """
         settings, model, theta = run.start
         if model["kind"] != "adopted" and not _is_fresh(run, model, theta):
             raise CourseError(
                 "the model's weights were not its own first ones when the Trainer was built, so no "
                 "recipe gives them; build a new model for it, or keep trainer.save(path)"
+            )
+        hidden = next((t for t in run.chain.transforms if not t.replays), None)
+        if hidden is not None:
+            raise CourseError(
+                f"{type(hidden).__name__} holds what no recipe tells; allowed: transforms that "
+                "their own numbers describe; prune with Prune(sparsity) in the chain, whose knob a "
+                "recipe replays, or keep trainer.save(path)"
             )
         return cls(
             schema=SCHEMA, data=run.data.source or {"own": run.data.name}, model=model,

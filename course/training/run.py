@@ -56,8 +56,8 @@ def available_devices() -> list[str]:
 
 
 def optimiser_in(chain: Chain) -> list[Transform]:
-    """Return the transforms that make the optimiser: all but a spike, clips, penalties, descent."""
-    return [t for t in chain.transforms if not isinstance(t, FRAME)]
+    """Return the transforms that make the optimiser, without those of `FRAME` and masks."""
+    return [t for t in chain.transforms if not isinstance(t, FRAME) and not t.after_descend]
 
 
 def clip_order_in(chain: Chain) -> str | None:

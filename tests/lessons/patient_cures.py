@@ -53,6 +53,8 @@ CURES = [
     ("T", {"dropout": 0.5}),
     ("T", {"dropout": 0.7}),
     ("T", {"augment": "all"}),
+    ("W", {"Prune.sparsity": 0.8}),
+    ("W", {"Prune.sparsity": 0.5}),
 ]
 WRONG = [
     ("A", {}),
@@ -155,6 +157,13 @@ WRONG = [
     ("T", {"batch_size": 200}),
     ("T", {"momentum": 0.99}),
     ("T", {"optimiser": "adam", "lr": 0.003}),
+    ("W", {}),
+    ("W", {"Prune.sparsity": 0.97}),
+    ("W", {"lr": 0.3}),
+    ("W", {"lr": 0.03}),
+    ("W", {"momentum": 0.0}),
+    ("W", {"optimiser": "adam", "lr": 0.01}),
+    ("W", {"batch_size": 256}),
 ]
 
 PATIENTS = {
@@ -199,5 +208,8 @@ PATIENTS = {
           {"loss": (0.2, 0.35), "jitter": (1, 3), "reach": (1, 20)}),
     "T": ("64-64-10 relu, 1000 steps of 32: chain(Momentum(beta=0.9), Descend(lr=0.3))", 0.75,
           {"l2": 0.01}, {"loss": (0, 0.05), "gap": (0.25, 0.7)}),
+    "W": ("64-64-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.1), "
+          "Prune(sparsity=0.98))", 0.4, {"Prune.sparsity": 0.8},
+          {"loss": (0.6, 1.05), "reach": (0.3, 5), "leap": (1, 10)}),
 }  # fmt: skip
 NAMES = "".join(PATIENTS)

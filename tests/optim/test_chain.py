@@ -24,6 +24,7 @@ from course import (
     Nesterov,
     Newton,
     NewtonCG,
+    Prune,
     RMSProp,
     SignDescent,
     Warmup,
@@ -56,6 +57,7 @@ DEFAULTS = {  # torch's where torch has the transform, else the source's
     "Adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
     "AdamW": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01},
     "Muon": {"beta": 0.95, "iterations": 5},
+    "Prune": {"sparsity": 0.5},
     "Newton": {"damping": 1e-3},
     "NewtonCG": {"damping": 1e-3, "iterations": 10},
     "GaussNewton": {"damping": 1e-3, "iterations": 10},
@@ -88,7 +90,7 @@ def test_every_knob_has_the_documented_default(name):
         for g in gradients(3):
             c(g, theta)
         ends.append(theta)
-    assert torch.equal(*ends) and len(OURS) == len(DEFAULTS) == 18
+    assert torch.equal(*ends) and len(OURS) == len(DEFAULTS) == 19
 
 
 LIMITS = [  # kind, field, values that are allowed, values that are not
@@ -107,6 +109,7 @@ LIMITS = [  # kind, field, values that are allowed, values that are not
     (L2, "weight_decay", [0, 2], [-1e-9, math.inf]),
     (Newton, "damping", [0, 2], [-1, math.nan, math.inf]),
     (NewtonCG, "damping", [0], [-1, math.nan]),
+    (Prune, "sparsity", [0, 1], [-0.1, 1.1, math.nan]),
     (NewtonCG, "iterations", [1, 10_000], [0.5, 10_000.5]),
 ]
 
@@ -234,8 +237,8 @@ def test_of_two_equal_transforms_the_one_that_is_named_is_replaced():
 
 
 def test_a_chain_can_be_described_and_built_again():
-    others = [kind() for name, kind in OURS.items() if name not in ("Descend", "L1")]
-    c = chain(*others, Descend(0.2), L1(0.1))
+    others = [kind() for name, kind in OURS.items() if name not in ("Descend", "L1", "Prune")]
+    c = chain(*others, Descend(0.2), L1(0.1), Prune(0.7))
     assert repr(build_chain(c.describe())) == repr(c)
     with pytest.raises(CourseError, match="'Adagrad' is unknown"):
         build_chain([{"kind": "Adagrad"}])

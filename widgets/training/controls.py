@@ -48,6 +48,9 @@ class TrainingPanel(Panel):
             ),
             "batch_size": Choice("batch size", sizes, now["batch_size"], turn("batch_size")),
         }
+        if "Prune.sparsity" in now:
+            name = "Prune.sparsity"
+            knobs[name] = Number("sparsity", now[name], turn(name), 0, 1)
         switches = [(name, words) for name, words in SWITCHES.items() if name in now]
         return knobs | {
             name: Buttons(words, [("off", False), ("on", True)], now[name], turn(name))

@@ -16,6 +16,7 @@ from . import (
     memory,
     model_parallel,
     networks,
+    pruning,
     regularisation,
     scale,
     second_order,
@@ -23,7 +24,7 @@ from . import (
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    memory, model_parallel, failures, regularisation,
+    memory, model_parallel, failures, regularisation, pruning,
 )  # fmt: skip
 
 
