@@ -309,8 +309,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_changes():
         assert c.step == 3 and after[0] == before[0]
         for now, then in zip(after[1:], before[1:], strict=True):
             assert all(torch.equal(now[name], then[name]) for name in then)
-    ends = adam | {"products": torch.tensor([0.0, 1.0]).double()}
-    c.load_state([count, velocity, ends, empty])
+    c.load_state([count, velocity, adam | {"products": torch.tensor([0.0, 1.0]).double()}, empty])
     assert c.find(Adam).products == [0.0, 1.0] and c.step == 5
 
 
