@@ -94,5 +94,7 @@ def program(comm, make, batch_size: int, steps: int = 20, make_chain=adam, loss=
 def gap(one: dict, other: dict) -> float:
     """Return the largest difference of two outcomes."""
     assert one.keys() == other.keys()
-    gaps = torch.stack([(one[k].double() - other[k].double()).abs().max() for k in one if one[k].numel()])
+    gaps = torch.stack(
+        [(one[k].double() - other[k].double()).abs().max() for k in one if one[k].numel()]
+    )
     return float(gaps.max())  # NaN, if there is one
