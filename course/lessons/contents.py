@@ -66,6 +66,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         50,
         after="3_06_momentum_clipping",
     ),  # fmt: skip
+    Chapter("3_12_ensembles", "Ensembles", "Are many better than one?", 60, after="3_08_adaptive"),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPQS"
+NAMES = "ABCDEFGHIJKLMNPQSV"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -48,6 +48,9 @@ CURES = [
     ("N", {"hidden": [16]}),
     ("N", {"hidden": [64]}),
     ("N", {"hidden": [32], "activation": "relu"}),
+    ("V", {"hidden": [8]}),
+    ("V", {"hidden": [8, 8]}),
+    ("V", {"hidden": [16], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -143,6 +146,13 @@ WRONG = [
     ("N", {"batch_size": 8}),
     ("N", {"optimiser": "adam", "lr": 0.01}),
     ("N", {"hidden": [3, 3, 3]}),
+    ("V", {}),
+    ("V", {"lr": 1.0}),
+    ("V", {"lr": 0.03}),
+    ("V", {"batch_size": 256}),
+    ("V", {"optimiser": "adam"}),
+    ("V", {"momentum": 0.9}),
+    ("V", {"hidden": [1]}),
 ]
 
 PATIENTS = {
@@ -185,4 +195,6 @@ PATIENTS = {
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},
           {"loss": (0.2, 0.35), "jitter": (1, 3), "reach": (1, 20)}),
+    "V": ("2-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
+          {"loss": (0.95, 1.05), "jitter": (1, 1.3)}),
 }  # fmt: skip
