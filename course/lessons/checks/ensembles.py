@@ -16,7 +16,7 @@ from ...optim.first_order import Descend
 from ..verdicts import Case, Check
 
 SEEDS = range(3)
-MEMBERS = 8
+MEMBERS = 6
 ROWS = 200
 BETTER = 0.005  # of the test rows, on the average of the seeds, before a gain counts
 FROM_ONE = ("copies of one network", "boosting")  # compared with the network that they begin with
