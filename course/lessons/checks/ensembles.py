@@ -73,10 +73,10 @@ def gain(joined: str, size: str) -> tuple[float, float, float]:
     found = []
     for seed in SEEDS:
         data = load_data("digits", seed).subset(ROWS)
-        together, count = outputs(joined, size, seed, data)
+        together, networks = outputs(joined, size, seed, data)
         singles = different(size, seed)[: 1 if joined in FROM_ONE else MEMBERS]
         alone = fmean(right(net(data.x_test), data) for net in singles)
-        found.append((alone, right(together, data), float(count)))
+        found.append((alone, right(together, data), float(networks)))
     one, many, count = (fmean(column) for column in zip(*found, strict=True))
     return one, many, count
 
