@@ -66,7 +66,8 @@ def by_trainer(
     """Return a learner that trains a course model.
 
     Weights act by resampling: rows are drawn with replacement, each with its weight as its chance
-    (Freund & Schapire 1997, section 4), since a batch of the trainer counts its rows alike.
+    (Freund & Schapire 1997, section 4), since a batch of the trainer counts its rows alike. Equal
+    weights are no weights: then every row is there once, as in the first round of boosting.
 
     Args:
         build: called with a seed; returns a new `Network` or adopted module.
@@ -81,7 +82,7 @@ def by_trainer(
     steps = check_count("steps", steps, 0, 10**9, "0 or more")
 
     def fit(x: Tensor, y: Tensor, weights: Tensor | None, seed: int) -> Outputs:
-        if weights is not None:
+        if weights is not None and not bool((weights == weights[0]).all()):
             rows = bootstrap(len(y), seed, weights)
             x, y = x[rows], y[rows]
         data = Dataset("rows of an ensemble", x, y, x[:1], y[:1], classes)

@@ -70,6 +70,9 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         after="3_06_momentum_clipping",
     ),  # fmt: skip
     Chapter(
+        "3_12_ensembles", "Ensembles", "Are many better than one?", 60, after="3_10_regularisation"
+    ),
+    Chapter(
         "3_13_pruning", "Pruning", "How much can be thrown away?", 50, after="3_10_regularisation"
     ),
 ]

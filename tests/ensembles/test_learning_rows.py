@@ -58,6 +58,8 @@ def test_a_course_model_learns_as_in_a_trainer(adopted):
     drawn = bootstrap(len(y), 3, weights)
     learner = by_trainer(build, make_chain, 7, 8, 2)
     assert torch.equal(learner(x, y, weights, 3)(x), learner(x[drawn], y[drawn], None, 3)(x))
+    equal = torch.full((len(y),), 1 / len(y), dtype=torch.float64)
+    assert torch.equal(learner(x, y, equal, 3)(x), outputs), "equal weights are none"
 
 
 def test_course_models_are_bagged_and_boosted():

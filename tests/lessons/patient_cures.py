@@ -55,6 +55,9 @@ CURES = [
     ("T", {"augment": "all"}),
     ("W", {"Prune.sparsity": 0.8}),
     ("W", {"Prune.sparsity": 0.5}),
+    ("V", {"hidden": [8]}),
+    ("V", {"hidden": [8, 8]}),
+    ("V", {"hidden": [16], "activation": "relu"}),
 ]
 WRONG = [
     ("A", {}),
@@ -164,6 +167,13 @@ WRONG = [
     ("W", {"momentum": 0.0}),
     ("W", {"optimiser": "adam", "lr": 0.01}),
     ("W", {"batch_size": 256}),
+    ("V", {}),
+    ("V", {"lr": 1.0}),
+    ("V", {"lr": 0.03}),
+    ("V", {"batch_size": 256}),
+    ("V", {"optimiser": "adam"}),
+    ("V", {"momentum": 0.9}),
+    ("V", {"hidden": [1]}),
 ]
 
 PATIENTS = {
@@ -211,5 +221,7 @@ PATIENTS = {
     "W": ("64-64-10 relu, 300 steps of 32: chain(HeavyBall(beta=0.9), Descend(lr=0.1), "
           "Prune(sparsity=0.98))", 0.4, {"Prune.sparsity": 0.8},
           {"loss": (0.6, 1.05), "reach": (0.3, 5), "leap": (1, 10)}),
+    "V": ("2-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
+          {"loss": (0.95, 1.05), "jitter": (1, 1.3)}),
 }  # fmt: skip
 NAMES = "".join(PATIENTS)

@@ -220,6 +220,10 @@ MUTANTS = [
     ("D0-6.3", "fewer units alone", ("fewer units",), "wrong"),
     ("D2-3c", "SGD does not", {"SGD": 0.0, "RMSprop": 0.003, "Adam": 0.01}, "imprecise"),
     ("D2-3c", "tiny rates", {"SGD": 1e-5, "RMSprop": 1e-7, "Adam": 1e-7}, "wrong"),
+    ("D2-3e", "optional, of different networks",
+     stated("D2-3e") | {"is": "optional", "better": ("bagging",)}, "holds"),
+    ("D2-3e", "needed, of copies", stated("D2-3e") |
+     {"made of": "copies of one network", "better": ()}, "wrong"),
     ("D4-3.4", "at its best rate, the steep direction",
      stated("D4-3.4") | {"faster": ("best",), "calmer": ("steep",)}, "holds"),
     ("D4-3.4", "at the same rate, the flat direction",

@@ -69,7 +69,7 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
     run += repr(build_recipe(recipe).chain)
     symptoms = {s.reading: (s.low, s.high) for s in case.symptoms}
     assert (run, case.bar, dict(case.cure), symptoms) == PATIENTS[name]
-    data = load_data({"J": "rings"}.get(name, "digits"), 0)
+    data = load_data({"J": "rings", "V": "xor"}.get(name, "digits"), 0)
     if name == "T":
         data = data.subset(600, 0).with_validation(2 / 3, 0)
     assert (case.split, recipe.label_noise) == {"T": ("validation", 0.2)}.get(name, ("train", 0))

@@ -11,6 +11,7 @@ from . import (
     background,
     data_parallel,
     depth,
+    ensembles,
     failures,
     first_eight,
     memory,
@@ -24,7 +25,7 @@ from . import (
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    memory, model_parallel, failures, regularisation, pruning,
+    memory, model_parallel, failures, regularisation, ensembles, pruning,
 )  # fmt: skip
 
 
