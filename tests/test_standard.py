@@ -168,6 +168,11 @@ def test_plumbing_and_drawing_are_folded(chapter):
             assert cell.metadata.get("cellView") is None and "@title" not in source
 
 
+def test_its_small_arrays_use_one_thread(chapter):
+    """More threads wait for each other: a chapter took four times as long on two busy cores."""
+    assert "set_num_threads(1)" in "\n".join(cell.source for cell in chapter.code)
+
+
 # ---- what a chapter has -------------------------------------------------------------------------
 
 
