@@ -86,6 +86,7 @@ class Patient:
         signs = "".join(
             f"<li><b>{value:.3g}</b> {html.escape(READINGS[name])}</li>"
             for name, value in self.readings.items()
+            if name != "gap" or self.case.split == "validation"  # else no rows are kept aside
         )
         title = f"<b>Patient {html.escape(self.case.name)}.</b>"
         return f"<p>{title} {html.escape(self.case.story)}</p>\n<ul>{signs}</ul>"
