@@ -2,7 +2,7 @@
 
 from course import Cosine, LinearRamp, Warmup
 
-NAMES = "ABCDEFGHIJKLMNPQS"
+NAMES = "ABCDEFGHIJKLMNPQSU"
 CURES = [
     ("A", {"lr": 0.3}),
     ("A", {"lr": 0.1}),
@@ -42,6 +42,9 @@ CURES = [
     ("Q", {"lr": 0.1}),
     ("P", {"lr": 0.3}),
     ("P", {"lr": 0.1}),
+    ("U", {"augment": "rotate"}),
+    ("U", {"augment": "off"}),
+    ("U", {"augment": "noise"}),
     ("J", {"hidden": [8]}),
     ("J", {"hidden": [4]}),
     ("J", {"hidden": [8, 8], "activation": "relu"}),
@@ -127,6 +130,12 @@ WRONG = [
     ("R", {"lr": 1.0}),
     ("R", {"momentum": 0.9}),
     ("R", {"batch_size": 256}),
+    ("U", {}),
+    ("U", {"lr": 1.0}),
+    ("U", {"lr": 0.03}),
+    ("U", {"batch_size": 256}),
+    ("U", {"momentum": 0.9}),
+    ("U", {"optimiser": "adam", "lr": 0.01}),
     ("J", {}),
     ("J", {"lr": 1.0}),
     ("J", {"lr": 0.03}),
@@ -181,6 +190,8 @@ PATIENTS = {
     "R": ("64-64-32-10 tanh, 300 steps of 32: chain(Spike(at=150, factor=4096.0), "
           "Descend(lr=0.2))", 0.3, {"clip": "norm", "threshold": 1.0},
           {"leap": (1000, 1e5), "loss": (0.9, 1000)}),
+    "U": ("64-64-10 relu, 300 steps of 32: chain(Descend(lr=0.3))", 0.3, {"augment": "rotate"},
+          {"loss": (0.8, 1.05), "silent": (0, 0.3), "reach": (0.5, 3)}),
     "J": ("2-1-2 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.3, {"hidden": [8]},
           {"loss": (0.8, 1.05), "reach": (0.2, 5)}),
     "N": ("64-3-10 tanh, 600 steps of 32: chain(Descend(lr=0.3))", 0.2, {"hidden": [16]},

@@ -9,6 +9,7 @@ from ..cases import Case
 from . import (
     adaptive,
     background,
+    data,
     data_parallel,
     depth,
     failures,
@@ -21,8 +22,8 @@ from . import (
 )
 
 WARDS = (  # with `cases()` each
-    first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
-    memory, model_parallel, failures,
+    first_eight, background, networks, depth, adaptive, second_order, scale, data,
+    data_parallel,    memory, model_parallel, failures,
 )  # fmt: skip
 
 
