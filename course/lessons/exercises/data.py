@@ -36,8 +36,9 @@ class Watched:
         return self.columns.clone()
 
     def guess(self, x, y, rows):
-        self.learned.append(tuple(torch.as_tensor(part).clone() for part in (x, y, rows)))
-        return torch.tensor([self.right.get(float(row[0]), 0) for row in self.learned[-1][2]])
+        x, y, rows = (torch.as_tensor(part).clone() for part in (x, y, rows))
+        self.learned.append((x, y, rows))
+        return torch.tensor([self.right.get(float(row[0]), 0) for row in rows])
 
 
 def judge_one_table(answer, draw: Draw) -> str | None:
