@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from course import Augment, Noise, Rotate, Shift, load_data
-from course.lessons import cross_validate, descend, draw_flats, draw_noise, lowest_loss, strongest
+from course import Augment, Noise, Rotate, Shift, load_data, standardise
+from course.lessons import (
+    condition,
+    cross_validate,
+    descend,
+    draw_flats,
+    draw_noise,
+    lowest_loss,
+    nearest_mean,
+    strongest,
+)
 from course.lessons.checks import data as checks
 from course.lessons.texts_after_bets import read_text
 from widgets import TrainingLab, plot
@@ -73,6 +82,27 @@ def test_the_curve_ends_nearest_to_the_line_at_ten_thousand_metres(cells, seed):
     assert min(ends, key=ends.get) == 10000 and ends[10000] < 3 < ends[1000]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2**31])
+def test_the_unit_changes_the_condition_number_of_the_raw_table_alone(cells, seed):
+    assert "changes by powers of ten" in cells["two-scales-text"]
+    raw, scaled = [], []
+    for metres in (1, 10, 100, 1000, 10000, 100000):
+        table = draw_flats(seed, units=(1, 1, 1, metres))
+        raw.append(condition(table))
+        scaled.append(condition(standardise(table)))
+    assert max(raw) > 1000 * min(raw) and scaled == pytest.approx([scaled[0]] * 6, rel=1e-6)
+    assert min(raw) > 100 * scaled[0]
+
+
+def test_figures_behind_the_bet_are_drawn(request):
+    """A reveal shows what is displayed; what a function returns is not."""
+    path = request.config.rootpath / "notebooks" / f"{CHAPTER}.ipynb"
+    cells = {c.id: c for c in nbformat.read(path, as_version=4).cells}
+    for name in ("by-columns", "gains", "by-rows"):
+        (output,) = cells[name].outputs
+        assert "data:image/png" in output.data["text/html"], name
+
+
 @pytest.mark.parametrize("seed", [0, 7, 2**31])
 def test_with_twenty_columns_nothing_is_selected_and_more_columns_leak_more(seed):
     shares = np.array([[cross_validate(*draw_noise(s, columns=D), strongest, True)
@@ -85,17 +115,11 @@ def test_with_twenty_columns_nothing_is_selected_and_more_columns_leak_more(seed
 def test_the_leak_of_a_scale_is_a_hundredth_or_two(cells, capsys, seed):
     assert "hundredth or two at most" in " ".join(read_text(CHAPTER, "Two leaks").split())
     names = {"torch": torch, "load_data": load_data, "seeds": range(seed, seed + 5),
-             "nearest_mean": checks_nearest()}  # fmt: skip
+             "nearest_mean": nearest_mean}  # fmt: skip
     exec(cells["small-leak"].partition("bet.then")[0], names)
     names["small_leak"]([])
     leaks = [float(word) for word in capsys.readouterr().out.split(":")[1].split()]
     assert len(leaks) == 5 and max(map(abs, leaks)) <= 0.026
-
-
-def checks_nearest():
-    from course.lessons import nearest_mean
-
-    return nearest_mean
 
 
 def test_augmentation_is_worth_more_where_rows_are_few():
