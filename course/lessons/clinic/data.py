@@ -33,7 +33,7 @@ def cases() -> tuple[Case, ...]:
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[2], bar=0.3, cure={"augment": "rotate"},
             explanation="An image that is moved by four pixels of eight loses up to three quarters "
             "of itself, and what is left looks like other digits. A change is allowed if the label "
-            "stays right: look at what the network sees. Turn *augmentation* off, or to a mild "
-            "change. A higher rate does not repair what is cut off.",
+            "stays right: look at what the network sees. Under *More knobs* turn *augmentation* "
+            "off, or to a mild change. A higher rate does not repair what is cut off.",
         ),
     )  # fmt: skip
