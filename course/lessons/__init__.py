@@ -1,8 +1,11 @@
-"""What chapters are made of: contents, ledger, exercises, bets, patients, races and formulas."""
+"""What chapters are made of: contents, ledger, exercises, bets, patients, tables and formulas."""
 
 from .answers import Choice, Curve, Marks, Number
 from .cases import Case, Symptom
 from .day_one import day_one_verdicts
+from .descending import condition, curvatures, descend, linear_model, lowest_loss, steps_needed
+from .flats import draw_flats
+from .folds import cross_validate, draw_noise, nearest_mean, strongest
 from .ledger import settle
 from .pairs import Joined, alone, draw_pairs, together
 from .parameters import check_parameters
@@ -10,5 +13,7 @@ from .surfaces import Saddle
 
 __all__ = [
     "Case", "Choice", "Curve", "Joined", "Marks", "Number", "Saddle", "Symptom",
-    "alone", "check_parameters", "day_one_verdicts", "draw_pairs", "settle", "together",
+    "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
+    "descend", "draw_flats", "draw_noise", "draw_pairs", "linear_model", "lowest_loss",
+    "nearest_mean", "settle", "steps_needed", "strongest", "together",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter("2_1_networks", "Networks", "What is a network, and what does depth add?", 60),
     Chapter("3_01_forward", "Forward", "How does a prediction flow?", 55),
     Chapter("3_02_backward", "Backward", "How does the error flow back?", 60),
+    Chapter("3_11_data", "Data", "What should the network see?", 50),
     Chapter("3_03_gradient_descent", "Gradient descent", "How far may one step go?", 55),
     Chapter("3_03b_batches", "Batches", "All data, one sample, or a batch?", 60),
     Chapter("3_04_momentum", "Momentum", "What does memory of past gradients buy?", 60),

@@ -49,6 +49,10 @@ def test_what_is_missing_is_promised_and_not_given_and_nothing_else_was_searched
 
 # What each case finds: of the document's statement, and of the planted falsehood. Core | asides.
 MARKS = {
+    "D2-3a": ("✗✗|✓", "✓✓|✓"),
+    "D2-3b": ("✓✓✓✓", "✗✗"),
+    "D3-2": ("✓✗✓✓✓", "✓✓✓"),
+    "D3-5b": ("✗✗✗✓", "✓"),
     "D0-1": ("✓✓", "✗✗"),
     "D0-3.1": ("✓✓✗|✗", "✓✓✓|✓"),
     "D0-3.2": ("✗✗✗✗✗|✗", "✓✓✓✓✓|✓"),

@@ -9,6 +9,7 @@ from ..cases import Case
 from . import (
     adaptive,
     background,
+    data,
     data_parallel,
     depth,
     ensembles,
@@ -24,7 +25,7 @@ from . import (
 )
 
 WARDS = (  # with `cases()` each
-    first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
+    first_eight, background, networks, data, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
 )  # fmt: skip
 
