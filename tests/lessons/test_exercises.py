@@ -1,16 +1,13 @@
 """Exercises: every solution passes; the stub and every known wrong answer do not, and say why."""
 
 import itertools
-import math
 import re
 from importlib import import_module
 from pathlib import Path
 
 import blind_checks
 import nbformat
-import numpy as np
 import pytest
-import torch
 
 from course import Exercise
 from course.lessons import judging
@@ -28,9 +25,17 @@ CHAPTERS = {
 WRONG = [wrong for name in NAMES.values() for wrong in import_module(f"wrong_{name}").WRONG]
 
 
+def imported(chapter: str) -> dict:
+    """The modules that the chapter imports, by their names: an answer may use these."""
+    cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
+    source = "\n".join(c.source for c in cells if c.source.startswith("# @title Imports"))
+    lines = re.findall(r"(?m)^import (\w+)(?: as (\w+))?", source)
+    return {alias or module: import_module(module) for module, alias in lines}
+
+
 def run_exercises(path):
     """Execute the cells tagged `exercise`, as a kernel would, in one namespace."""
-    names = {"exercises": MODULES[path.stem], "torch": torch, "np": np, "math": math}
+    names = imported(path.stem) | {"exercises": MODULES[path.stem]}
     for cell in nbformat.read(path, as_version=4).cells:
         if "exercise" in cell.metadata.get("tags", []):
             exec(cell.source, names)
