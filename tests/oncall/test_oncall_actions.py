@@ -1,6 +1,8 @@
 """Cures, wrong cures, what they cost, and what is refused."""
 
+import io
 import math
+import pickle
 
 import pytest
 import torch
@@ -91,6 +93,37 @@ def test_a_skipped_shard_is_other_rows_and_the_rest_of_the_batch_stays():
     others, answers, _ = drill.feed.read(3)
     same = [torch.equal(others[k : k + 16], X[k : k + 16]) for k in range(0, 64, 16)]
     assert same == [True, True, False, True] and not torch.equal(answers, Y)
+
+
+def test_the_rows_in_place_of_a_skipped_shard_are_not_those_of_the_next_batches():
+    drill = drill_with(steps=1)
+    coming = {tuple(drill.feed.rows(n)[32:48].tolist()) for n in range(3, 200)}
+    drill.act("skip_shard", rank=2)
+    others = drill.feed.read(3)[0][32:48]
+    for rows in coming:
+        assert not torch.equal(drill.feed.batches.gather(torch.tensor(rows))[0], others)
+
+
+def test_a_roll_back_says_how_many_batches_are_done_again():
+    drill = drill_with(steps=60)
+    assert drill.act("roll_back", batch=50) == "the job goes on from batch 50, 10 batches back"
+
+
+def test_what_is_not_kept_is_lost_and_all_seconds_still_add_up():
+    drill = drill_with(steps=20)
+    whole = drill.score()
+    for kept in (0, 5, 19, 20):
+        part = drill.ledger.score(kept)
+        assert sum(part.seconds.values()) == pytest.approx(sum(whole.seconds.values()))
+        assert (part.seconds["lost"] > 0) == (kept < 20)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused():
+    machine = drill_with(steps=1).machine(0)
+    content = io.BytesIO()
+    torch.save({"theta": machine.theta, "chain": fault("nan")}, content)
+    with pytest.raises(pickle.UnpicklingError, match="weights_only"):
+        machine.unpack(content.getvalue())
 
 
 def test_the_first_and_the_five_newest_checkpoints_are_kept():

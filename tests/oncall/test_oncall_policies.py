@@ -119,3 +119,8 @@ def test_damage_shows_in_what_was_learned():
     sound = healthy_loss(0, 100)
     drill = drill_with(fault("nan", at=300), steps=60)
     assert math.isfinite(sound) and sound < 1.5 and not math.isfinite(drill.test_loss())
+
+
+def test_the_loss_of_a_healthy_run_is_that_of_a_drill_without_faults():
+    drill = drill_with(steps=30)
+    assert healthy_loss(0, 30) == drill.test_loss() != healthy_loss(0, 29)
