@@ -5,6 +5,7 @@ Classification gives x (N, D) and class numbers (N,); regression x (N, 1), value
 
 import importlib.util
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,14 @@ def load_digits(generator: torch.Generator) -> Rows:
 
     Source: scikit-learn; UCI, Alpaydin & Kaynak.
     """
-    table = torch.from_numpy(np.loadtxt(digits_file(), delimiter=","))
+    table = digits_table()
     return table[:, :64] / 16, table[:, 64].long(), 10
+
+
+@cache
+def digits_table() -> Tensor:
+    """Return pixels and labels: (1797, 65). It is read once a process; do not write into it."""
+    return torch.from_numpy(np.loadtxt(digits_file(), delimiter=","))
 
 
 def digits_file() -> Path:

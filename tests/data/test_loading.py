@@ -93,3 +93,15 @@ def test_a_downloaded_set_is_asked_for_with_the_same_options(name, monkeypatch):
     assert data.source == {"name": name, "seed": 4, "test_share": 0.3, "dtype": "float64"}
     loaded = "digits"  # without a network
     assert load_data(name, 4, 0.3, torch.float64).source == {"of": "digits"}
+
+
+def test_writing_into_a_set_does_not_change_the_next_one():
+    for dtype in (torch.float32, torch.float64):
+        first = load_data("digits", 3, dtype=dtype)
+        kept = [(x.clone(), y.clone()) for _, x, y in first.splits()]
+        for _, x, y in first.splits():
+            x.zero_(), y.zero_()
+        for (x, y), (_, again, labels) in zip(
+            kept, load_data("digits", 3, dtype=dtype).splits(), strict=True
+        ):
+            assert torch.equal(x, again) and torch.equal(y, labels) and x.any() and y.any()
