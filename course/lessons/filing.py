@@ -69,7 +69,7 @@ def file_error(chapter: str, says: str, true: str, holds: Callable[[], bool]) ->
         raise CourseError(f"holds() = {shown(found)}; allowed: True or False; return one of them")
     if found:
         raise CourseError("holds() = True; allowed: False; a sentence that holds is no error")
-    versions = f"course {__version__}, Python {platform.python_version()}"
+    versions = f"course {__version__}, Python {'.'.join(platform.python_version_tuple()[:2])}"
     body = (
         f"**Says:** {says.strip()}\n\n**True:** {true.strip()}\n\n"
         f"**A program that shows it** ({versions}):\n\n```python\n{source(holds)}\n```"
