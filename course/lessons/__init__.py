@@ -4,16 +4,20 @@ from .answers import Choice, Curve, Marks, Number
 from .cases import Case, Symptom
 from .day_one import day_one_verdicts
 from .descending import condition, curvatures, descend, linear_model, lowest_loss, steps_needed
+from .errata import select, tally
+from .filing import file_error
 from .flats import draw_flats
 from .folds import cross_validate, draw_noise, nearest_mean, strongest
 from .ledger import settle
 from .pairs import Joined, alone, draw_pairs, together
 from .parameters import check_parameters
 from .surfaces import Saddle
+from .verdicts import verdict
 
 __all__ = [
     "Case", "Choice", "Curve", "Joined", "Marks", "Number", "Saddle", "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
-    "descend", "draw_flats", "draw_noise", "draw_pairs", "linear_model", "lowest_loss",
-    "nearest_mean", "settle", "steps_needed", "strongest", "together",
+    "descend", "draw_flats", "draw_noise", "draw_pairs", "file_error", "linear_model",
+    "lowest_loss", "nearest_mean", "select", "settle", "steps_needed", "strongest",
+    "tally", "together", "verdict",
 ]  # fmt: skip

@@ -72,11 +72,11 @@ def after_the_bet(path):
 
 
 def test_every_chapter_has_a_bet_and_a_patient():
-    chapters = {p.stem for p in FOLDER.glob("[0-9]*.ipynb")}
+    chapters = {p.stem for p in FOLDER.glob("*.ipynb")}
     assert {p.stem for p in PATHS} == chapters and len(chapters) >= 7
     for path in PATHS:
         patients = code(path, "patient = Patient(") + code(path, "clinic = Bet(")
-        assert len(patients) == 1, path
+        assert len(patients) == (path.stem != "errata"), path
 
 
 @each_chapter

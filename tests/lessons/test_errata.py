@@ -108,3 +108,12 @@ def test_the_tally_counts_each_claim_once():
         assert row["claims"] == sum(row[verdict] for verdict in errata.ALL)
     assert total["claims"] == len(claims())
     assert errata.tally([])[-1]["claims"] == 0
+
+
+def test_the_text_after_the_bet_says_what_the_ledger_says():
+    """Fewer than a third hold; of the others few are wrong, and most are imprecise."""
+    words = [claim.verdict for claim in claims()]
+    others = [word for word in words if word != "holds"]
+    assert words.count("holds") < len(words) / 3
+    assert others.count("wrong") < len(others) / 3
+    assert others.count("imprecise") > len(others) / 2
