@@ -9,6 +9,7 @@ from ..cases import Case
 from . import (
     adaptive,
     background,
+    code_examples,
     data_parallel,
     depth,
     ensembles,
@@ -26,6 +27,7 @@ from . import (
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
+    code_examples,
 )  # fmt: skip
 
 
