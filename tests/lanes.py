@@ -74,7 +74,7 @@ HEAVY = (  # start processes, paint, or take seconds for a family: these tests c
     "tests/lessons/test_day_one",
     "tests/browser/test_training_lab_tabs", "tests/cli/test_wheel.py::test_course_lab_from_a_wheel",
     "tests/interop/test_adopt_ddp", "tests/lessons/test_checks_ensembles",
-    "tests/lessons/test_checks_memory",
+    "tests/lessons/test_checks_code_examples", "tests/lessons/test_checks_memory",
     "tests/lessons/test_checks_networks_training", "tests/lessons/test_day_one",
     "tests/lessons/test_exercises.py::test_wrong_answers_are_recognised",
     "tests/lessons/test_ledger.py::test_each_case_of_the_document",

@@ -76,7 +76,10 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "3_13_pruning", "Pruning", "How much can be thrown away?", 50, after="3_10_regularisation"
     ),
     Chapter(
-        "4_code_examples", "Code examples", "Do the documents' programs work?", 55,
+        "4_code_examples",
+        "Code examples",
+        "Do the documents' programs work?",
+        50,
         after="3_17_failures",
     ),  # fmt: skip
 ]

@@ -6,12 +6,13 @@
     three_layers(keras, data)              D3: Keras; images meet a layer that wants rows
     completed(in_batches, criterion=…)     the same program, with the name that it lacks
 
-Names that a document never defines are not defined here either. Widths are the documents'; the inputs
-are those of the data. The Keras programs take the module as `find_keras` returns it.
+Names that a document never defines are not defined here either. Widths are the documents'; the
+inputs are those of the data. The Keras programs take the module that `find_keras` returns.
 """
 
 import builtins
 import dis
+import inspect
 import re
 from collections.abc import Callable
 from types import FunctionType, ModuleType
@@ -22,12 +23,20 @@ from torch import Tensor, nn
 from ..data.dataset import Dataset
 
 
-def network(*sizes: int) -> nn.Sequential:
-    """Return linear layers of these sizes with a ReLU between two of them."""
+def network(*sizes: int, seed=0) -> nn.Sequential:
+    """Return linear layers of these sizes with a ReLU between two of them; seed: of its weights."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Return the share of rows x (N, …) whose class in y (N,) is the network's first choice."""
+    with torch.no_grad():
+        return float((net(x).argmax(1) == y).float().mean())
 
 
 # ---- D0 --------------------------------------------------------------------------------------
@@ -140,6 +149,11 @@ def completed(program: Callable, **names) -> Callable:
     made = FunctionType(program.__code__, {**program.__globals__, **names}, program.__name__)
     made.__defaults__, made.__doc__ = program.__defaults__, program.__doc__
     return made
+
+
+def code_of(program: Callable) -> str:
+    """Return the source of a program, without its docstring."""
+    return re.sub(r'\n    """.*?"""', "", inspect.getsource(program), count=1, flags=re.S).strip()
 
 
 def caught(program: Callable, *inputs, **options) -> str:

@@ -1,7 +1,7 @@
-"""Chapter 4_code_examples: the documents' programs, run as they are and repaired. Section 4 of each.
+"""Chapter 4_code_examples: the documents' programs, run as they are and repaired. D0 to D4 4.
 
-The programs are those of `course.lessons.programs`. The Keras programs D1 and D3 are run here as the
-same layers on torch, so that a verdict needs no Keras; a test holds both to the same cases.
+The programs are those of `course.lessons.programs`. Those of D1 and D3, in Keras, are run here as
+the same layers on torch, so that a verdict needs no Keras; a test holds both to the same cases.
 """
 
 import math
@@ -11,14 +11,22 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...data.loading import load_data
 from ...nn.network import MLP
 from ...parallel.in_turn import InTurn
 from ...parallel.strategies import make_strategy
 from ..programs import (
-    all_rows, caught, completed, in_batches, missing_names, network, pictures, random_rows,
+    accuracy,
+    all_rows,
+    caught,
+    completed,
+    in_batches,
+    missing_names,
+    network,
+    pictures,
+    random_rows,
     two_layers,
 )  # fmt: skip
 from ..verdicts import Case, Check
@@ -26,12 +34,6 @@ from ..verdicts import Case, Check
 SEEDS = range(2)
 WELL = 0.9  # the accuracy on new digits of a program that learned
 CRITERIA = {"cross-entropy": nn.CrossEntropyLoss(), "squared error": nn.MSELoss()}
-
-
-def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Return the share of rows whose class is the network's first choice."""
-    with torch.no_grad():
-        return float((net(x).argmax(1) == y).double().mean())
 
 
 @cache
@@ -51,15 +53,15 @@ def exchanged(ranks: int, sizes: tuple[int, ...]) -> float:
 def shared(ranks: int, *sizes: int) -> Case:
     """Return whether the devices that run a program of this network share its steps."""
     sent = exchanged(ranks, sizes)
-    return Case("it is large-scale: devices share the work of a step", sent > 0,
-                f"{ranks} device{'s' * (ranks > 1)}, {sent:,.0f} bytes between them in a step")  # fmt: skip
+    words = f"{ranks} device{'s' * (ranks > 1)}, {sent:,.0f} bytes between them in a step"
+    return Case("it is large-scale: devices share the work of a step", sent > 0, words)
 
 
 def named(program, names) -> Case:
     """Return whether a program has all names that it reads."""
     lacks = [name for name in missing_names(program) if name not in names]
-    return Case("it runs", not lacks,
-                f"NameError: name '{lacks[0]}' is not defined" if lacks else "no name is missing")  # fmt: skip
+    words = f"NameError: name '{lacks[0]}' is not defined" if lacks else "no name is missing"
+    return Case("it runs", not lacks, words)
 
 
 def learns(found: list[float], name="it trains: it knows new rows") -> Case:
@@ -91,9 +93,7 @@ def first(labels: str, updates: int, lr: float, seed: int) -> First:
     else:
         data = load_data("digits", seed)
         x, y, new = data.x_train, data.y_train, (data.x_test, data.y_test)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = network(x.shape[1], 128, 10)
+    net = network(x.shape[1], 128, 10, seed=seed)
     losses = all_rows(net, x, y, updates, lr)
     return First(tuple(losses), accuracy(net, x, y), accuracy(net, *new))
 
@@ -139,9 +139,7 @@ def batched(criterion: str, outputs: int, column: bool, seed: int) -> tuple[str,
     number by one output.
     """
     data = load_data("digits", seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = network(data.features, 128, outputs)
+    net = network(data.features, 128, outputs, seed=seed)
     whole = criterion == "cross-entropy"
     y = data.y_train if whole else data.y_train.float()
     program = completed(in_batches, criterion=CRITERIA[criterion])
@@ -200,7 +198,7 @@ batches = Check(
 
 def examine_whole(says: Mapping) -> list[Case]:
     """Try the program that the chapter gives: does it run, learn, and report what is true?"""
-    return examine_batches(says | {"ranks": 1})[:3]
+    return examine_batches({**says, "ranks": 1})[:3]
 
 
 whole = Check(examine_whole, document=None, planted=batches.planted)
@@ -221,17 +219,15 @@ def fitted(widths: tuple[int, ...], images: bool, epochs: int, seed: int) -> tup
     """
     data = load_data("digits", seed)
     x, new = pictures(data) if images else (data.x_train, data.x_test)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = network(data.features, *widths)
-        if (said := caught(net, x[:32])) != "no error":
-            return said, 0.0
-        optimiser = torch.optim.Adam(net.parameters(), 1e-3, eps=1e-7)
-        for _ in range(epochs):
-            for rows in torch.randperm(len(x)).split(32):
-                optimiser.zero_grad()
-                nn.functional.cross_entropy(net(x[rows]), data.y_train[rows]).backward()
-                optimiser.step()
+    net, order = network(data.features, *widths, seed=seed), torch.Generator().manual_seed(seed)
+    if (said := caught(net, x[:32])) != "no error":
+        return said, 0.0
+    optimiser = torch.optim.Adam(net.parameters(), 1e-3, eps=1e-7)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x), generator=order).split(32):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(net(x[rows]), data.y_train[rows]).backward()
+            optimiser.step()
     return said, accuracy(net, new, data.y_test)
 
 
@@ -245,16 +241,14 @@ def examine_two_layers(says: Mapping) -> list[Case]:
     names = named(two_layers, says["names"])
     runs = [fitted(tuple(says["widths"]), False, 10, seed)[1] for seed in SEEDS]
     made = network(64, *says["widths"])
-    weights = made[0].weight.numel()  # type: ignore[union-attr]
-    is_called = "input" if weights == 0 else "hidden" if len(made) > 1 else "output"
+    weights = sum(p.numel() for p in made[0].parameters() if p.ndim == 2)
+    is_called = "hidden" if len(made) > 1 else "output"  # an input layer has no weights
     return [
         names,
         learns(runs if names.holds else []),
         shared(says["ranks"], 64, *says["widths"]),
-        Case(f"its first layer is an {says['first']} layer" if says["first"] != "hidden"
-             else "its first layer is a hidden layer", is_called == says["first"],
-             f"it has {weights:,} weights for 64 inputs, and an activation function: a hidden layer",
-             aside=True),
+        Case(f"its first layer is the {says['first']} layer", is_called == says["first"],
+             f"it has {weights:,} weights of its own: {is_called}", aside=True),
         Case("given data, it knows new rows", min(runs) > WELL,
              f"accuracy on new rows {min(runs):.2f} or more", aside=True),
     ]  # fmt: skip

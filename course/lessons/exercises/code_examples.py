@@ -10,7 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from ...errors import real_number
 from ..checking import Exercise, near
 from ..judging import Draw, on_probes
-from ..programs import network
+from ..programs import accuracy, network
 
 __all__ = ["memory", "report"]
 
@@ -42,7 +42,7 @@ def judge_one_memory(answer, draw: Draw) -> str | None:
     n, inputs = (300, 200) if draw.square else (240, 260)
     x = draw.normal(n, inputs, dtype=torch.float32)
     y = torch.randint(10, (n,), generator=draw.generator)
-    net = network(inputs, 128, 10)
+    net = network(inputs, 128, 10, seed=draw.seed())
     before = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
     with counted_updates() as made:
         answer(net, x, y)
@@ -53,8 +53,7 @@ def judge_one_memory(answer, draw: Draw) -> str | None:
         return "Updates were made, but not of this network: hand net.parameters() to the optimiser."
     if not after.isfinite().all():
         return "The weights are not finite any more: the rate is too high."
-    with torch.no_grad():
-        knows = float((net(x).argmax(1) == y).double().mean())
+    knows = accuracy(net, x, y)
     if len(made) > UPDATES:
         return f"It made {len(made)} updates; {UPDATES} are allowed."
     if knows == 1:
@@ -122,7 +121,8 @@ def judge_one_report(answer, draw: Draw) -> str | None:
     for wrong, words in mistakes:
         if near(number, wrong):
             return f"{asked}: {words}"
-    return f"{asked}; the mean lies between {min(losses):.3g} and {max(losses):.3g}, near the full batches."
+    low, high = min(losses), max(losses)
+    return f"{asked}; the mean lies between {low:.3g} and {high:.3g}, near the full batches."
 
 
 report = Exercise(
