@@ -24,8 +24,8 @@ def find_keras() -> ModuleType | None:
             keras = import_module("keras")
         except ModuleNotFoundError as error:  # Keras itself, or what it needs
             print(
-                f"The package {error.name} is not installed, so the Keras programs do not run here; get "
-                f"it with: {GET}"
+                f"{error.name} is not installed, so the Keras programs do not run here; "
+                f"get it with: {GET}"
             )
             return None
     used = keras.backend.backend()

@@ -1,4 +1,4 @@
-"""The checks of chapter 4_code_examples: part by part, and against PyTorch written out and Keras."""
+"""The checks of chapter 4_code_examples: part by part, against loops written out and Keras."""
 
 import math
 import warnings

@@ -31,8 +31,8 @@ def test_a_completed_program_leaves_the_first_one_with_its_hole():
 
 
 def test_a_message_is_cut_to_what_tells():
-    long = "\x1b[1mInvalid input tensor([[1.]]).\nExpected shape (None, 4), but it is (2, 2)\x1b[0m\nmore"
-    assert programs.brief(long) == "Expected shape (None, 4), but it is (2, 2)"
+    told = "Expected shape (None, 4), but it is (2, 2)"
+    assert programs.brief(f"\x1b[1mInvalid tensor([[1.]]).\n{told}\x1b[0m\nmore") == told
     assert programs.brief("one line\nanother") == "one line"
     assert programs.brief("") == ""
 

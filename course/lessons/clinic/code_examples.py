@@ -27,8 +27,8 @@ def cases() -> tuple[Case, ...]:
                 Symptom("jitter", 1.0, 1.2, "The loss hardly moves from step to step."),
             ),
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[0], bar=0.5, cure={"lr": 0.3},
-            explanation="The gradient is right and reaches the first layer. But forty steps of rate "
-            "0.01 are a short way. Thirty times the rate goes about thirty times as far, with the "
-            "same forty updates.",
+            explanation="The gradient is right and reaches the first layer. But forty steps of "
+            "rate 0.01 are a short way. At thirty times the rate they go much further, with the same "
+            "forty updates.",
         ),
     )  # fmt: skip
