@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from types import ModuleType
 
-GET = 'pip install -c binder/constraints.txt -e ".[keras]"'
+GET = '%pip install "keras>=3"'
 BACKEND = "KERAS_BACKEND"
 
 
@@ -24,8 +24,8 @@ def find_keras() -> ModuleType | None:
             keras = import_module("keras")
         except ModuleNotFoundError as error:  # Keras itself, or what it needs
             print(
-                f"{error.name} is not installed, so the Keras programs do not run here; "
-                f"get it with: {GET}"
+                f"{error.name} is not installed, so the Keras programs do not run here; get it "
+                f"with {GET} in a cell, then restart the kernel."
             )
             return None
     used = keras.backend.backend()

@@ -42,11 +42,11 @@ def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
 # ---- D0 --------------------------------------------------------------------------------------
 
 
-def all_rows(net: nn.Module, x: Tensor, y: Tensor, updates=10, lr=0.01) -> list[float]:
+def all_rows(net, x, y, updates=10, lr=0.01) -> list[float]:
     """Make updates with SGD, each on all rows (D0 4); return the loss before each one.
 
     Args:
-        net: outputs (N, C) for inputs (N, D).
+        net: a module, trained in place: (N, C) for inputs (N, D).
         x, y: (N, D) and class numbers (N,).
         updates, lr: how many steps, and their learning rate.
     """

@@ -87,13 +87,12 @@ def test_the_lab_does_what_it_says(names, cells):
 
 
 def test_shapes_decide_what_squared_error_teaches(names, cells):
-    source = cells["squared"].source
-    exec(source[: source.index("for outputs, column")], names)
+    exec(cells["squared"].source, names)
     squared = names["squared"]
     for s in range(3):
-        assert squared(10, True, s)[0] < 0.3
-        assert squared(1, True, s)[1] > 0.5
-        assert squared(1, False, s)[1] < 0.2
+        assert squared(10, True, s) < 0.3
+        assert squared(1, True, s) > 0.5
+        assert squared(1, False, s) < 0.2
     with torch.no_grad():
         x, y = names["x"][:32], names["y"][:32].float()
         assert (names["network"](0)(x) - y.view(-1, 1)).shape == (32, 10)
@@ -120,7 +119,7 @@ def test_without_keras_the_chapter_says_so_once_and_goes_on(names, cells, capsys
         for name in KERAS:
             exec(cells[name].source, found)
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.endswith(GET)
+    assert GET in line
 
 
 @needs_keras

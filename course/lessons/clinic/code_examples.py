@@ -28,7 +28,7 @@ def cases() -> tuple[Case, ...]:
             ),
             diagnoses=DIAGNOSES, diagnosis=DIAGNOSES[0], bar=0.5, cure={"lr": 0.3},
             explanation="The gradient is right and reaches the first layer. But forty steps of "
-            "rate 0.01 are a short way. At thirty times the rate they go much further, with the same "
-            "forty updates.",
+            "rate 0.01 are a short way. At thirty times the rate they lead much further, with as "
+            "many updates.",
         ),
     )  # fmt: skip
