@@ -76,6 +76,13 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter(
         "3_13_pruning", "Pruning", "How much can be thrown away?", 50, after="3_10_regularisation"
     ),
+    Chapter(
+        "4_code_examples",
+        "Code examples",
+        "Do the documents' programs work?",
+        50,
+        after="3_17_failures",
+    ),
     Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="3_17_failures"),
 ]
 

@@ -1,5 +1,6 @@
 """Each claim's own statement, changed in one place, and the verdict that it gets then."""
 
+import mutants_code_examples as code
 import numpy as np
 import torch
 
@@ -54,7 +55,7 @@ TOGETHER = {"core": ("backward", "update")}
 NO_MEMORY = {"rule": lambda beta: [Momentum(0.0)]}
 
 # claim: (what was changed, the statement, its verdict)
-MUTANTS = [
+MUTANTS = code.MUTANTS + [
     ("D0-1", "worse in language", {"images": "better", "language": "worse"}, "imprecise"),
     ("D0-1", "worse in images alone", {"images": "worse"}, "wrong"),
     ("D1-1a", "it adds up as a nerve cell", stated("D1-1a") | {"as the brain": ("sums",)}, "holds"),

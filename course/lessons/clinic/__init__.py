@@ -9,6 +9,7 @@ from ..cases import Case
 from . import (
     adaptive,
     background,
+    code_examples,
     data,
     data_parallel,
     depth,
@@ -27,6 +28,7 @@ from . import (
 WARDS = (  # with `cases()` each
     first_eight, background, networks, data, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
+    code_examples,
 )  # fmt: skip
 
 
