@@ -8,6 +8,7 @@ from functools import cache
 from ..cases import Case
 from . import (
     adaptive,
+    architectures,
     background,
     data_parallel,
     depth,
@@ -26,6 +27,7 @@ from . import (
 WARDS = (  # with `cases()` each
     first_eight, background, networks, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
+    architectures,
 )  # fmt: skip
 
 
