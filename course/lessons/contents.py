@@ -62,7 +62,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "What breaks at scale, and how does a run survive?",
         55,
     ),
-    Chapter("5_1_architectures", "Architectures", "CNN, RNN, Transformer: what changes?", 75),
+    Chapter("5_1_architectures", "Architectures", "CNN, RNN, Transformer: what changes?", 60),
     Chapter(
         "3_07_second_order",
         "Curvature",

@@ -26,10 +26,10 @@ from ...training.trainer import Trainer
 from ..milestones import MILESTONES
 from ..verdicts import Case, Check
 
-LEARNED = 0.85  # of the test digits right
+LEARNED = 0.75  # of the test digits right
 STEPS = 150
 WRITTEN = 200  # characters
-WRITES = 0.3  # of the items right, at temperature 0.7
+WRITES = 0.1  # of the items right, at temperature 0.7; characters drawn alone give 0.02
 
 
 class OneLayer(nn.Module):
