@@ -160,7 +160,9 @@ def attention_maps(maps: list[Tensor]) -> list[Picture]:
     A map has a line for each place that asks and a column for each that is asked.
     """
     values = torch.cat([weights[0] for weights in maps])
-    names = tuple(
-        f"block {i + 1}, head {j + 1}" for i, w in enumerate(maps) for j in range(w.shape[1])
-    )
-    return [Picture("attention: who looks (down) at whom (across)", values, captions=names)]
+    names = tuple(f"{i + 1}.{j + 1}" for i, w in enumerate(maps) for j in range(w.shape[1]))
+    return [
+        Picture(
+            "attention by block.head: who looks (down) at whom (across)", values, captions=names
+        )
+    ]

@@ -192,7 +192,7 @@ def test_what_they_draw_is_what_they_compute():
     assert torch.allclose(states.values[2], torch.stack(rnn.states(x[2:3]))[:, 0], atol=1e-6)
     gpt, tokens = GPT(16, context=12), torch.randint(33, (2, 12))
     (maps,) = gpt.inside(tokens)
-    assert maps.values.shape == (4, 12, 12) and maps.captions[2] == "block 2, head 1"
+    assert maps.values.shape == (4, 12, 12) and maps.captions[2] == "2.1"
     assert not maps.values.triu(1).any() and torch.allclose(maps.values.sum(-1), torch.ones(4, 12))
 
 

@@ -16,6 +16,7 @@ from . import side
 from .instrument import Instrument
 
 ROWS = 4  # test rows that a module may look at
+SMALL, LARGE = 8, 120  # columns of a small image; px of a larger one on the page
 LENGTH = 60  # characters that are written
 TEMPERATURES = {"greedy": 0.0, "at temperature 0.7": 0.7}
 
@@ -27,7 +28,7 @@ def inside(view, arrays: dict) -> list[dict]:
     module = getattr(model, "module", None)
     if module is None or not hasattr(module, "inside"):
         raise CourseError(
-            f"a {type(module or model).__name__} shows nothing of its inside; give the lab an "
+            f"{type(module or model).__name__} shows nothing of its inside; give the lab an "
             "adopted module with a method inside(x), as those of course.architectures"
         )
     x, _ = model.encode(view.data.x_test[:ROWS], view.data.y_test[:ROWS])
@@ -42,7 +43,8 @@ def inside(view, arrays: dict) -> list[dict]:
         arrays[f"inside{i}"] = pixels.reshape(len(values), -1)
         panel = {"kind": "tiles", "title": picture.title, "pixels": f"inside{i}",
                  "shape": list(values.shape),
-                 "colours": "signed" if picture.signed else "grey"}  # fmt: skip
+                 "colours": "signed" if picture.signed else "grey",
+                 "largest": LARGE if values.shape[-1] > SMALL else LARGE // 2}  # fmt: skip
         panels.append(panel | ({"captions": [*picture.captions]} if picture.captions else {}))
     return panels
 

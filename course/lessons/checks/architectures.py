@@ -66,30 +66,33 @@ def count(kind: str) -> int:
     return sum(p.numel() for p in SIZES[kind]().parameters())
 
 
-def trained(make: Callable[[], nn.Module], data, *rule) -> Trainer:
-    """Return a trainer after `STEPS` steps; the first weights follow from seed 0."""
+def trained(make: Callable[[], nn.Module], data, *rule) -> tuple[Trainer, nn.Module]:
+    """Return a trainer and its module after `STEPS` steps; the first weights follow from seed 0."""
     with threads(1), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        trainer = Trainer(adopt(make()), data, chain(ClipByNorm(1.0), Adam(), *rule), batch_size=16)
+        module = make()
+        trainer = Trainer(adopt(module), data, chain(ClipByNorm(1.0), Adam(), *rule), batch_size=16)
         for _ in trainer.run(STEPS):
             pass
-    return trainer
+    return trainer, module
 
 
 @cache
 def accuracy(kind: str) -> float:
     """Return the test accuracy of a kind of `IMAGES` on the digits."""
-    return trained(IMAGES[kind], load_data("digits"), Descend(0.005)).evaluate("test")[1]
+    trainer, _ = trained(IMAGES[kind], load_data("digits"), Descend(0.005))
+    return trainer.evaluate("test")[1]
 
 
 @cache
 def items_right(kind: str) -> float:
     """Return the share of right items in what a kind of `TEXT` writes."""
-    module = trained(TEXT[kind], text_data(), Descend(0.01)).model.module
+    _, module = trained(TEXT[kind], text_data(), Descend(0.01))
     if isinstance(module, GPT):
         written = write(module, END, WRITTEN, 0.7)
     else:
-        p = module.logits.detach().softmax(0)
+        with torch.no_grad():
+            p = module(torch.zeros(1, 1, dtype=torch.long))[0, :, 0].softmax(0)
         dice = torch.Generator().manual_seed(0)
         drawn = torch.multinomial(p, WRITTEN, replacement=True, generator=dice)
         written = "".join(ALPHABET[place] for place in drawn.tolist())

@@ -104,7 +104,7 @@ def judge_one_attention(answer, draw: Draw) -> str | None:
         return f"Return a tensor {tuple(right.shape)}: for each place a mean of the values."
     if same(got, right):
         return None
-    mistakes = [
+    mistakes: list[tuple[dict, str]] = [
         ({"see": (-T, T)}, "A place sees later places, too: set their fit to -∞ before softmax."),
         ({"see": (-T, 0)}, "Your mask is the wrong way round: a place sees the later places only."),
         ({"see": (1, T)}, "A place may see itself: mask only what comes after it."),
