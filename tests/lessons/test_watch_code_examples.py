@@ -1,11 +1,13 @@
 """What 4_code_examples says and tells a learner to watch is there: its own cells are run."""
 
 import math
+from dataclasses import replace
 
 import nbformat
 import pytest
 import torch
 from keras_blocked import needs_keras, without_keras
+from torch.nn.functional import interpolate
 
 from course.lessons import programs
 from course.lessons.keras_here import GET
@@ -104,6 +106,22 @@ def test_the_report_is_low_by_the_batch_size(names, size):
     curves = names["reports"](size, 2)
     for mean, low in zip(curves["the mean loss"], curves["what it reports"], strict=True):
         assert mean / low == pytest.approx(size, rel=0.1)
+
+
+def test_images_as_wide_as_those_of_mnist_are_learned_too(names, cells, capsys):
+    def magnified(_, seed, **options):
+        data = names["load_data"]("digits", seed, **options)
+        rows = {name: getattr(data, name).unflatten(1, (1, 8, 8)) for name in ("x_train", "x_test")}
+        rows = {name: interpolate(x, (28, 28)).flatten(1) for name, x in rows.items()}
+        return replace(data, **rows, image_shape=(28, 28), source=None)
+
+    found = names | {"load_data": magnified, "dataset": "mnist"}
+    for name in ("data", "learned", "entropy", "reports", "squared", "referee", "two-devices"):
+        exec(cells[name].source, found)
+    assert capsys.readouterr().out.count("equal to rounding") == 3
+    assert min(found["repaired"]("rate 0.3")[1]) > 0.8
+    assert min(run[-1] for run in found["learned"](0.0)["new images"]) > 0.6
+    assert found["squared"](10, True, 0) < 0.4
 
 
 def test_the_course_makes_the_same_steps_and_so_do_two_devices(names, cells, capsys):

@@ -45,7 +45,7 @@ def judge_one_memory(answer, draw: Draw) -> str | None:
     net = network(inputs, 128, 10, seed=draw.seed())
     before = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
     with counted_updates() as made:
-        answer(net, x, y)
+        answer(net, x.clone(), y.clone())  # what it does to them is seen elsewhere
     after = nn.utils.parameters_to_vector(net.parameters()).detach()
     if not made and torch.equal(before, after):
         return "The network is as it was: no optimiser has made a step with its parameters."
