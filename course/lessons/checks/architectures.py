@@ -150,9 +150,10 @@ def examine_trend(says: Mapping) -> list[Case]:
             cases.append(Case(f"{kind} learns", accuracy(kind) > LEARNED,
                               f"{accuracy(kind):.2f} of the test digits right"))  # fmt: skip
         else:
-            share = items_right(kind)
-            cases.append(Case(f"{kind} learns", share > WRITES,
-                              f"{share:.0%} of the items that it writes are right"))  # fmt: skip
+            writes = items_right(kind) > WRITES
+            share = f"{'more' if writes else 'no more'} than {WRITES:.0%}"  # how many is chance
+            cases.append(Case(f"{kind} learns", writes,
+                              f"{share} of the items that it writes are right"))  # fmt: skip
     return cases
 
 
