@@ -152,8 +152,9 @@ def completed(program: Callable, **names) -> Callable:
 
 
 def code_of(program: Callable) -> str:
-    """Return the source of a program, without its docstring."""
-    return re.sub(r'\n    """.*?"""', "", inspect.getsource(program), count=1, flags=re.S).strip()
+    """Return the source of a program, without its docstring and what it tells a formatter."""
+    source = re.sub(r'\n    """.*?"""', "", inspect.getsource(program), count=1, flags=re.S)
+    return source.replace("  # fmt: skip", "").strip()
 
 
 def caught(program: Callable, *inputs, **options) -> str:

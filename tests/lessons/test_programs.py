@@ -60,6 +60,7 @@ def test_a_seed_gives_the_same_network_and_moves_no_others():
 
 def test_code_is_shown_without_its_docstring():
     shown = programs.code_of(programs.all_rows)
+    assert "fmt" not in programs.code_of(programs.two_layers)
     assert shown.startswith("def all_rows(") and '"""' not in shown and "Args" not in shown
     assert shown.endswith("return losses")
 
