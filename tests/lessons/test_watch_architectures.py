@@ -77,9 +77,9 @@ def test_for_fully_connected_layers_a_shuffle_is_other_columns(names):
 def test_the_signal_vanishes_at_a_small_gain_and_explodes_at_a_large_one(names):
     ratios = []
     for gain in (0.5, 1.0, 3.0):
-        torch.manual_seed(names["seed"])
+        made = names["made"](lambda gain=gain: names["RNN"](pieces=32, gain=gain), names["seed"])
         found = names["error_signals"](
-            names["RNN"](pieces=32, gain=gain),
+            made,
             names["digits"].x_train[:256],
             names["digits"].y_train[:256],
         )
@@ -135,7 +135,7 @@ def test_cold_text_repeats_itself_and_hot_text_is_wrong(names, models):
             heat: [write(model, ";", 150, heat, s) for s in range(3)] for heat in (0.0, 0.3, 1.4)
         }
         mean = {heat: sum(map(repeats, found)) / 3 for heat, found in texts.items()}
-        assert mean[0.0] > mean[1.4] + 0.3, (steps, mean)
+        assert mean[0.0] > mean[1.4] + 0.2, (steps, mean)
         if steps == 300:
             good = {h: names["share_right"](";" + ";".join(t)) for h, t in texts.items()}
             assert good[0.3] > good[1.4] + 0.2, good
