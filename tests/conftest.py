@@ -23,6 +23,11 @@ def pytest_xdist_auto_num_workers(config):
     return 0 if named or cores == 1 else cores
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Name a long text by its length: the name of a test goes from process to process."""
+    return f"{argname} of {len(val):,}" if isinstance(val, str | bytes) and len(val) > 400 else None
+
+
 def pytest_report_header(config):
     return lanes.header()
 

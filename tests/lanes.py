@@ -1,14 +1,14 @@
 """Which tests run: the lanes `fast`, default and `full`, and the groups that share a process.
 
 fast: nothing that needs a kernel, a browser or a process of its own, and nothing in `SLOW`.
-default: all but what is marked `full`; of that, the tests of changed files and an eighth, of what
-    is in `HEAVY` a sixteenth.
+default: all but what is marked `full`; of that, the tests of changed files, an eighth of those in
+    `CHAPTERS`, and of the others a thirty-second.
 full: everything that is marked so.
 
 A test marked `full` is changed when its own file, its notebook, or a file that one of them imports
 has changed since the branch left its upstream, or since the commit before. The eighth is every
-eighth test, so that no eighth has most of a slow file, and the sixteenth likewise; where they begin
-goes by the commit, without git by the day.
+eighth test, so that no eighth has most of a slow file, and the thirty-second likewise; where they
+begin goes by the commit, without git by the day.
 """
 
 import ast
@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-PARTS, RARER = 8, 16
+PARTS, RARER = 8, 32
 LOCK = "binder/constraints.txt"  # another version of a library changes everything
 GROUPS = {  # fixture: what its tests share, in one process and one after another
     "browser_page": "browser",
@@ -35,6 +35,10 @@ GROUPS = {  # fixture: what its tests share, in one process and one after anothe
 }
 
 FACES = ("__init__.py", "face.py")  # files that only pass names on
+
+CHAPTERS = (  # each chapter in a browser, and with other parameters: an eighth of these runs
+    "tests/browser/test_chapters", "tests/lessons/test_parameters",
+)  # fmt: skip
 
 SLOW = (  # rooms, files and tests that take a second or more
     "tests/widgets/",  # labs draw their stills
@@ -57,26 +61,22 @@ HEAVY = (  # start processes, paint, or take seconds for a family: these tests c
     "tests/browser/test_arrows_page", "tests/browser/test_backprop", "tests/browser/test_bets_page",
     "tests/browser/test_cluster_page", "tests/browser/test_day_one_page",
     "tests/browser/test_descent", "tests/browser/test_errata_page",
-    "tests/browser/test_face_network",
-    "tests/browser/test_face_panels", "tests/browser/test_face_strips",
-    "tests/browser/test_face_view", "tests/browser/test_notebook7",
-    "tests/browser/test_oncall_page", "tests/browser/test_pages", "tests/browser/test_planner_page",
-    "tests/browser/test_plots", "tests/browser/test_start.py::test_course_lab_opens_wide",
+    "tests/browser/test_face_network", "tests/browser/test_face_panels",
+    "tests/browser/test_face_strips", "tests/browser/test_face_view",
+    "tests/browser/test_notebook7", "tests/browser/test_oncall_page", "tests/browser/test_pages",
+    "tests/browser/test_planner_page", "tests/browser/test_plots",
+    "tests/browser/test_start.py::test_course_lab_opens_wide",
     "tests/browser/test_training_lab.py::test_an_older_ipykernel",
     "tests/browser/test_training_lab.py::test_lanes_are_turned",
     "tests/browser/test_training_lab.py::test_the_clip_line",
     "tests/browser/test_training_lab_keys", "tests/browser/test_training_lab_notebook7",
     "tests/browser/test_training_lab_page", "tests/browser/test_training_lab_story",
     "tests/browser/test_training_lab_tabs", "tests/browser/test_validation_page",
-    "tests/cli/test_wheel.py::test_course_lab_from_a_wheel",
-    "tests/interop/test_adopt_ddp", "tests/lessons/test_checks_memory",
+    "tests/cli/test_wheel.py::test_course_lab_from_a_wheel", "tests/interop/test_adopt_ddp",
+    "tests/lessons/test_checks_code_examples", "tests/lessons/test_checks_data.py",
+    "tests/lessons/test_checks_ensembles", "tests/lessons/test_checks_memory",
     "tests/lessons/test_checks_networks_training", "tests/lessons/test_checks_regularisation",
     "tests/lessons/test_day_one",
-    "tests/lessons/test_checks_data.py", "tests/lessons/test_checks_ensembles",
-    "tests/browser/test_training_lab_tabs", "tests/cli/test_wheel.py::test_course_lab_from_a_wheel",
-    "tests/interop/test_adopt_ddp", "tests/lessons/test_checks_ensembles",
-    "tests/lessons/test_checks_code_examples", "tests/lessons/test_checks_memory",
-    "tests/lessons/test_checks_networks_training", "tests/lessons/test_day_one",
     "tests/lessons/test_exercises.py::test_wrong_answers_are_recognised",
     "tests/lessons/test_ledger.py::test_each_case_of_the_document",
     "tests/lessons/test_ledger_mutations", "tests/lessons/test_patients.py",
@@ -287,7 +287,7 @@ def is_chosen(item, place: int) -> bool:
     _, files, turn = choice()
     notebook = notebook_of(item)
     own = {item.path} | (needed(notebook) if notebook else needed(item.path))
-    parts = RARER if is_heavy(item) else PARTS
+    parts = PARTS if item.nodeid.startswith(CHAPTERS) else RARER
     return place % parts == turn % parts or ROOT / LOCK in files or bool(own & files)
 
 
@@ -295,5 +295,5 @@ def header() -> str:
     """Return the choice in words."""
     since, files, turn = choice()
     what = f"what needs a file changed since {since[:9]} ({len(files)})" if since else "no history"
-    part = f"an eighth ({turn % PARTS + 1}), of the heavy ones a sixteenth ({turn + 1})"
+    part = f"of the chapters' an eighth ({turn % PARTS + 1}), else a thirty-second ({turn + 1})"
     return f"slow tests: {part}, and {what}; all of them with -m full"

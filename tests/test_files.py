@@ -30,6 +30,12 @@ def test_an_error_leaves_the_old_content_and_no_litter(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def open_files() -> tuple[set, int]:
+    """Return what this process has open; not how far it is, for a log may grow meanwhile."""
+    process = psutil.Process()
+    return {(file.path, file.fd) for file in process.open_files()}, process.num_fds()
+
+
 @posix
 def test_content_then_name_are_on_the_disk_when_it_returns(tmp_path, monkeypatch):
     """As a loss of power asks for; what cannot be tried here is the loss of power."""
@@ -42,10 +48,10 @@ def test_content_then_name_are_on_the_disk_when_it_returns(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
-    before = set(psutil.Process().open_files()), psutil.Process().num_fds()
+    before = open_files()
     write_bytes(b"four", tmp_path / "file")
     assert calls == [4, "replace", "folder"]
-    assert (set(psutil.Process().open_files()), psutil.Process().num_fds()) == before
+    assert open_files() == before
 
 
 @posix

@@ -210,14 +210,15 @@ def test_one(number):
 
 
 @pytest.mark.parametrize("parameter", [MOMENTUM, MOMENTUM.stem, None])
-def test_in_sixteen_turns_each_test_has_two_and_each_heavy_one_has_one(monkeypatch, parameter):
+def test_in_32_turns_each_slow_test_has_one_and_those_of_chapters_four(monkeypatch, parameter):
     def turns(some, place):
-        return [turn for turn in range(16) if chosen(monkeypatch, some, [], turn, place)]
+        return [turn for turn in range(32) if chosen(monkeypatch, some, [], turn, place)]
 
-    for place in range(32):  # neighbours have other turns
-        assert turns(item(parameter=parameter), place) == [place % 8, place % 8 + 8]
-        heavy = item("tests/widgets/test_cluster_lab.py", parameter)
-        assert turns(heavy, place) == [place % 16]
+    for place in range(64):  # neighbours have other turns
+        for name in ("tests/lessons/test_parameters.py", "tests/browser/test_chapters.py"):
+            assert turns(item(name, parameter), place) == [*range(place % 8, 32, 8)]
+        for name in ("tests/widgets/test_cluster_lab.py", "tests/test_colab.py"):
+            assert turns(item(name, parameter), place) == [place % 32]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_a_chapters_tests_run_when_what_it_needs_has_changed(monkeypatch, file, 
 
 def test_the_header_says_what_was_chosen(monkeypatch):
     monkeypatch.setattr(lanes, "choice", lambda: ("0123456789abc", {MOMENTUM}, 2))
-    assert "an eighth (3), of the heavy ones a sixteenth (3)" in lanes.header()
+    assert "of the chapters' an eighth (3), else a thirty-second (3)" in lanes.header()
     assert "since 012345678 (1);" in lanes.header()
-    monkeypatch.setattr(lanes, "choice", lambda: (None, set(), 15))
-    assert "an eighth (8), of the heavy ones a sixteenth (16), and no history;" in lanes.header()
+    monkeypatch.setattr(lanes, "choice", lambda: (None, set(), 31))
+    assert "an eighth (8), else a thirty-second (32), and no history;" in lanes.header()
