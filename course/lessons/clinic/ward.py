@@ -216,7 +216,8 @@ def _model(plan: Plan, draw: torch.Generator) -> nn.Sequential:
                 bound = part.in_features**-0.5
                 part.weight.uniform_(-bound, bound, generator=draw)
                 part.bias.uniform_(-bound, bound, generator=draw)
-        model[-1].weight.mul_(plan.gain)
+                if part is model[-1]:
+                    part.weight.mul_(plan.gain)
     return model
 
 
