@@ -10,7 +10,7 @@ from torch import nn
 
 from course import CourseError, load_data
 from course.lessons.clinic.diseases import DISEASES, draw
-from course.lessons.clinic.ward import READINGS, Patient, Plan, Treatment, examine
+from course.lessons.clinic.ward import READINGS, WELL, Patient, Plan, Treatment, examine
 
 NAMES = [disease.name for disease in DISEASES]
 of_each = pytest.mark.parametrize("disease", DISEASES, ids=NAMES)
@@ -24,6 +24,7 @@ def patient_with(disease, seed):
 @of_each
 def test_its_readings_tell_it_from_all_others(disease):
     found = examine(patient_with(disease, 0).plan)
+    assert not found["use"] > WELL, "it is sick in use"
     assert set(found) == set(READINGS)
     assert [d.name for d in DISEASES if d.fits(found)] == [disease.name], found
 
@@ -59,14 +60,15 @@ def test_a_draw_is_one_of_thirteen_and_does_not_tell_which():
     assert not any(name in repr(patient) for patient in drawn for name in NAMES)
 
 
-def test_the_readings_agree_with_a_run_by_torch():
-    plan = Plan(lr=0.2, seed=3, steps=40)
+@pytest.mark.parametrize(("offset", "lr"), [(0.0, 0.2), (4.0, 0.001)])
+def test_the_readings_agree_with_a_run_by_torch(offset, lr):
+    plan = Plan(lr=lr, offset=offset, seed=3, steps=40)
     draws = torch.Generator().manual_seed(3)
     data = load_data("digits", 0)
     at = torch.randperm(len(data.x_train), generator=draws)
     x, y = data.x_train[at], data.y_train[at]
     mean, deviation = x.mean(), x.std()
-    x, use = (x - mean) / deviation, (data.x_test - mean) / deviation
+    x, use = (x - mean) / deviation + offset, (data.x_test - mean) / deviation + offset
     aside = x[1000:], y[1000:]
     x, y = x[:1000], y[:1000]
     torch.randperm(1000, generator=draws)  # the rows that would be bad
@@ -75,7 +77,7 @@ def test_the_readings_agree_with_a_run_by_torch():
         for weight in (layer.weight, layer.bias):
             nn.init.uniform_(weight, -1 / math.sqrt(layer.in_features),
                              1 / math.sqrt(layer.in_features), draws)  # fmt: skip
-    sgd, losses, mix = torch.optim.SGD(net.parameters(), 0.2), [], []
+    sgd, losses, mix = torch.optim.SGD(net.parameters(), lr), [], []
     for _ in range(40):
         rows = torch.randint(1000, (32,), generator=draws)
         sgd.zero_grad()
@@ -95,7 +97,8 @@ def test_the_readings_agree_with_a_run_by_torch():
     for name, rows in (("training", (x, y)), ("pipeline", (x, y)), ("aside", aside),
                        ("use", (use, data.y_test))):  # fmt: skip
         assert found[name] == pytest.approx(right(*rows), abs=0.01)
-    assert found["silent"] == pytest.approx(float((net[0](x) <= 0).all(0).float().mean()), abs=0.04)
+    silent = float((net[0](x) <= 0).all(0).float().mean())
+    assert found["silent"] == pytest.approx(silent, abs=0.02) and (silent > 0.1) == (offset > 0)
     table = torch.cat([x, y[:, None].float()], 1)
     r = torch.corrcoef(table.T)[-1, :-1].nan_to_num().abs().max()
     assert found["column"] == pytest.approx(float(r), rel=1e-3)
