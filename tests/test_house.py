@@ -16,9 +16,9 @@ from course.nn.model import Model
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 FOLDERS = ("data", "nn", "optim", "interop", "training", "lessons", "errors")  # imported by it
 FACES = (
-    "course", "course.ensembles", "course.lessons", "course.lessons.exercises", "course.oncall",
-    "course.parallel", "course.parallel.views", "course.planner", "course.planner.ways",
-    "course.pruning", "widgets",
+    "course", "course.architectures", "course.ensembles", "course.lessons",
+    "course.lessons.exercises", "course.oncall", "course.parallel", "course.parallel.views",
+    "course.planner", "course.planner.ways", "course.pruning", "widgets",
 )  # fmt: skip
 
 

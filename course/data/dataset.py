@@ -26,7 +26,8 @@ class Dataset:
     Args:
         name: of the set, as messages give it.
         x_train, x_test, x_val: inputs (N, …), at least one axis after the rows.
-        y_train, y_test, y_val: class numbers (N,), int64; or targets (N, K), floats.
+        y_train, y_test, y_val: class numbers (N,), int64, or (N, T), one for each of T places; or
+            targets (N, K), floats.
         classes: the number of classes; None: a regression towards the targets.
         image_shape: (H, W) if a row is one grey image of H·W pixels.
         source: what `load_data` was asked for and what was done since, from which `build_data`
@@ -169,12 +170,12 @@ class Dataset:
         return replace(self, **x, source=self.after("images"))  # type: ignore[arg-type]
 
     def noisy_labels(self, share: float, seed: int = 0) -> Tensor:
-        """Return y_train with another label in a random share of the rows: (N,) int64.
+        """Return y_train, of its shape, with another label in a random share of its places.
 
         With one seed a larger share keeps the wrong labels of a smaller one.
 
         Args:
-            share: the chance of each row, in [0, 1].
+            share: the chance of each, in [0, 1].
             seed: of the draw.
 
         Raises:
@@ -184,8 +185,8 @@ class Dataset:
             raise CourseError(f"{self.name!r} has no classes to confuse; label noise needs two")
         share = check_number("label_noise", share, 0, 1, "0.2 is much already")
         generator = torch.Generator().manual_seed(check_seed(seed))
-        drawn = torch.rand(len(self.y_train), generator=generator)
-        shift = torch.randint(1, self.classes, (len(self.y_train),), generator=generator)
+        drawn = torch.rand(self.y_train.shape, generator=generator)
+        shift = torch.randint(1, self.classes, self.y_train.shape, generator=generator)
         wrong = (self.y_train.cpu() + shift) % self.classes
         return torch.where(drawn < share, wrong, self.y_train.cpu()).to(self.y_train.device)
 
@@ -211,10 +212,10 @@ def _check_rows(split: str, x: Tensor, y: Tensor) -> None:
 
 
 def _check_labels(split: str, y: Tensor, classes: int) -> None:
-    if y.ndim != 1 or y.dtype != torch.int64:
+    if y.ndim > 2 or not y.numel() or y.dtype != torch.int64:
         raise CourseError(
-            f"{split} labels are {tuple(y.shape)} {y.dtype}; allowed: class numbers (N,) int64; "
-            "convert with .long(), or pass classes=None for a regression"
+            f"{split} labels are {tuple(y.shape)} {y.dtype}; allowed: class numbers (N,) or (N, T) "
+            "int64; convert with .long(), or pass classes=None for a regression"
         )
     low, high = int(y.min()), int(y.max())
     if low < 0 or high >= classes:

@@ -254,11 +254,10 @@ class Adopted(InOneProcess):
                 f"the module cannot take rows {tuple(x.shape[1:])} of {data.name!r} ({error}); "
                 "match its first layer to the data, or reshape the data's rows"
             ) from error
-        if outputs.shape != (len(x), data.outputs):
-            raise CourseError(
-                f"the module gives {tuple(outputs.shape)} for {len(x)} rows of {data.name!r}; "
-                f"allowed: {(len(x), data.outputs)}; give its last layer {data.outputs} outputs"
-            )
+        allowed = (len(x), data.outputs, *(y.shape[1:] if data.classes else ()))
+        if outputs.shape != allowed:
+            got = f"the module gives {tuple(outputs.shape)} for {len(x)} rows of {data.name!r}"
+            raise CourseError(f"{got}; allowed: {allowed}; change its last layer")
         if self.loss.kind in LOSSES:
             self.loss.value(outputs, y)
 

@@ -1,5 +1,6 @@
 """What chapters are made of: contents, ledger, exercises, bets, patients, tables and formulas."""
 
+from . import programs
 from .answers import Choice, Curve, Marks, Number
 from .cases import Case, Symptom
 from .day_one import day_one_verdicts
@@ -8,6 +9,7 @@ from .errata import select, tally
 from .filing import file_error
 from .flats import draw_flats
 from .folds import cross_validate, draw_noise, nearest_mean, strongest
+from .keras_here import find_keras
 from .ledger import settle
 from .pairs import Joined, alone, draw_pairs, together
 from .parameters import check_parameters
@@ -17,7 +19,7 @@ from .verdicts import verdict
 __all__ = [
     "Case", "Choice", "Curve", "Joined", "Marks", "Number", "Saddle", "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
-    "descend", "draw_flats", "draw_noise", "draw_pairs", "file_error", "linear_model",
-    "lowest_loss", "nearest_mean", "select", "settle", "steps_needed", "strongest",
-    "tally", "together", "verdict",
+    "descend", "draw_flats", "draw_noise", "draw_pairs", "file_error", "find_keras",
+    "linear_model", "lowest_loss", "nearest_mean", "programs", "select", "settle", "steps_needed",
+    "strongest", "tally", "together", "verdict",
 ]  # fmt: skip

@@ -63,6 +63,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         "What breaks at scale, and how does a run survive?",
         55,
     ),
+    Chapter("5_1_architectures", "Architectures", "CNN, RNN, Transformer: what changes?", 60),
     Chapter(
         "3_07_second_order",
         "Curvature",
@@ -76,7 +77,14 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     Chapter(
         "3_13_pruning", "Pruning", "How much can be thrown away?", 50, after="3_10_regularisation"
     ),
-    Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="3_17_failures"),
+    Chapter(
+        "4_code_examples",
+        "Code examples",
+        "Do the documents' programs work?",
+        50,
+        after="3_17_failures",
+    ),
+    Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="5_1_architectures"),
 ]
 
 

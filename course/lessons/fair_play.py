@@ -4,6 +4,7 @@ import builtins
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 import numpy as np
@@ -84,7 +85,8 @@ def tools_kept() -> Iterator[list[str]]:
     finally:
         for tool, functions in before:
             for name, function in functions.items():
-                if vars(tool).get(name) is not function:
+                now = vars(tool).get(name)
+                if now is not function and not _is_wrapped(now, function):
                     replaced.append(f"{tool.__name__}.{name}")
                     _put_back(tool, name, function)
 
@@ -94,6 +96,13 @@ def _functions(tool) -> dict[str, object]:
     if isinstance(tool, type):
         return {name: vars(tool).get(name) for name in dir(tool)}
     return {name: value for name, value in vars(tool).items() if callable(value)}
+
+
+def _is_wrapped(now, before) -> bool:
+    """Tell if PyTorch itself has wrapped a function, as its first optimiser does `manual_seed`."""
+    code = getattr(now, "__code__", None)
+    inside = code is not None and Path(code.co_filename).is_relative_to(Path(torch.__file__).parent)
+    return inside and getattr(now, "__wrapped__", None) is before
 
 
 def _put_back(tool, name: str, function) -> None:

@@ -205,7 +205,7 @@ class Trainer(Run):
         x, y = self.splits[split]
         outputs = torch.cat([self.model.predict(part) for part in x.split(8192)])
         loss = self.model.loss.value(outputs, y)
-        if self.data.is_regression or y.ndim != 1:
+        if self.data.is_regression:
             return loss, loss.new_full((), float("nan"))
         guess = (outputs[:, 0] > 0).long() if outputs.shape[1] == 1 else outputs.argmax(1)
         return loss, (guess == y).double().mean()

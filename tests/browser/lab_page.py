@@ -83,11 +83,15 @@ class LabPage:
 
     def ask(self, expression: str):
         """Return what an expression is worth in the kernel."""
-        printed = self.do(f"import json; print(json.dumps({expression}))")
+        return self.told(f"import json; print(json.dumps({expression}))")
+
+    def told(self, code: str):
+        """Return the JSON that code prints in the kernel."""
+        printed = self.do(code)
         try:
             return json.loads(printed)
         except ValueError:
-            raise AssertionError(f"{expression}: {printed}") from None
+            raise AssertionError(f"{code}: {printed!r}") from None
 
     def until(self, expression: str, seconds: float = 40) -> None:
         """Wait until an expression is true in the kernel."""
@@ -97,7 +101,7 @@ class LabPage:
         """Return the arrays of the kernel's picture of now, as a frame carries them."""
         code = "from widgets.common.frames import decode, encode; import json; print(json.dumps("
         code += "{k: v.tolist() for k, v in decode(encode(lab.picture(), 0))['arrays'].items()}))"
-        return json.loads(self.do(code))
+        return self.told(code)
 
     # ---- what the page shows ----------------------------------------------------------------
 

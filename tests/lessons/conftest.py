@@ -16,6 +16,14 @@ def known_draws(monkeypatch):
     monkeypatch.setattr(judging, "new_seed", lambda: next(seeds))
 
 
+@pytest.fixture(scope="session")
+def keras():
+    """Keras on its torch backend; it takes seconds to import."""
+    from course.lessons import find_keras
+
+    return find_keras()
+
+
 @pytest.fixture
 def shell():
     """An IPython shell: without one, what is displayed cannot be caught."""

@@ -1,5 +1,6 @@
 """Each claim's own statement, changed in one place, and the verdict that it gets then."""
 
+import mutants_code_examples as code
 import numpy as np
 import torch
 
@@ -54,7 +55,7 @@ TOGETHER = {"core": ("backward", "update")}
 NO_MEMORY = {"rule": lambda beta: [Momentum(0.0)]}
 
 # claim: (what was changed, the statement, its verdict)
-MUTANTS = [
+MUTANTS = code.MUTANTS + [
     ("D0-1", "worse in language", {"images": "better", "language": "worse"}, "imprecise"),
     ("D0-1", "worse in images alone", {"images": "worse"}, "wrong"),
     ("D1-1a", "it adds up as a nerve cell", stated("D1-1a") | {"as the brain": ("sums",)}, "holds"),
@@ -158,6 +159,10 @@ MUTANTS = [
     ("D2-2a", "together", stated("D2-2a") | {"trained": "together"}, "holds"),
     ("D3-3.2", "trained on and evaluated", (*stated("D3-3.2"), "tune", "evaluate"), "holds"),
     ("D3-3.2", "nothing pruned", stated("D3-3.2")[:-1], "holds"),
+    ("D4-1c", "Transformers alone", ("Transformer",), "holds"),
+    ("D4-1c", "no kind at all", (), "wrong"),
+    ("D3-5a", "models shrink", stated("D3-5a") | {"grow": "fewer"}, "imprecise"),
+    ("D3-5a", "frequencies", stated("D3-5a") | {"such as": ("frequencies",)}, "imprecise"),
     ("D3-5d", "units alone", stated("D3-5d") | {"lower": ("by unit",)}, "holds"),
     ("D3-5d", "neither", {"models": "fewer", "lower": ("optimised",)}, "wrong"),
     ("D3-5c", "shorter and shorter", stated("D3-5c") | {"with each network": "shorter"},

@@ -29,6 +29,25 @@ def ask(answer):
     return exercise.check(answer)
 
 
+def test_a_first_optimiser_replaces_nothing():
+    """PyTorch wraps `torch.manual_seed` when its first optimiser is made in a process."""
+    here = torch.manual_seed
+    with tools_kept() as replaced:
+        torch.manual_seed = torch._dynamo.disable(here)
+    try:
+        assert replaced == [] and torch.manual_seed is not here
+    finally:
+        torch.manual_seed = here
+
+    def wraps(seed):
+        return here(0)
+
+    wraps.__wrapped__ = here
+    with tools_kept() as replaced:
+        torch.manual_seed = wraps
+    assert replaced == ["torch.manual_seed"] and torch.manual_seed is here
+
+
 # ---- looking -----------------------------------------------------------------------------------
 
 

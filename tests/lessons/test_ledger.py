@@ -16,7 +16,7 @@ from course.lessons.searches import is_missing
 from course.lessons.verdicts import VERDICTS, Case, verdict
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-WRITTEN = {chapter.file for chapter in ROUTE}
+WRITTEN = {chapter.file for chapter in ROUTE} - {"errata"}  # it shows what the others settle
 SETTLED = [claim for claim in claims() if claim.check]
 
 
@@ -87,6 +87,8 @@ MARKS = {
     "D0-5b": ("✓✗✗✓", "✓✓✓"),
     "D0-6.3": ("✓✓✓✗✓✗✗✗✓", "✓✓✓✓✓✓✓✓✓"),
     "D3-3.2": ("✓✗✗", "✓✓✓"),
+    "D4-1c": ("✓✓✗", "✓✓✓✓"),
+    "D3-5a": ("✓✓✓✓✓", "✗✗✗"),
     "D3-5d": ("✓✗✗✓✗✓✓", "✗✗✗"),
     "D0-5a": ("✓✓|✓", "✗✗|✓"),
     "D0-5c": ("✓✓✓|✓✓✓✓✓✓✓✓", "✗✗✗|✓✓✓✓✓✓✓✓"),
@@ -119,6 +121,11 @@ MARKS = {
     "D4-3.6": ("✗✓✓✗|✗✓", "✗✗✗✗|✗✗"),
     "D4-3.7": ("✓✗✓✗|✗✓", "✗✗✗✗|✗✗"),
     "D4-3.8": ("", "✓✓"),
+    "D0-4": ("✓✓✗✗✗✗", "✓✓✓✓✓✓"),
+    "D1-4": ("✗✗✗|✗✓", "✓✓✓|✓✓"),
+    "D2-4": ("✗✗✗✗|✗✗✓", "✓✓✓✓|✓✗✗"),
+    "D3-4": ("✗✗✗✗|✗✓", "✓✓✓✓|✓✓"),
+    "D4-4": ("", "✓✓✓"),
 }
 
 

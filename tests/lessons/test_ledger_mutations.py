@@ -1,5 +1,6 @@
 """Another statement gets another verdict: each claim's own, changed in one place."""
 
+import mutants_code_examples as code
 import pytest
 import torch
 from ledger_cases import marks
@@ -31,7 +32,7 @@ def test_each_claim_that_states_something_is_changed():
     }
 
 
-ASIDES = [
+ASIDES = code.ASIDES + [
     ("D4-3.2", "moves all weights", "one", 0), ("D4-3.2", "memory", "both", 1),
     ("D4-3.2", "its step", "the same", 3), ("D4-3.2", "rows", "not all", 4),
     ("D4-3.3", "slower", "all", 1),
@@ -56,7 +57,7 @@ def test_another_aside_changes_its_mark_and_not_the_verdict(name, part, value, p
     assert verdict(before) == verdict(after)
 
 
-GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8")}
+GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8", "D4-4")}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "
         ("D0-3.3", GIVEN["D0-3.3"] | {"momentum": lambda: chain(HeavyBall(0.9), Descend(0.1))}),
         ("D3-3.3", GIVEN["D3-3.3"] | {"cross_entropy": lambda z, y: 2 * cross_entropy(z, y)}),
         ("D4-3.8", lambda rows: rows.sum(0)),
+        code.GIVEN,
     ],
 )
 def test_what_is_given_for_a_missing_formula_is_tried(name, statement):

@@ -55,7 +55,7 @@ def test_the_stated_data_sets_are_those_that_are_taken(path, name):
     assert names
     for name in names:
         check_in(path, dataset=name)
-    for other in ("rings", "sine", "nonsense", "mnist"):
+    for other in {"rings", "sine", "nonsense", "mnist"} - set(names):
         with pytest.raises(CourseError, match=f"dataset = '{other}' .*{', '.join(names[:1])}"):
             check_in(path, dataset=other)
 
@@ -131,6 +131,7 @@ RUNS = [
     pytest.param(path, values, id=f"{path.stem}-{'-'.join(map(str, values.values()))}")
     for path in PATHS
     for values in ends(path)[1:]  # the first is run on Colab's kernel
+    if values.get("dataset") != "mnist"  # a download; test_watch_code_examples has rows as wide
 ]
 
 

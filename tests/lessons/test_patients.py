@@ -74,7 +74,7 @@ def test_each_is_the_run_that_it_is_said_to_be(name):
         data = data.subset(600, 0).with_validation(2 / 3, 0)
     assert (case.split, recipe.label_noise) == {"T": ("validation", 0.2)}.get(name, ("train", 0))
     assert recipe.data == data.source and recipe.threads == 1
-    init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros"}.get(name)
+    init = {"D": "torch", "H": "normal", "K": "normal", "M": "zeros", "Y": "he"}.get(name)
     assert (
         model
         == MLP(

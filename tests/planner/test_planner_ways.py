@@ -53,6 +53,36 @@ def test_where_the_loss_is_worst_the_formula_is_exact_to_the_counters():
         assert 0 <= measured.total - sum(expected.values()) < 200, name
 
 
+def test_a_row_of_the_table_says_what_is_measured():
+    (one,) = compare_ways(TINY, ways={"ZeRO 3": WAYS["ZeRO 3"]})
+    *kinds, rest, whole, off = str(one).removeprefix("ZeRO 3").split()
+    bytes_by_kind = one.measured.kinds
+    names = ("weights", "gradients", "optimiser", "activations")
+    rest_of_it = bytes_by_kind["gathered"] + bytes_by_kind["other"]
+    told = [*(bytes_by_kind[name] for name in names), rest_of_it, one.measured.total]
+    assert rest_of_it > bytes_by_kind["gathered"] > 0
+    assert [float(n) for n in (*kinds, rest, whole)] == pytest.approx(
+        [n / 1e6 for n in told], abs=0.0051
+    )
+    assert off == f"{one.off:.1%}".replace("-0.0%", "0.0%")
+
+
+def test_offloading_keeps_sixteen_bytes_a_weight_on_the_host_and_no_gradient_here():
+    found = measure_step(WAYS["offload"], TINY)
+    sizes = [p.numel() for p in Transformer(TINY).parameters()]
+    kept = 16 * sum(sizes)  # weights, gradients, and two numbers of Adam, which works on one weight
+    assert kept <= found.host < kept + 4 * 4 * max(sizes)
+    model, tokens = Transformer(TINY), torch.zeros(TINY.batch, TINY.sequence, dtype=torch.long)
+    with torch.enable_grad():
+        Step(model, WAYS["offload"])(tokens, tokens)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_checkpointing_keeps_less_than_half_of_the_activations():
+    plain, kept = (measure_step(WAYS[name], SMALL).kinds for name in ("plain", "checkpointing"))
+    assert kept["activations"] < plain["activations"] / 2
+
+
 def saved_bytes(layers: int, autocast: bool) -> int:
     """What autograd saves for the backward pass, weights and their copies left out."""
     sizes = Sizes(layers, 32, 4, 48, 40, 16, 4)

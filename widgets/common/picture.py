@@ -38,7 +38,7 @@ Panels have kind and title, and perhaps a note:
     network {sizes, activation, weights, extent, points, wrong, inputs, classes}
             weights: layer by layer W (out, in) by rows, then b; the painters evaluate it
     map     {values, shape, extent, colours, points?, wrong?, path?, contour?, low?, high?}
-    tiles   {pixels, shape, colours, captions?}          images, 128 is 0 when signed
+    tiles   {pixels, shape, colours, captions?, largest?} images, 128 is 0 when signed; largest: px
     bars    {names, values, labels?}
     samples {pixels, shape, probabilities, truth, guess, classes}
     ridges  {counts, rows: [[name, low, high, note], …]} a histogram a row

@@ -17,6 +17,7 @@ from course import CourseError, Network
 
 from . import side, strips
 from .depth import depth
+from .inside import Text, inside
 from .instrument import Instrument
 from .scene import Scene, axis, log_domain, plot
 from .validation import Validation
@@ -265,5 +266,6 @@ INSTRUMENTS: dict[str, Callable[[], Instrument]] = {
     "activations": lambda: Panels(activations), "gradients": lambda: Panels(gradients),
     "weights": lambda: Panels(weight_images), "loss slice": LossSlice,
     "depth": lambda: Panels(depth), "validation": Validation,
+    "inside": lambda: Panels(inside), "text": Text,
 }  # fmt: skip
 DEFAULT = ("loss", "gradient norm", "learning rate", "momentum", "network")

@@ -8,7 +8,9 @@ from functools import cache
 from ..cases import Case
 from . import (
     adaptive,
+    architectures,
     background,
+    code_examples,
     data,
     data_parallel,
     depth,
@@ -27,6 +29,7 @@ from . import (
 WARDS = (  # with `cases()` each
     first_eight, background, networks, data, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
+    code_examples, architectures,
 )  # fmt: skip
 
 

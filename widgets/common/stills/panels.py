@@ -23,7 +23,7 @@ def _columns(panel: dict, width: float) -> int:
 def _cell(panel: dict, width: float) -> tuple[float, float]:
     """Return width and height of a tile with its gap and its caption."""
     _, h, w = panel["shape"]
-    wide = min(width / _columns(panel, width), 48)
+    wide = min(width / _columns(panel, width), panel.get("largest", 48))
     return wide, (wide - 3) * h / w + 3 + (13 if panel.get("captions") else 0)
 
 

@@ -6,6 +6,7 @@ import { colourTable, keptBitmap } from "./images.js";
 
 const GAP = 3;
 const [LEAST, MOST] = [22, 46]; // px of a tile, as long as it can be chosen
+const LARGEST = 64; // px, where there is room
 
 /** {columns, rows, size, line}: as few holes in the last row as can be, then the largest tiles. */
 function layout(panel, width) {
@@ -16,7 +17,7 @@ function layout(panel, width) {
   let columns = first;
   const holes = (c) => Math.ceil(count / c) * c - count;
   for (let c = first; c <= last; c++) if (holes(c) < holes(columns)) columns = c;
-  const size = Math.min(width / columns, 64) - GAP;
+  const size = Math.min(width / columns, panel.largest ?? LARGEST) - GAP;
   const line = size * (panel.shape[1] / panel.shape[2]) + GAP + (panel.captions ? 14 : 0);
   return { columns, rows: Math.ceil(count / columns), size, line };
 }
