@@ -176,9 +176,8 @@ def share_right(predict: Callable[[Tensor], Tensor], data: Dataset) -> float:
 
 def plain(data: Dataset, sizes: list[int], loss=None, steps: int = BUDGET) -> float:
     """Train a network by cross-entropy or a loss of one's own; return the share it gets right."""
-    model = network(sizes)
-    if loss is not None:
-        model = adopt(model.to_module(), loss, stochastic=True)
+    first = network(sizes)
+    model = first if loss is None else adopt(first.to_module(), loss, stochastic=True)
     trainer = Trainer(model, data, rule())
     for _ in trainer.run(steps):
         pass
@@ -188,7 +187,7 @@ def plain(data: Dataset, sizes: list[int], loss=None, steps: int = BUDGET) -> fl
 def boosted(data: Dataset, sizes: list[int]) -> float:
     """Train ten such networks, each on what those before got wrong; return the share right."""
     learner = by_trainer(lambda seed: network(sizes), rule, BUDGET, classes=data.classes)
-    ensemble = AdaBoost(learner, data.classes, members=10).fit(data.x_train, data.y_train)
+    ensemble = AdaBoost(learner, sizes[-1], members=10).fit(data.x_train, data.y_train)
     return share_right(ensemble.outputs, data)
 
 
