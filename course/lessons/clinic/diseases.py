@@ -3,7 +3,8 @@
 import random
 
 from ...errors import check_seed
-from .ward import Disease, Patient, Plan
+from .plans import Plan
+from .ward import Disease, Patient
 
 DISEASES = (
     Disease(
@@ -27,7 +28,8 @@ DISEASES = (
         lambda r: {"bad": r.randint(5, 40), "lr": r.uniform(0.1, 0.3)},
         {"broken": (0, 299), "odd rows": (1, 1000)},
         {"bad": 0}, ({}, {"lr": 0.01}, {"loss": "squared", "lr": 0.005}, {"hidden": 64}),
-        "Some rows hold NaN. One of them is enough. Look at the data, and leave such rows out.",
+        "A scanner wrote 1e38 for pixels that it could not read. One such row is enough. Look at "
+        "the data, and leave such rows out.",
     ),
     Disease(
         "divergence",
@@ -88,7 +90,8 @@ DISEASES = (
     Disease(
         "wrong loss",
         lambda r: {"loss": "number", "lr": r.uniform(0.05, 0.15)},
-        {"broken": (-1, -1), "near": (0.5, 1), "loss": (0, 0.1), "column": (0, 0.9)},
+        {"broken": (-1, -1), "near": (0.5, 1), "loss": (0, 0.1), "column": (0, 0.9),
+         "training": (0.11, 0.89)},
         {"loss": "stable"}, ({}, {"lr": 0.02}, {"hidden": 64}, {"rows": 1400}),
         "It answers with the number of the class, as if 3 lay between 2 and 4. Its wrong answers "
         "are neighbours. Classes have no order: take cross-entropy.",
