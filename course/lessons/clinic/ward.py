@@ -88,11 +88,11 @@ class Patient:
     plan: Plan
     disease: Disease = field(repr=False)
 
-    def check(self, **changes) -> Treatment:
-        """Repeat the run with other knobs of its plan, 300 steps from its first, on three seeds.
+    def treated(self, **changes) -> Plan:
+        """Return the plan with other knobs, for 300 steps from its first.
 
         Raises:
-            CourseError: for a knob that a plan does not have.
+            CourseError: for a knob that a plan does not have, or a value that is not allowed.
         """
         knobs = [name for name in Plan.__dataclass_fields__ if name not in ("seed", "steps")]
         for name in changes:
@@ -101,7 +101,11 @@ class Patient:
                     f"knob {shown(name)} is unknown; allowed: {', '.join(knobs)}; choose one of "
                     "these"
                 )
-        plan = replace(self.plan, steps=Plan.steps, **changes)
+        return replace(self.plan, steps=Plan.steps, **changes)
+
+    def check(self, **changes) -> Treatment:
+        """Repeat the run with other knobs, as `treated` takes them, on three seeds."""
+        plan = self.treated(**changes)
         seeds = range(plan.seed, plan.seed + SEEDS)
         return Treatment(tuple(examine(replace(plan, seed=seed))["use"] for seed in seeds))
 
