@@ -3,7 +3,6 @@
 import random
 
 from ...errors import check_seed
-from .plans import Plan
 from .ward import Disease, Patient
 
 DISEASES = (
@@ -125,5 +124,4 @@ def draw(seed: int) -> Patient:
         CourseError: for a seed that is no whole number from 0.
     """
     chance = random.Random(check_seed(seed))
-    disease = chance.choice(DISEASES)
-    return Patient(Plan(**disease.numbers(chance), seed=chance.randrange(1000)), disease)
+    return chance.choice(DISEASES).patient(chance)

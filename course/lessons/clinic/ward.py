@@ -69,6 +69,10 @@ class Disease:
         """Return whether the readings show every symptom."""
         return all(low <= readings[name] <= high for name, (low, high) in self.symptoms.items())
 
+    def patient(self, chance: random.Random) -> "Patient":
+        """Return a patient with this disease, whose numbers are drawn."""
+        return Patient(Plan(**self.numbers(chance), seed=chance.randrange(1000)), self)
+
 
 @dataclass(frozen=True)
 class Treatment:
