@@ -116,8 +116,7 @@ class Ward:
             plan.trainer(), steps=plan.steps, instruments=INSTRUMENTS,
             interactive=self.interactive, name=f"the ward of {self.chapter}",
         )  # fmt: skip
-        if self.interactive:
-            self.lab.run(plan.steps)
+        self.lab.run(plan.steps)
 
     def _build(self) -> None:
         story = ipw.HTML(self._story()).add_class("face-case")
