@@ -67,13 +67,13 @@ def test_the_readings_agree_with_a_run_by_torch(offset, lr):
     draws = torch.Generator().manual_seed(3)
     data = load_data("digits", 0)
     at = torch.randperm(len(data.x_train), generator=draws)
-    x, y = data.x_train[at], data.y_train[at]
+    x, y = data.x_train[at].double(), data.y_train[at]
     mean, deviation = x.mean(), x.std()
-    x, use = (x - mean) / deviation + offset, (data.x_test - mean) / deviation + offset
+    x, use = (x - mean) / deviation + offset, (data.x_test.double() - mean) / deviation + offset
     aside = x[1000:], y[1000:]
     x, y = x[:1000], y[:1000]
     torch.randperm(1000, generator=draws)  # the rows that would be bad
-    net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).double()
     for layer in (net[0], net[2]):
         for weight in (layer.weight, layer.bias):
             nn.init.uniform_(weight, -1 / math.sqrt(layer.in_features),
@@ -101,7 +101,7 @@ def test_the_readings_agree_with_a_run_by_torch(offset, lr):
         assert found[name] == pytest.approx(right(*rows), abs=0.01)
     silent = float((net[0](x) <= 0).all(0).float().mean())
     assert found["silent"] == pytest.approx(silent, abs=0.02) and (silent > 0.1) == (offset > 0)
-    table = torch.cat([x, y[:, None].float()], 1)
+    table = torch.cat([x, y[:, None].double()], 1)
     r = torch.corrcoef(table.T)[-1, :-1].nan_to_num().abs().max()
     assert found["column"] == pytest.approx(float(r), rel=1e-3)
     assert found["broken"] == -1 and found["odd rows"] == 0

@@ -9,16 +9,16 @@ DISEASES = (
     Disease(
         "NaN from a rate",
         lambda r: {"hidden": 0, "loss": "squared", "lr": r.uniform(0.5, 2)},
-        {"broken": (1, 299), "growth": (1e6, 1e40), "odd rows": (0, 0)},
+        {"broken": (1, 299), "growth": (1e6, 1e308), "odd rows": (0, 0)},
         {"lr": 0.005}, ({}, {"lr": 0.4}, {"hidden": 32}, {"bad": 0}),
-        "Each step was longer than the one before, until a number was too large for float32. The "
+        "Each step was longer than the one before, until a number was too large to be stored. The "
         "loss grew before it broke: look there first. Lower the rate.",
     ),
     Disease(
         "NaN from the logarithm of 0",
-        lambda r: {"loss": "half", "gain": r.uniform(12, 16), "lr": r.uniform(0.05, 0.1)},
+        lambda r: {"loss": "half", "gain": r.uniform(12, 15), "lr": r.uniform(0.05, 0.09)},
         {"broken": (0, 50), "growth": (0, 100), "odd rows": (0, 0)},
-        {"loss": "stable"}, ({}, {"lr": 0.001}, {"bad": 0}, {"hidden": 64}),
+        {"loss": "stable"}, ({}, {"lr": 0.01}, {"bad": 0}, {"hidden": 64}),
         "A probability was rounded to 0, and its logarithm is not finite. The loss had not grown. "
         "Compute the loss from the outputs themselves, by a stable log-softmax. No rate mends it.",
     ),
@@ -27,7 +27,7 @@ DISEASES = (
         lambda r: {"bad": r.randint(5, 40), "lr": r.uniform(0.1, 0.3)},
         {"broken": (0, 299), "odd rows": (1, 1000)},
         {"bad": 0}, ({}, {"lr": 0.01}, {"loss": "squared", "lr": 0.005}, {"hidden": 64}),
-        "A scanner wrote 1e38 for pixels that it could not read. One such row is enough. Look at "
+        "A scanner wrote 1e308 for pixels that it could not read. One such row is enough. Look at "
         "the data, and leave such rows out.",
     ),
     Disease(

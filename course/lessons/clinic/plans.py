@@ -20,7 +20,7 @@ from ...training.trainer import Trainer
 
 CLASSES, BATCH = 10, 32
 MOST_ROWS = 1400  # of the digits' training rows; the others are kept aside
-UNREAD, UNREAD_AT = 1e38, 5  # what a broken scanner writes where it read nothing
+UNREAD, UNREAD_AT = 1e308, 5  # what a broken scanner writes where it read nothing
 COPIES = 10  # of each row in a sorted file, one after the other: 300 steps are about one pass
 
 
@@ -36,7 +36,7 @@ class Plan:
         loss: "stable" (log-softmax), "half" (log of probabilities in float16), "squared" (to
             one-hot answers) or "number" (squared, to the number of the class).
         rows: training rows.
-        bad: in how many of these a scanner has written 1e38 for a pixel it could not read.
+        bad: in how many of these a scanner has written 1e308 for a pixel it could not read.
         offset: added to all inputs.
         leak: whether an input holds the answer, while answers are known.
         order: "shuffled" or "sorted" by class.
@@ -107,7 +107,7 @@ def squared(scores: Tensor, y: Tensor) -> Tensor:
 
 def in_half(scores: Tensor, y: Tensor) -> Tensor:
     """Return cross-entropy by the logarithm of probabilities in float16, 0-d."""
-    return -scores.softmax(1).half().log().gather(1, y[:, None]).float().mean()
+    return -scores.softmax(1).half().log().gather(1, y[:, None]).to(scores.dtype).mean()
 
 
 def to_number(scores: Tensor, y: Tensor) -> Tensor:
@@ -122,10 +122,10 @@ def _data(plan: Plan, draw: torch.Generator) -> Dataset:
     """Return the rows of a plan: to train on, to keep aside (validation) and of use (test)."""
     data = load_data("digits", 0)
     at = torch.randperm(len(data.x_train), generator=draw)
-    x, y = data.x_train[at], data.y_train[at]
+    x, y = data.x_train[at].double(), data.y_train[at]
     mean, deviation = x.mean(), x.std()
     x = (x - mean) / deviation + plan.offset
-    use = (data.x_test - mean) / deviation + plan.offset
+    use = (data.x_test.double() - mean) / deviation + plan.offset
     aside, y_aside = x[plan.rows :], y[plan.rows :]
     x, y = x[: plan.rows].clone(), y[: plan.rows]
     if plan.leak:
@@ -146,8 +146,10 @@ def _network(plan: Plan, draw: torch.Generator) -> nn.Sequential:
     last = nn.Linear(plan.hidden or 64, 1 if plan.loss == "number" else CLASSES)
     with torch.no_grad():
         for part in [*layers[:1], last]:
+            part.double()  # so that another processor finds the same
             bound = part.in_features**-0.5
             part.weight.uniform_(-bound, bound, generator=draw)
             part.bias.uniform_(-bound, bound, generator=draw)
         last.weight.mul_(plan.gain)
-    return nn.Sequential(*layers, last, *([Numbers()] if plan.loss == "number" else []))
+    tail = [Numbers()] if plan.loss == "number" else []
+    return nn.Sequential(*layers, last, *tail)
