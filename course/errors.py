@@ -8,6 +8,7 @@ import inspect
 import math
 import numbers
 import reprlib
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -155,3 +156,21 @@ def check_fields(what: str, fields: object, function, *args) -> dict:
             f"{what} has missing or unknown fields ({str(error)[:100]}); allowed: {known}"
         ) from None
     return fields  # type: ignore[return-value]
+
+
+def each_field_once(what: str) -> Callable[[list[tuple[str, Any]]], dict]:
+    """Return the `object_pairs_hook` of `json.loads` that refuses a field given twice.
+
+    Args:
+        what: what the message calls the file.
+    """
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise CourseError(f"{what} has the field {shown(twice)} twice; keep one")
+        return values
+
+    return collect

@@ -103,10 +103,8 @@ def test_the_code_on_the_page_runs(page):
 
 
 def test_the_readme_lists_the_chapters_of_the_route():
-    rows = re.findall(
-        r"^\| \[(.*)\]\(notebooks/(.*)\.ipynb\) \| (.*) \|$", (ROOT / "README.md").read_text(), re.M
-    )
-    assert rows == [(c.title, c.file, c.question) for c in ROUTE]
+    found = re.findall(r"\[([^]]*)\]\(notebooks/(\w*)\.ipynb\)", (ROOT / "README.md").read_text())
+    assert found == [(c.title, c.file) for c in ROUTE]
 
 
 def test_every_command_of_the_guide_is_one_we_have(tmp_path):

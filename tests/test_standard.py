@@ -20,8 +20,8 @@ AFTER_BETS = Path(__file__).parents[1] / "course" / "lessons" / "after_bets"
 STOP = "Stop mark"
 LEDGER = "errata"  # its subject is the ledger itself, whole
 MOVES = ("TrainingLab(", "DescentLab(", "BackpropLab(", "ClusterLab(", "PlannerLab(",
-         "OnCallLab(", "explore(", "drag(", "Patient(")  # fmt: skip
-KNOBS = MOVES[:-1]  # a patient comes at the end of a chapter; a sitting has one more thing to move
+         "OnCallLab(", "explore(", "drag(", "Patient(", "Ward(")  # fmt: skip
+KNOBS = MOVES[:-2]  # a patient comes at the end of a chapter; a sitting has one more thing to move
 DRAWS = re.compile(r"\bplt\.|\bshow\(|\bplot\(|\bexplore\(|\bdrag\(")
 BARE = re.compile(
     r"!\[[^\]]*\]\([^)]*\)"  # badges
@@ -181,7 +181,7 @@ def test_it_has_one_bet_and_one_patient(chapter):
     code = "\n".join(c.source for c in chapter.code)
     assert len(re.findall(r"\bBet\(", code)) >= 1
     patients = 0 if chapter.file == LEDGER else 1  # the errata are about sentences
-    assert len(re.findall(r"\bPatient\(", code)) == patients
+    assert len(re.findall(r"\b(Patient|Ward)\(", code)) == patients
 
 
 def test_a_result_stands_within_ten_cells(chapter):

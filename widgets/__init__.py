@@ -8,6 +8,7 @@ from .lessons.bet import Bet
 from .lessons.day_one import DayOne
 from .lessons.errata import Errata
 from .lessons.patient import Patient
+from .lessons.ward import Ward
 from .oncall.lab import OnCallLab
 from .planner.lab import PlannerLab
 from .plots.arrows import drag
@@ -17,5 +18,5 @@ from .training.lab import TrainingLab
 
 __all__ = [
     "BackpropLab", "Bet", "ClusterLab", "DayOne", "DescentLab", "Errata", "OnCallLab", "Patient",
-    "PlannerLab", "Slider", "TrainingLab", "drag", "explore", "plot", "show",
+    "PlannerLab", "Slider", "TrainingLab", "Ward", "drag", "explore", "plot", "show",
 ]  # fmt: skip

@@ -3,6 +3,8 @@
 from . import programs
 from .answers import Choice, Curve, Marks, Number
 from .cases import Case, Symptom
+from .clinic.diseases import DISEASES
+from .clinic.ward import READINGS, examine
 from .day_one import day_one_verdicts
 from .descending import condition, curvatures, descend, linear_model, lowest_loss, steps_needed
 from .errata import select, tally
@@ -17,9 +19,10 @@ from .surfaces import Saddle
 from .verdicts import verdict
 
 __all__ = [
-    "Case", "Choice", "Curve", "Joined", "Marks", "Number", "Saddle", "Symptom",
+    "Case", "Choice", "Curve", "DISEASES", "Joined", "Marks", "Number", "READINGS", "Saddle",
+    "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
-    "descend", "draw_flats", "draw_noise", "draw_pairs", "file_error", "find_keras",
+    "descend", "draw_flats", "draw_noise", "draw_pairs", "examine", "file_error", "find_keras",
     "linear_model", "lowest_loss", "nearest_mean", "programs", "select", "settle", "steps_needed",
     "strongest", "tally", "together", "verdict",
 ]  # fmt: skip

@@ -64,6 +64,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         55,
     ),
     Chapter("5_1_architectures", "Architectures", "CNN, RNN, Transformer: what changes?", 60),
+    Chapter("6_clinic", "Clinic", "It does not train. Why?", 45),
     Chapter(
         "3_07_second_order",
         "Curvature",
@@ -84,7 +85,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         50,
         after="3_17_failures",
     ),
-    Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="5_1_architectures"),
+    Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="6_clinic"),
 ]
 
 

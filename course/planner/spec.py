@@ -10,7 +10,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import CourseError, check_choice, check_count, check_fields, check_number, shown
+from ..errors import (
+    CourseError,
+    check_choice,
+    check_count,
+    check_fields,
+    check_number,
+    each_field_once,
+    shown,
+)
 from .devices import Device, device_of
 from .layout import Layout, check_layout
 from .machine import Machine
@@ -140,7 +148,11 @@ def load_spec(path: str | Path) -> Spec:
     if len(content) > MOST_BYTES:
         raise CourseError(f"{shown(str(path))} has more than {MOST_BYTES:,} bytes; a plan has few")
     try:
-        value = json.loads(content.decode("utf-8"))
+        value = json.loads(
+            content.decode("utf-8"), object_pairs_hook=each_field_once(shown(str(path)))
+        )
+    except CourseError:
+        raise
     except (ValueError, RecursionError) as error:
         raise CourseError(
             f"{shown(str(path))} is no JSON ({str(error)[:100]}); write it again, or mend it there"

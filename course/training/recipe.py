@@ -19,7 +19,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ..errors import CourseError, check_choice, check_count, check_number, check_seed, shown
+from ..errors import (
+    CourseError,
+    check_choice,
+    check_count,
+    check_number,
+    check_seed,
+    each_field_once,
+    shown,
+)
 from ..files import write_bytes
 from ..nn.network import build_network
 from ..optim.ranges import check_setting
@@ -208,20 +216,11 @@ def read_json(source) -> object:
     if len(text) > LARGEST:
         raise CourseError(f"the recipe is larger than {LARGEST:,} bytes; it is another file")
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=each_field_once("the recipe"))
     except CourseError:
         raise
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits; 100,000 "["
         raise CourseError(f"the recipe is not JSON ({str(error)[:100]}); save it anew") from error
-
-
-def _once(pairs: list[tuple]) -> dict:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CourseError(f"the recipe has the field {shown(twice)} twice; keep one")
-    return values
 
 
 def _check_plain(source: dict) -> None:

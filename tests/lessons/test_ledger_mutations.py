@@ -40,6 +40,7 @@ ASIDES = code.ASIDES + [
     ("D4-3.6", "the clipping factor", "ε", 0), ("D4-3.7", "λ regularises", "the step", 0),
     ("D0-2.1", "answers", "any", 0),
     ("D0-2.2", "features", "people", 0), ("D4-2.2a", "features", "people", 0),
+    ("D3-6.3", "second", "reinforcement learning", 1), ("D3-6.3", "second", "boosting", 0),
     ("D2-2a", "made of", "layers", 0), ("D2-2a", "forward", "one after the other", 1),
 ]  # fmt: skip
 
@@ -57,7 +58,9 @@ def test_another_aside_changes_its_mark_and_not_the_verdict(name, part, value, p
     assert verdict(before) == verdict(after)
 
 
-GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8", "D4-4")}
+GIVEN = {
+    name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8", "D4-4", "D4-6")
+}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,8 @@ GIVEN = {name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "
         ("D0-3.3", GIVEN["D0-3.3"] | {"momentum": lambda: chain(HeavyBall(0.9), Descend(0.1))}),
         ("D3-3.3", GIVEN["D3-3.3"] | {"cross_entropy": lambda z, y: 2 * cross_entropy(z, y)}),
         ("D4-3.8", lambda rows: rows.sum(0)),
+        ("D4-6", GIVEN["D4-6"] | {"overflow": "a least deviation"}),
+        ("D4-6", GIVEN["D4-6"] | {"division by zero": "clipping by norm"}),
         code.GIVEN,
     ],
 )

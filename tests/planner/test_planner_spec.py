@@ -132,6 +132,7 @@ def test_utilisation_is_of_the_peak_in_the_precision():
     [
         (b"", "is no JSON"), (b"{", "is no JSON"), (b"\xff\xfe", "is no JSON"),
         (b"[1, 2]", "no object"), (b"null", "holds None"), (b'{"model": {}}', "missing"),
+        (b'{"model": {"layers": 1, "layers": 2}}', "'layers' twice"),
         (b'{"a":' * 100_000, "is no JSON"), (b"9" * 5000, "is no JSON"),
         (b" " * 1_000_001, "more than 1,000,000 bytes"),
         (b'{"model": {}, "devices": 1, "device": "A100-80GB", "batch": 1}', "allowed: layers"),

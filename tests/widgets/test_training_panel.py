@@ -127,6 +127,8 @@ def test_the_edge_of_stability_is_told_as_a_share():
     lab = live("spirals", optimiser="heavy ball").run(20)
     edge = lab.evaluations[-1].edge
     assert f"Learning rate 0.1, {0.1 / edge:.0%} of the edge of stability" in lab.summary()
+    lab.set("lr", 1e-9)  # as on a flat spot: a share that would be shown as 0%
+    assert "edge" not in lab.summary()
     lab.set("optimiser", "adam")
     assert "edge" not in lab.summary() and np.isnan(lab.evaluations[-1].edge)
 

@@ -53,7 +53,7 @@ def sentence(view) -> str:
         share = f", {right:.1%} right" if math.isfinite(right) else ""
         parts.append(f"Test loss {digits(last.test_loss)}{share}.")
     rate = f"Learning rate {marks.short(knobs['lr'])}"
-    if last is not None and math.isfinite(last.edge):
+    if last is not None and knobs["lr"] >= 0.005 * last.edge:  # of a flat spot it is far off
         rate += f", {knobs['lr'] / last.edge:.0%} of the edge of stability"
     clip = "no clipping" if knobs["clip"] == "off" else (
         f"clipping by {knobs['clip']} at {marks.short(knobs['threshold'])}, "
