@@ -141,3 +141,16 @@ def test_more_devices_take_fewer_days_and_more_dollars(cells):
     )  # fmt: skip
     assert sorted(days, reverse=True) == list(days) and sorted(dollars) == list(dollars)
     assert days[4] == pytest.approx(34, rel=0.1)  # SC21: 1,024 A100, 34 days
+
+
+@pytest.mark.parametrize("seed", [0, 28, 44])  # 28, 44: sorted rows whose last loss is above 0.5
+def test_the_worked_doctor_names_all_thirteen(request, seed):
+    path = request.config.rootpath / "notebooks" / "solutions" / f"{CHAPTER}.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    source = next(c.source for c in cells if "def my_doctor(" in c.source)
+    names, chance = {}, random.Random(seed)
+    exec(source.split("\n_ = ")[0], names)
+    for disease in DISEASES:
+        found = examine(disease.patient(chance).plan)
+        assert names["my_doctor"](found.__getitem__) == disease.name, found
+        assert disease.name != "unshuffled data" or (found["loss"] > 0.5) == (seed > 0)

@@ -31,7 +31,7 @@ def doctor(read):
     if loss > 2.1:
         return "saturated sigmoid" if read("stuck") > 0.5 else "plateau"
     if loss > 0.5:
-        return "under-fitting"
+        return "under-fitting" if read("mix") > 5 else "unshuffled data"
     if read("training") < 0.2:
         return "unshuffled data"
     if read("training") < 0.8:
