@@ -1,7 +1,7 @@
 """What chapters are made of: contents, ledger, exercises, bets, patients, tables and formulas."""
 
 from . import programs
-from .answers import Choice, Curve, Marks, Number
+from .answers import Choice, Curve, Interval, Marks, Number
 from .cases import Case, Symptom
 from .clinic.diseases import DISEASES
 from .clinic.ward import READINGS, examine
@@ -19,8 +19,8 @@ from .surfaces import Saddle
 from .verdicts import verdict
 
 __all__ = [
-    "Case", "Choice", "Curve", "DISEASES", "Joined", "Marks", "Number", "READINGS", "Saddle",
-    "Symptom",
+    "Case", "Choice", "Curve", "DISEASES", "Interval", "Joined", "Marks", "Number", "READINGS",
+    "Saddle", "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
     "descend", "draw_flats", "draw_noise", "draw_pairs", "examine", "file_error", "find_keras",
     "linear_model", "lowest_loss", "nearest_mean", "programs", "select", "settle", "steps_needed",

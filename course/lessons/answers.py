@@ -1,20 +1,19 @@
-"""What can be bet: a choice, a number, a curve or fields of a table; how a bet did, in words.
+"""What can be bet: a choice, a number, an interval, a curve or fields of a table; how a bet did.
 
 Choice("up", "down")
 Number(0.001, 10)
+Interval(0.001, 1, at=1400, known=((100, 0.1), (200, 0.07)))
 Marks(("weights", "gradient"), ("rank 0", "rank 1"))
 Curve(at=(0, 100, 300), low=0.01, high=10, name="loss")
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import CourseError, check_choice, check_number, shown
+from .drawn_answers import Curve, Interval
 from .guesses import as_json, miss
-
-NEAR = 1.25  # a factor up to which a number or a curve counts as well seen
-MOST = 12  # places of a curve
+from .judgements import as_number, check_range, held, off
 
 
 @dataclass(frozen=True, init=False)
@@ -54,7 +53,7 @@ class Choice:
 
     def judge(self, guess: str, result: str) -> str:
         """Return in words how a bet did."""
-        return f"Your bet: {guess}. {self.tell(result)} {_held(guess == result)}"
+        return f"Your bet: {guess}. {self.tell(result)} {held(guess == result)}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Number:
     unit: str = ""
 
     def __post_init__(self):
-        _check_range(self.low, self.high, -1e300)
+        check_range(self.low, self.high, -1e300)
 
     def check(self, guess) -> float:
         """Return the number. Raise `CourseError` for one out of range."""
@@ -82,13 +81,7 @@ class Number:
 
     def result(self, found) -> float:
         """Return what the experiment found, NaN included. Raise `CourseError` for no number."""
-        number = as_json(found)
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise CourseError(
-                f"the experiment's result = {shown(found)}; allowed: a number; let it return one, "
-                "or name it by outcome=…"
-            )
-        return number
+        return as_number(found)
 
     def tell(self, result: float) -> str:
         """Return the result in words."""
@@ -96,79 +89,7 @@ class Number:
 
     def judge(self, guess: float, result: float) -> str:
         """Return in words how a bet did."""
-        return f"Your bet: {guess:.4g}. {self.tell(result)} {_off(miss(guess, result))}"
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A curve as an answer: a height at each of a few places.
-
-    Args:
-        at: the places, 2 to 12 of them, rising.
-        low, high: the smallest and the largest height, above 0.
-        name: of the heights, as "loss".
-        place: the name of the places, as "step".
-
-    Raises:
-        CourseError: for other places, and for a range without heights.
-    """
-
-    at: tuple[float, ...]
-    low: float
-    high: float
-    name: str = "height"
-    place: str = "step"
-
-    def __post_init__(self):
-        at = self.at if isinstance(self.at, Iterable) else ()
-        places = [check_number("a place", x, -1e12, 1e12, "choose one in it") for x in at]
-        rising = all(a < b for a, b in zip(places, places[1:], strict=False))
-        if not (2 <= len(places) <= MOST and rising):
-            raise CourseError(
-                f"at = {shown(self.at)}; allowed: 2 to {MOST} rising numbers; write (0, 10, 100)"
-            )
-        _check_range(self.low, self.high, 1e-300)
-        object.__setattr__(self, "at", tuple(places))
-
-    def check(self, guess) -> list[list[float]]:
-        """Return the points [[x, y], …] of a bet.
-
-        Args:
-            guess: a height for each place.
-
-        Raises:
-            CourseError: for another number of heights, or one out of range.
-        """
-        heights = as_json(guess)
-        if not isinstance(heights, list) or len(heights) != len(self.at):
-            raise CourseError(
-                f"the bet = {shown(guess)}; allowed: {len(self.at)} heights, one for each of "
-                f"{', '.join(f'{x:g}' for x in self.at)}; give a list of them"
-            )
-        remedy = "choose a height in it"
-        checked = [check_number("a height", y, self.low, self.high, remedy) for y in heights]
-        return [[x, y] for x, y in zip(self.at, checked, strict=True)]
-
-    def result(self, found) -> list[list[float]]:
-        """Return the points that the experiment found. Raise `CourseError` for no points."""
-        points = as_json(found)
-        if not isinstance(points, list) or not all(
-            isinstance(point, list) and len(point) == 2 for point in points
-        ):
-            raise CourseError(
-                f"the experiment's result = {shown(found)}; allowed: points [[x, y], …]; let it "
-                "return these, or name them by outcome=…"
-            )
-        return points
-
-    def tell(self, result: list) -> str:
-        """Return the result in words: its ends."""
-        ends = [f"{y:.4g} at {self.place} {x:g}" for x, y in (result[:1] + result[-1:])]
-        return f"The experiment: {self.name} {' and '.join(ends)}." if ends else ""
-
-    def judge(self, guess: list, result: list) -> str:
-        """Return in words how a bet did."""
-        return f"{self.tell(result)} {_off(miss(guess, result))}".strip()
+        return f"Your bet: {guess:.4g}. {self.tell(result)} {off(miss(guess, result))}"
 
 
 @dataclass(frozen=True)
@@ -240,24 +161,7 @@ class Marks:
         all_fields = len(self.rows) * len(self.columns)
         agree = all_fields - len(self.fields(guess) ^ self.fields(result))
         return (f"{agree} of {all_fields} fields are as you marked them. {self.tell(result)} "
-                f"{_held(guess == result)}")  # fmt: skip
+                f"{held(guess == result)}")  # fmt: skip
 
 
-Answer = Choice | Number | Curve | Marks
-
-
-def _check_range(low: float, high: float, least: float) -> None:
-    check_number("low", low, least, 1e300, "choose one in it")
-    check_number("high", high, low, 1e300, "choose one above low", open_low=True)
-
-
-def _held(well: bool) -> str:
-    return "Well seen!" if well else "Worth finding out why."
-
-
-def _off(factor: float | None) -> str:
-    if factor is None:  # as from 0, or to NaN
-        return "The two cannot be compared by a factor. " + _held(False)
-    if math.isclose(factor, 1, rel_tol=5e-4):
-        return "Exactly. " + _held(True)
-    return f"The bet is off by a factor of {factor:.3g}. {_held(factor <= NEAR)}"
+Answer = Choice | Number | Interval | Curve | Marks

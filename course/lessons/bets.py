@@ -21,7 +21,7 @@ class Wager:
     Args:
         question: one sentence or two, in words.
         experiment: a function without arguments; what it prints, shows and returns is the secret.
-        answer: what can be bet: a `Choice`, a `Number`, a `Curve` or `Marks`.
+        answer: what can be bet: a `Choice`, a `Number`, an `Interval`, a `Curve` or `Marks`.
         chapter: the file name of the chapter, for the file of predictions.
         outcome: takes what the experiment returned and gives the result to compare a bet with;
             None: that itself.
@@ -45,8 +45,8 @@ class Wager:
                 raise CourseError(f"{name} = {shown(function)}; allowed: a function; give one")
         if not isinstance(answer, Answer):
             raise CourseError(
-                f"answer = {shown(answer)}; allowed: Choice(…), Number(…), Curve(…) or Marks(…); "
-                "choose one"
+                f"answer = {shown(answer)}; allowed: Choice(…), Number(…), Interval(…), Curve(…) "
+                "or Marks(…); choose one"
             )
         self.question, self.answer, self.chapter = question, answer, chapter
         self._experiment, self._outcome = experiment, outcome
@@ -58,7 +58,8 @@ class Wager:
         """Run the experiment, score and note the bet; return how it did, in words.
 
         Args:
-            guess: an option, a number, a height for each place of a curve, or fields of a table.
+            guess: an option, a number, both ends of an interval, a height for each place of a
+                curve, or fields of a table.
 
         Raises:
             CourseError: for a bet that the answer does not allow or that comes too late, and for
@@ -116,6 +117,8 @@ def in_words(calibration: dict[str, float]) -> str:
     parts = [f"{number} bet{'s' if number != 1 else ''} so far"]
     if "choices held" in calibration:
         parts.append(f"{calibration['choices held']:.0%} of the choices held")
+    if "intervals held" in calibration:
+        parts.append(f"{calibration['intervals held']:.0%} of the intervals held")
     if "median factor" in calibration:
         factor = calibration["median factor"]
         parts.append(f"numbers and curves were off by a factor of {factor:.3g} (median)")

@@ -52,8 +52,8 @@ def digit_errors(
 def _error(n: int, seed: int, device: str, dtype: torch.dtype) -> float:
     data = load_data("digits", seed=seed, dtype=dtype).subset(n, seed=seed)
     model = MLP([data.features, 64, data.outputs], seed=seed, device=device, dtype=dtype)
-    rule = chain(HeavyBall(0.9), Descend(Cosine(0.1, steps=STEPS)))
-    trainer = Trainer(model, data, rule, min(32, n), seed)
+    trainer = Trainer(model, data, chain(HeavyBall(0.9), Descend(0.1)), min(32, n), seed)
+    trainer.set("lr", Cosine(0.1, steps=STEPS))
     for _ in trainer.run(STEPS):
         pass
     return 1 - trainer.evaluate("test")[1]

@@ -6,7 +6,8 @@
 Training takes about 6·P·D FLOPs, so for a given number of FLOPs a larger model sees fewer tokens.
 Of all pairs with the same product one has the lowest loss:
 
-    P = ratio · (FLOPs / 6)^(beta / (alpha + beta)),  ratio = (alpha·a / (beta·b))^(1 / (alpha + beta))
+    P = ratio · (FLOPs / 6)^(beta / (alpha + beta))
+    ratio = (alpha·a / (beta·b))^(1 / (alpha + beta))
 
 Sources: Kaplan et al. (2020); Hoffmann et al. (2022), section 3; Besiroglu et al. (2024).
 """

@@ -9,13 +9,8 @@ from course import CourseError
 from course.lessons import Choice, Curve, Marks, Number, predictions
 from course.lessons.predictions import Predictions
 from widgets import Bet
-from widgets.lessons.answer_forms import (
-    ChoiceForm,
-    CurveForm,
-    NumberForm,
-    heights_to_read,
-    sketch,
-)
+from widgets.lessons.answer_forms import ChoiceForm, CurveForm, NumberForm
+from widgets.lessons.sketches import heights_to_read, sketch
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from course import CourseError
 from course.lessons import Choice, Curve, Number, predictions
-from course.lessons.answers import NEAR
 from course.lessons.bets import Wager, in_words
+from course.lessons.judgements import NEAR
 from course.lessons.predictions import Predictions
 
 WAYS = Choice("up", "down")

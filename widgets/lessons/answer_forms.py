@@ -1,16 +1,14 @@
 """The form in which an answer is given: core widgets, which keys and a screen reader can use."""
 
-import html
-import math
-
 import ipywidgets as ipw
 
 from course import CourseError
-from course.lessons import Choice, Curve, Marks, Number
+from course.lessons import Choice, Curve, Interval, Marks, Number
+
+from .interval_form import IntervalForm
+from .sketches import sketch
 
 LEVELS = 25  # heights of a curve to choose from
-MARKED = 6  # of them at most between the ends of the axis
-WIDTH, HEIGHT, LEFT, BOTTOM = 420, 150, 52, 26  # of the picture of a curve, in pixels
 
 
 class ChoiceForm:
@@ -122,63 +120,7 @@ class MarksForm:
             one.tooltip = f"{field[0]}: {field[1]}, {'yes' if field in held else 'no'}"
 
 
-FORMS = {Choice: ChoiceForm, Number: NumberForm, Curve: CurveForm, Marks: MarksForm}
-
-
-def heights_to_read(low: float, high: float) -> list[float]:
-    """Return the heights between two that are marked: 1, 2, 5, 10, …, or powers of ten alone."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1, 2, 5), (1,)):
-        heights = [float(f"{digit}e{power}") for power in powers for digit in digits]
-        heights = [height for height in heights if 1.5 * low < height < high / 1.5]
-        if len(heights) <= MARKED:
-            return heights
-    return heights[:: math.ceil(len(heights) / MARKED)]
-
-
-def sketch(answer: Curve, guess: list, result: list) -> str:
-    """Return the curve that is bet, and the experiment's beside it, as SVG.
-
-    Args:
-        guess, result: points (x, y); of the result only what lies in the picture is drawn.
-    """
-    left, right = answer.at[0], answer.at[-1]
-    low, high = math.log(answer.low), math.log(answer.high)
-
-    def place(x: float, y: float) -> str:
-        across = (x - left) / (right - left)
-        up = (math.log(y) - low) / (high - low)
-        return f"{LEFT + across * (WIDTH - LEFT - 12):.1f},{6 + (1 - up) * (HEIGHT - BOTTOM):.1f}"
-
-    def line(points: list, style: str) -> str:
-        inside = [
-            place(x, min(max(y, answer.low), answer.high))
-            for x, y in points
-            if left <= x <= right and y == y and y > 0
-        ]
-        return f'<polyline points="{" ".join(inside)}" fill="none" {style}/>'
-
-    texts = "".join(
-        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(words)}</text>'
-        for x, y, anchor, words in (
-            (LEFT - 6, 12, "end", f"{answer.high:g}"),
-            (LEFT - 6, HEIGHT - BOTTOM + 8, "end", f"{answer.low:g}"),
-            (LEFT, HEIGHT - 4, "start", f"{answer.place} {left:g}"),
-            (WIDTH - 12, HEIGHT - 4, "end", f"{right:g}"),
-        )
-    )
-    rule = place(right, answer.low).split(",")[1]
-    drawn = line(guess, 'stroke="var(--hand)" stroke-width="2.5" stroke-dasharray="6 3"')
-    drawn += line(result, 'stroke="var(--run)" stroke-width="2"') if result else ""
-    for height in heights_to_read(answer.low, answer.high):
-        x, y = place(left, height).split(",")
-        texts += f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{height:g}</text>'
-        texts += f'<path d="M{x},{y}h4" stroke="var(--rule)"/>'
-    words = f"Your curve of the {answer.name}, dashed"
-    words += "; the experiment's, solid" if result else ""
-    return (
-        f'<svg class="face-sketch" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{html.escape(words)}">'
-        f'<path d="M{LEFT},6V{rule}H{WIDTH - 12}" fill="none" stroke="var(--rule)"/>'
-        f"{texts}{drawn}</svg><div class='face-legend'>{html.escape(words)}.</div>"
-    )
+FORMS = {
+    Choice: ChoiceForm, Number: NumberForm, Interval: IntervalForm, Curve: CurveForm,
+    Marks: MarksForm,
+}  # fmt: skip
