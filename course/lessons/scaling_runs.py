@@ -6,7 +6,7 @@ leaves a processor idle, so one for each seed is trained at once, as a stack of 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -49,6 +49,7 @@ def digit_errors(
     return np.array([[_error(n, seed, device, dtype) for n in sizes] for seed in seeds])
 
 
+@cache
 def _error(n: int, seed: int, device: str, dtype: torch.dtype) -> float:
     data = load_data("digits", seed=seed, dtype=dtype).subset(n, seed=seed)
     model = MLP([data.features, 64, data.outputs], seed=seed, device=device, dtype=dtype)
@@ -160,10 +161,15 @@ def runs_of(
     """
     if budget not in WIDTHS:
         raise CourseError(f"budget = {budget!r}; allowed: {', '.join(f'{b:g}' for b in BUDGETS)}")
-    found: Mapping[int, np.ndarray] = {
-        parameters_of(width): test_losses(
-            train_together(width, rows_for(budget, width), seeds, device, dtype), width
-        ).cpu().numpy()
+    return {
+        parameters_of(width): _losses(budget, width, tuple(seeds), device, dtype)
         for width in WIDTHS[budget]
-    }  # fmt: skip
-    return dict(found)
+    }
+
+
+@cache
+def _losses(
+    budget: float, width: int, seeds: tuple[int, ...], device: str, dtype: torch.dtype
+) -> np.ndarray:
+    theta = train_together(width, rows_for(budget, width), seeds, device, dtype)
+    return test_losses(theta, width).cpu().numpy()

@@ -12,6 +12,7 @@ from course.lessons.checks.model_parallel import dealt, placed, weighted
 from course.lessons.checks.second_order import printed as newton
 from course.lessons.checks.steps import STEPS
 from course.lessons.checks.stopping import counted
+from course.lessons.checks.trends import CAUSES, gains
 from course.lessons.ledger import check_of, claims
 from course.optim.first_order import HeavyBall, Momentum
 
@@ -170,6 +171,12 @@ MUTANTS = code.MUTANTS + [
     ("D3-6.3", "more units", stated("D3-6.3") | {"first": "more units"}, "holds"),
     ("D3-6.3", "more hidden layers first", stated("D3-6.3") | {"first": "more hidden layers"},
      "imprecise"),
+    ("D1-5a", "by how much", stated("D1-5a") |
+     {"by": {cause: factor for cause, (factor, _) in gains().items()}}, "holds"),
+    ("D1-5a", "by how much, and less", {"helps": dict.fromkeys(CAUSES, "less"),
+     "by": dict.fromkeys(CAUSES, 100.0)}, "wrong"),
+    ("D1-5b", "the algorithm stays", stated("D1-5b") | {"the algorithm": "stays"}, "holds"),
+    ("D1-5b", "only the algorithm", {"the algorithm": "grows"}, "wrong"),
     ("D3-5d", "units alone", stated("D3-5d") | {"lower": ("by unit",)}, "holds"),
     ("D3-5d", "neither", {"models": "fewer", "lower": ("optimised",)}, "wrong"),
     ("D3-5c", "shorter and shorter", stated("D3-5c") | {"with each network": "shorter"},

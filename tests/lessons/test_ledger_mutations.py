@@ -12,6 +12,7 @@ from course.lessons.ledger import check_of
 from course.lessons.verdicts import verdict
 from course.optim.chain import chain
 from course.optim.first_order import Descend, HeavyBall
+from course.planner.scaling_laws import Split
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,8 @@ def test_another_aside_changes_its_mark_and_not_the_verdict(name, part, value, p
 
 
 GIVEN = {
-    name: check_of(CLAIMS[name]).planted for name in ("D0-3.3", "D3-3.3", "D4-3.8", "D4-4", "D4-6")
+    name: check_of(CLAIMS[name]).planted
+    for name in ("D0-3.3", "D3-3.3", "D4-3.8", "D4-4", "D4-5", "D4-6")
 }
 
 
@@ -69,6 +71,12 @@ GIVEN = {
         ("D0-3.3", GIVEN["D0-3.3"] | {"momentum": lambda: chain(HeavyBall(0.9), Descend(0.1))}),
         ("D3-3.3", GIVEN["D3-3.3"] | {"cross_entropy": lambda z, y: 2 * cross_entropy(z, y)}),
         ("D4-3.8", lambda rows: rows.sum(0)),
+        ("D4-5", GIVEN["D4-5"] | {"floor": False}),
+        (
+            "D4-5",
+            GIVEN["D4-5"]
+            | {"split": lambda flops: Split((flops / 120) ** 0.5, 20 * (flops / 120) ** 0.5)},
+        ),
         ("D4-6", GIVEN["D4-6"] | {"overflow": "a least deviation"}),
         ("D4-6", GIVEN["D4-6"] | {"division by zero": "clipping by norm"}),
         code.GIVEN,

@@ -24,12 +24,13 @@ from . import (
     regularisation,
     scale,
     second_order,
+    trends,
 )
 
 WARDS = (  # with `cases()` each
     first_eight, background, networks, data, depth, adaptive, second_order, scale, data_parallel,
     memory, model_parallel, failures, regularisation, ensembles, pruning,
-    code_examples, architectures,
+    code_examples, architectures, trends,
 )  # fmt: skip
 
 
