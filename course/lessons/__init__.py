@@ -15,14 +15,15 @@ from .keras_here import find_keras
 from .ledger import settle
 from .pairs import Joined, alone, draw_pairs, together
 from .parameters import check_parameters
+from .scaling_runs import BUDGETS, digit_errors, runs_of
 from .surfaces import Saddle
 from .verdicts import verdict
 
 __all__ = [
-    "Case", "Choice", "Curve", "DISEASES", "Interval", "Joined", "Marks", "Number", "READINGS",
-    "Saddle", "Symptom",
+    "BUDGETS", "Case", "Choice", "Curve", "DISEASES", "Interval", "Joined", "Marks", "Number",
+    "READINGS", "Saddle", "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
-    "descend", "draw_flats", "draw_noise", "draw_pairs", "examine", "file_error", "find_keras",
-    "linear_model", "lowest_loss", "nearest_mean", "programs", "select", "settle", "steps_needed",
-    "strongest", "tally", "together", "verdict",
+    "descend", "digit_errors", "draw_flats", "draw_noise", "draw_pairs", "examine", "file_error",
+    "find_keras", "linear_model", "lowest_loss", "nearest_mean", "programs", "runs_of", "select",
+    "settle", "steps_needed", "strongest", "tally", "together", "verdict",
 ]  # fmt: skip

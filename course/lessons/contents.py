@@ -85,7 +85,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
         50,
         after="3_17_failures",
     ),
-    Chapter("5_2_trends", "Trends", "What limits larger training?", 45, after="5_1_architectures"),
+    Chapter("5_2_trends", "Trends", "What limits larger training?", 55, after="5_1_architectures"),
     Chapter("errata", "Errata", "What did the documents get wrong?", 25, after="6_clinic"),
 ]
 

@@ -16,10 +16,12 @@ It reads as a lesson, from simple to complex:
     failures, goodput                      what fails, how often, and what is left of the time
     published, ablation, traced            three referees: measured rows, dropped effects, a
                                            traced program
+    scaling_laws                           how large a model, for so many FLOPs
 """
 
 from .devices import DEVICES, Device
 from .failures import INTERRUPTIONS, mean_time_between_failures
+from .flops import model_flops
 from .goodput import (
     FailingRun,
     Goodput,
@@ -33,12 +35,25 @@ from .layout import Layout
 from .model import Model
 from .planning import plan
 from .plans import Plan, evaluate
+from .published import every_row
+from .scaling_laws import (
+    BESIROGLU,
+    HOFFMANN,
+    LossLaw,
+    PowerLaw,
+    fit_power_law,
+    interval,
+    lowest_point,
+    resampled,
+)
 from .searching import Found, search
 from .spec import Spec, load_spec, spec_of
 from .stacks import STACKS, Stack
 
 __all__ = [
-    "DEVICES", "INTERRUPTIONS", "STACKS", "Device", "FailingRun", "Found", "Goodput", "Layout",
-    "Model", "Plan", "Spec", "Stack", "best_interval", "daly", "evaluate", "expected_minutes",
-    "goodput", "load_spec", "mean_time_between_failures", "plan", "search", "spec_of", "young",
+    "BESIROGLU", "DEVICES", "HOFFMANN", "INTERRUPTIONS", "STACKS", "Device", "FailingRun", "Found",
+    "Goodput", "Layout", "LossLaw", "Model", "Plan", "PowerLaw", "Spec", "Stack", "best_interval",
+    "daly", "evaluate", "every_row", "expected_minutes", "fit_power_law", "goodput", "interval",
+    "load_spec", "lowest_point", "mean_time_between_failures", "model_flops", "plan", "resampled",
+    "search", "spec_of", "young",
 ]  # fmt: skip
