@@ -64,6 +64,9 @@ def _error(n: int, seed: int, device: str, dtype: torch.dtype) -> float:
 
 
 @cache
+@torch.inference_mode(
+    False
+)  # it is kept: whoever asks first must not decide what it can be used for
 def waves() -> tuple[Tensor, Tensor]:
     """Return x (N, 4), normal, and y (N, 1): waves of many lengths, the shorter the lower."""
     dice = torch.Generator().manual_seed(0)

@@ -1,9 +1,9 @@
 """Scaling laws: how a result falls with size, and which model is the best for so many FLOPs.
 
     y = scale · x^-exponent + floor            a power law; floor 0: a straight line in logarithms
-    loss = floor + a / P^alpha + b / D^beta    of P parameters and D tokens (Hoffmann et al. 2022)
+    loss = floor + a / P^alpha + b / N^beta    of P parameters and N tokens (Hoffmann et al. 2022)
 
-Training takes about 6·P·D FLOPs, so for a given number of FLOPs a larger model sees fewer tokens.
+Training takes about 6·P·N FLOPs, so for a given number of FLOPs a larger model sees fewer tokens.
 Of all pairs with the same product one has the lowest loss:
 
     P = ratio · (FLOPs / 6)^(beta / (alpha + beta))
@@ -156,7 +156,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class LossLaw:
-    """loss = floor + a / P^alpha + b / D^beta, in nats a token.
+    """loss = floor + a / P^alpha + b / N^beta, in nats a token.
 
     Attributes:
         floor: what no model and no data bring down.
@@ -172,11 +172,11 @@ class LossLaw:
 
     def __call__(self, parameters: ArrayLike, tokens: ArrayLike) -> np.ndarray:
         """Return the loss; numbers or arrays."""
-        P, D = np.asarray(parameters, float), np.asarray(tokens, float)
-        return self.floor + self.a / P**self.alpha + self.b / D**self.beta
+        P, N = np.asarray(parameters, float), np.asarray(tokens, float)
+        return self.floor + self.a / P**self.alpha + self.b / N**self.beta
 
     def best(self, flops: float) -> Split:
-        """Return the parameters and tokens of the lowest loss at 6·P·D = flops."""
+        """Return the parameters and tokens of the lowest loss at 6·P·N = flops."""
         flops = check_number("flops", flops, 0, 1e40, "as in 6e23", open_low=True)
         both = self.alpha + self.beta
         ratio = (self.alpha * self.a / (self.beta * self.b)) ** (1 / both)

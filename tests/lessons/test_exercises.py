@@ -1,5 +1,6 @@
 """Exercises: every solution passes; the stub and every known wrong answer do not, and say why."""
 
+import ast
 import itertools
 import re
 from importlib import import_module
@@ -26,11 +27,14 @@ WRONG = [wrong for name in NAMES.values() for wrong in import_module(f"wrong_{na
 
 
 def imported(chapter: str) -> dict:
-    """The modules that the chapter imports, by their names: an answer may use these."""
+    """What the chapter's cell of imports brings, by name: an answer may use it."""
     cells = nbformat.read(NOTEBOOKS / f"{chapter}.ipynb", as_version=4).cells
     source = "\n".join(c.source for c in cells if c.source.startswith("# @title Imports"))
-    lines = re.findall(r"(?m)^import (\w+)(?: as (\w+))?", source)
-    return {alias or module: import_module(module) for module, alias in lines}
+    names: dict = {}
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Import | ast.ImportFrom):
+            exec(ast.unparse(line), names)
+    return names
 
 
 def run_exercises(path):

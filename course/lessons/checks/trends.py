@@ -193,15 +193,15 @@ def examine_given(says: Mapping) -> list[Case]:
     """
     split: Callable[[float], Split] = says["split"]
     budget = 5.76e23
-    P, D = split(budget)
-    others = [float(HOFFMANN(k * P, D / k)) for k in (0.7, 1 / 0.7)]
+    P, N = split(budget)
+    others = [float(HOFFMANN(k * P, N / k)) for k in (0.7, 1 / 0.7)]
     measured = float(errors()[:, -1].mean())
     low, high = interval(resampled(FEW, errors()[:, :-1], says["floor"]), ALL)
     one = fit_power_law(FEW, errors()[:, :-1].mean(0), says["floor"])
     return [
         Case("compute: no other network of the same FLOPs has a lower loss",
-             float(HOFFMANN(P, D)) < min(others) and abs(PER_TOKEN * P * D / budget - 1) < 1e-6,
-             f"{P / 1e9:.0f} billion parameters, {D / 1e12:.1f} trillion tokens"),
+             float(HOFFMANN(P, N)) < min(others) and abs(PER_TOKEN * P * N / budget - 1) < 1e-6,
+             f"{P / 1e9:.0f} billion parameters, {N / 1e12:.1f} trillion tokens"),
         Case(f"data: a law fitted to {FEW[-1]} images and fewer holds for {ALL}",
              low <= measured <= high,
              f"it says {float(one(ALL)):.3f}, 90 % between {low:.3f} and {high:.3f}; measured "

@@ -108,7 +108,7 @@ prediction = Exercise(
 
 
 def judge_split(answer) -> str | None:
-    """Judge answer(flops, ratio) → (parameters, tokens): 6·P·D = flops, D = ratio·P."""
+    """Judge answer(flops, ratio) → (parameters, tokens): 6·P·N = flops, N = ratio·P."""
     if not callable(answer):
         return "Hand over the function itself, without calling it: my_split."
     return on_probes(lambda draw: judge_one_split(answer, draw))
@@ -125,27 +125,28 @@ def judge_one_split(answer, draw: Draw) -> str | None:
     numbers = [real_number(part) for part in pair]
     if len(numbers) != 2 or None in numbers:
         return "Return two numbers: the parameters, then the tokens."
-    P, D = (float(part) for part in numbers if part is not None)
+    P, N = (float(part) for part in numbers if part is not None)
     right = math.sqrt(flops / (6 * ratio))
-    if near(P, right) and near(D, ratio * right):
+    if near(P, right) and near(N, ratio * right):
         return None
-    if near(D, right) and near(P, ratio * right):
-        return "The two are exchanged: first the parameters, then the tokens."
+    if near(N, right) and near(P, ratio * right):
+        return (
+            "The two are exchanged, or the ratio is upside down: it is tokens for each parameter, "
+            "and the parameters come first."
+        )
     if near(P, math.sqrt(flops / ratio)):
         return "The 6 is missing: training takes 6 FLOPs for each parameter and token."
     if near(P, flops / (6 * ratio)):
         return "P stands in both factors: 6 · P · (ratio · P). A root is missing."
     if near(P, math.sqrt(flops / (2 * ratio))):
         return "2 FLOPs for each parameter and token are the forward pass. Training takes 6."
-    if near(P, math.sqrt(flops * ratio / 6)):
-        return "ratio is tokens for each parameter. You took parameters for each token."
-    if near(6 * P * D, flops):
-        return f"The FLOPs are right, but D / P is {D / P:.3g}, and the ratio {ratio:.3g}."
-    if near(D, ratio * P):
-        return f"The ratio is right, but 6·P·D is {6 * P * D:.3g}, and the budget {flops:.3g}."
+    if near(6 * P * N, flops):
+        return f"The FLOPs are right, but N / P is {N / P:.3g}, and the ratio {ratio:.3g}."
+    if near(N, ratio * P):
+        return f"The ratio is right, but 6·P·N is {6 * P * N:.3g}, and the budget {flops:.3g}."
     return (
-        f"For {flops:.3g} FLOPs and {ratio:.3g} tokens a parameter: 6·P·D is {6 * P * D:.3g}, and "
-        f"D / P is {D / P if P else math.inf:.3g}. Both should fit."
+        f"For {flops:.3g} FLOPs and {ratio:.3g} tokens a parameter: 6·P·N is {6 * P * N:.3g}, and "
+        f"N / P is {N / P if P else math.inf:.3g}. Both should fit."
     )
 
 
@@ -153,7 +154,7 @@ split = Exercise(
     "Exercise 2",
     judge_split,
     [
-        "There are two equations: 6 · P · D = flops, and D = ratio · P.",
+        "There are two equations: 6 · P · N = flops, and N = ratio · P.",
         "Put the second into the first: 6 · P · ratio · P = flops.",
         "So P² = flops / (6 · ratio). The tokens follow from P.",
     ],
