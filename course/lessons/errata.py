@@ -12,22 +12,16 @@ from dataclasses import replace
 
 from ..errors import CourseError, check_choice, shown
 from ..training.replay import threads
-from .contents import ROUTE
+from .contents import chapter
 from .day_one import day_one_verdicts
-from .ledger import NOT_SETTLED, Claim, claims, row
+from .ledger import Claim, claims, row
 from .settled import Row
 from .verdicts import VERDICTS
 
-ALL = (*VERDICTS, NOT_SETTLED)
 DOCUMENTS = tuple(range(5))
 SECTIONS = tuple(range(1, 7))
 DAY_ONE = "judged on day one"
 OTHERWISE = "judged otherwise on day one"
-
-
-def verdict_of(claim: Claim) -> str:
-    """Return the verdict that stands in the ledger, or that there is none yet."""
-    return claim.verdict if claim.check else NOT_SETTLED
 
 
 def select(
@@ -39,7 +33,7 @@ def select(
     Args:
         document: its number, 0 to 4; None: all.
         section: its first number, 1 to 6; None: all.
-        verdict: one of `ALL`; None: all.
+        verdict: one of `VERDICTS`; None: all.
         day_one: `DAY_ONE` or `OTHERWISE`, by the learner's own verdicts in chapter 00; None: all.
         words: what stands in the id, the claim or the truth, each word anywhere, in any case.
 
@@ -48,7 +42,7 @@ def select(
     """
     for name, value, allowed in (
         ("document", document, DOCUMENTS), ("section", section, SECTIONS),
-        ("verdict", verdict, ALL), ("day_one", day_one, (DAY_ONE, OTHERWISE)),
+        ("verdict", verdict, VERDICTS), ("day_one", day_one, (DAY_ONE, OTHERWISE)),
     ):  # fmt: skip
         if value is not None:
             check_choice(name, value, allowed)
@@ -61,9 +55,9 @@ def select(
         return (
             document in (None, claim.document)
             and section in (None, int(claim.section[0]))
-            and verdict in (None, verdict_of(claim))
+            and verdict in (None, claim.verdict)
             and (day_one is None or claim.id in own)
-            and (day_one != OTHERWISE or own[claim.id] != verdict_of(claim))
+            and (day_one != OTHERWISE or own[claim.id] != claim.verdict)
             and all(word in text for word in words.casefold().split())
         )
 
@@ -77,7 +71,7 @@ def place(claim: Claim) -> list[tuple[int, str]]:
 
 def unsettled(claim: Claim) -> Row:
     """Return the row of a claim with the verdict of the ledger; its check does not run."""
-    return with_notes(Row(claim.id, claim.says, claim.true, claim.core, verdict_of(claim)), claim)
+    return with_notes(Row(claim.id, claim.says, claim.true, claim.core, claim.verdict), claim)
 
 
 def settled(claim: Claim) -> Row:
@@ -90,9 +84,8 @@ def with_notes(row: Row, claim: Claim) -> Row:
     """Return a row that also says where its claim stands, what settles it, what a learner said."""
     where = f"Document D{claim.document}, section {claim.section}"
     notes = [f"{where}, and {claim.also}." if claim.also else f"{where}."]
-    written = next((c for c in ROUTE if c.file == claim.chapter), None)
-    if claim.check and written:
-        notes.append(f"Settled in [{written.title}]({written.file}.ipynb).")
+    settles = chapter(claim.chapter)
+    notes.append(f"Settled in [{settles.title}]({settles.file}.ipynb).")
     if own := day_one_verdicts().get(claim.id):
         notes.append(f"On day one you said: {own}.")
     return replace(row, notes=(" ".join(notes),))
@@ -104,6 +97,6 @@ def tally(chosen: Iterable[Claim]) -> list[dict]:
     rows = [(f"D{number}", [c for c in chosen if c.document == number]) for number in DOCUMENTS]
     return [
         {"document": name, "claims": len(those)}
-        | {verdict: Counter(map(verdict_of, those))[verdict] for verdict in ALL}
+        | {verdict: Counter(c.verdict for c in those)[verdict] for verdict in VERDICTS}
         for name, those in [*rows, ("all", chosen)]
     ]

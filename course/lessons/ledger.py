@@ -20,8 +20,6 @@ from .searches import Search
 from .settled import Row, Rows
 from .verdicts import Check
 
-NOT_SETTLED = "not settled yet"  # while its chapter is not written
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -30,10 +28,10 @@ class Claim:
     Args:
         id: of the document and its section, with a letter if the section makes several claims.
         chapter: the file name, without .ipynb, of the chapter that settles it.
-        verdict: what its check finds; while there is none, what is expected.
+        verdict: what its check finds.
         says, true: what the document says, in our words, and what is so; formulas in TeX.
         core: why the core cases are the core.
-        check: module.name in `checks`; None while the chapter is not written.
+        check: module.name in `checks`.
         also: the same claim elsewhere.
         promised, given: of what is missing, the searches that found the promise, and those that
             would have found what was promised.
@@ -45,7 +43,7 @@ class Claim:
     says: str
     true: str
     core: str
-    check: str | None = None
+    check: str
     also: str | None = None
     promised: tuple[Search, ...] = ()
     given: tuple[Search, ...] = ()
@@ -85,10 +83,8 @@ def documents() -> dict[int, str]:
     return {row["number"]: row["sha256"] for row in _file()["document"]}
 
 
-def check_of(claim: Claim) -> Check | None:
-    """Return the program that settles a claim, or None while its chapter is not written."""
-    if claim.check is None:
-        return None
+def check_of(claim: Claim) -> Check:
+    """Return the program that settles a claim."""
     module, name = claim.check.split(".")
     return getattr(import_module(f".checks.{module}", __package__), name)
 
@@ -116,9 +112,7 @@ def settle(chapter: str) -> None:
 def row(claim: Claim) -> Row:
     """Run the check of a claim; return its row."""
     check = check_of(claim)
-    verdict, cases, searched = NOT_SETTLED, [], ""
-    if check is not None:
-        verdict = check.verdict(check.document)
-        cases = check.cases(check.planted if verdict == "missing" else check.document)
-        searched = "; ".join(map(str, (*claim.promised, *claim.given)))
+    verdict = check.verdict(check.document)
+    cases = check.cases(check.planted if verdict == "missing" else check.document)
+    searched = "; ".join(map(str, (*claim.promised, *claim.given)))
     return Row(claim.id, claim.says, claim.true, claim.core, verdict, cases, searched)

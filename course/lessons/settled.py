@@ -22,7 +22,7 @@ class Row:
 
     Args:
         id, says, true, core: as a `Claim` has them.
-        verdict: one of `VERDICTS`, or that it is not settled yet.
+        verdict: one of `VERDICTS`.
         cases: of the document's statement; if that is missing, of what the course gives.
         searched: what was searched in the document, if the statement is missing.
         notes: sentences below all, in Markdown.

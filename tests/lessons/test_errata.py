@@ -6,7 +6,8 @@ from course import CourseError
 from course.lessons import errata, predictions
 from course.lessons.contents import ROUTE
 from course.lessons.day_one import judge_sentence
-from course.lessons.ledger import NOT_SETTLED, claims
+from course.lessons.ledger import claims
+from course.lessons.verdicts import VERDICTS
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,8 @@ def test_each_condition_leaves_those_that_meet_it():
         assert {name[1] for name in ids(document=number)} == {str(number)}
     for number in errata.SECTIONS:
         assert {name[3] for name in ids(section=number)} == {str(number)}
-    for verdict in errata.ALL:
-        those = [claim for claim in claims() if errata.verdict_of(claim) == verdict]
+    for verdict in VERDICTS:
+        those = [claim for claim in claims() if claim.verdict == verdict]
         assert sorted(ids(verdict=verdict)) == sorted(claim.id for claim in those)
     both = ids(document=4, verdict="missing")
     assert set(both) == set(ids(document=4)) & set(ids(verdict="missing")) and both
@@ -52,7 +53,7 @@ def test_a_learners_own_verdicts_are_found_and_shown():
     wrong = next(name for name in ("D2-1", "D1-1a") if name in ids(verdict="wrong"))
     judge_sentence(wrong, "holds")
     judge_sentence("D0-1", "holds")
-    assert errata.verdict_of(errata.select(words="D0-1 ")[0]) == "holds"
+    assert errata.select(words="D0-1 ")[0].verdict == "holds"
     assert set(ids(day_one=errata.DAY_ONE)) == {wrong, "D0-1"}
     assert ids(day_one=errata.OTHERWISE) == [wrong]
     (claim,) = errata.select(day_one=errata.OTHERWISE)
@@ -78,9 +79,7 @@ def test_a_row_says_where_the_claim_stands_and_which_chapter_settles_it():
         text = errata.unsettled(claim).markdown()
         assert f"Document D{claim.document}, section {claim.section}" in text
         link = f"]({claim.chapter}.ipynb)"
-        assert (link in text) == bool(claim.check)
-        if claim.check:
-            assert f"Settled in [{files[claim.chapter]}{link}" in text
+        assert f"Settled in [{files[claim.chapter]}{link}" in text
 
 
 def test_a_settled_row_has_the_verdict_of_the_ledger_and_its_cases():
@@ -91,21 +90,14 @@ def test_a_settled_row_has_the_verdict_of_the_ledger_and_its_cases():
     assert row.notes == before.notes and "Settled in Gradient descent (3_03_" in row.plain()
 
 
-def test_a_claim_without_a_check_has_no_verdict_yet():
-    for claim in claims():
-        if claim.check is None:
-            assert errata.verdict_of(claim) == errata.unsettled(claim).verdict == NOT_SETTLED
-            assert errata.settled(claim).verdict == NOT_SETTLED
-
-
 def test_the_tally_counts_each_claim_once():
     rows = errata.tally(claims())
     assert [row["document"] for row in rows] == ["D0", "D1", "D2", "D3", "D4", "all"]
     *parts, total = rows
-    for name in ("claims", *errata.ALL):
+    for name in ("claims", *VERDICTS):
         assert total[name] == sum(part[name] for part in parts)
     for row in rows:
-        assert row["claims"] == sum(row[verdict] for verdict in errata.ALL)
+        assert row["claims"] == sum(row[verdict] for verdict in VERDICTS)
     assert total["claims"] == len(claims())
     assert errata.tally([])[-1]["claims"] == 0
 

@@ -62,9 +62,9 @@ def test_a_missing_statement_says_what_was_searched_and_what_is_given_instead():
         assert "What the course gives in its place" in words and "they decide" not in words
 
 
-def test_an_open_claim_says_so():
-    row = Row("D9-3", "s", "t", "c", "not settled yet")
-    assert not page(row).select("li") and "→ not settled yet" in row.plain()
+def test_a_claim_whose_check_has_not_run_has_its_verdict_and_no_cases():
+    row = Row("D9-3", "s", "t", "c", "wrong")
+    assert not page(row).select("li") and "→ wrong" in row.plain()
 
 
 @given(st.text("ab*_`$<>&[]#|~\\{}^ 1.-=!", min_size=1).filter(lambda t: t.strip() == t))

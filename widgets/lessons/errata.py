@@ -15,6 +15,7 @@ from course import CourseError
 from course.lessons import errata
 from course.lessons.ledger import Claim
 from course.lessons.settled import Row, Rows
+from course.lessons.verdicts import VERDICTS
 
 from ..common.front_end import has_front_end
 from ..common.knobs import button
@@ -28,7 +29,7 @@ EVERY = "all"
 FILTERS: dict[str, tuple[str, list[tuple[str, Any]]]] = {  # name: (label, [(words, value), …])
     "document": ("document", [(f"D{n}", n) for n in errata.DOCUMENTS]),
     "section": ("section", [(f"{n} {SECTIONS[n - 1]}", n) for n in errata.SECTIONS]),
-    "verdict": ("verdict", [(word, word) for word in errata.ALL]),
+    "verdict": ("verdict", [(word, word) for word in VERDICTS]),
     "day_one": ("you", [(word, word) for word in (errata.DAY_ONE, errata.OTHERWISE)]),
 }
 
@@ -85,7 +86,7 @@ class Errata:
 
     def settle(self) -> None:
         """Run the checks of the claims that are shown and have not run yet."""
-        todo = [claim for claim in self.chosen if claim.check and not self.rows[claim.id].cases]
+        todo = [claim for claim in self.chosen if not self.rows[claim.id].cases]
         if self.interactive:
             self.run.disabled = True
         try:
