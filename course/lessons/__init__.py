@@ -18,12 +18,14 @@ from .parameters import check_parameters
 from .scaling_runs import BUDGETS, digit_errors, runs_of
 from .surfaces import Saddle
 from .verdicts import verdict
+from .writer import kept_bytes, start_writer, train_writer, writer_report
 
 __all__ = [
     "BUDGETS", "Case", "Choice", "Curve", "DISEASES", "Interval", "Joined", "Marks", "Number",
     "READINGS", "Saddle", "Symptom",
     "alone", "check_parameters", "condition", "cross_validate", "curvatures", "day_one_verdicts",
     "descend", "digit_errors", "draw_flats", "draw_noise", "draw_pairs", "examine", "file_error",
-    "find_keras", "linear_model", "lowest_loss", "nearest_mean", "programs", "runs_of", "select",
-    "settle", "steps_needed", "strongest", "tally", "together", "verdict",
+    "find_keras", "kept_bytes", "linear_model", "lowest_loss", "nearest_mean", "programs",
+    "runs_of", "select", "settle", "start_writer", "steps_needed", "strongest", "tally",
+    "together", "train_writer", "verdict", "writer_report",
 ]  # fmt: skip

@@ -30,7 +30,7 @@ class Chapter:
 
 
 ROUTE = [  # side trips come last: no chapter of the route may need what only they introduce
-    Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 25),
+    Chapter("00_start_here", "Start here", "What happens when you touch the learning rate?", 30),
     Chapter("1_background", "Background", "Why did networks become large?", 55),
     Chapter("2_1_networks", "Networks", "What is a network, and what does depth add?", 60),
     Chapter("3_01_forward", "Forward", "How does a prediction flow?", 55),
@@ -50,7 +50,7 @@ ROUTE = [  # side trips come last: no chapter of the route may need what only th
     ),
     Chapter("2_2_scale", "Scale", "What is large, and what can be split?", 55),
     Chapter("3_14_data_parallel", "Data parallel", "How do many machines take one step?", 65),
-    Chapter("3_16_memory", "Memory", "Where does the memory go?", 55),
+    Chapter("3_16_memory", "Memory", "Where does the memory go?", 60),
     Chapter(
         "3_15_model_parallel",
         "Model parallel",
