@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 SETUP = """import os, tempfile
 os.environ["TRAINING_AT_SCALE_HOME"] = tempfile.mkdtemp()
-from course.lessons import Choice, Curve, Number
+from course.lessons import Choice, Curve, Interval, Number
 from widgets import Bet, Patient
 def experiment():
     print("SECRET")
@@ -25,6 +25,9 @@ LATER = "bet.then(lambda found: print('LATER', found), 'What follows')"
 NUMBER = """Bet("How many?", lambda: print("SECRET") or 4, Number(0, 9), chapter="x")"""
 CURVE = """Bet("Which curve?", lambda: print("SECRET") or [[0, 1], [9, .1]],
     Curve((0, 3, 9), 0.01, 1, "loss"), chapter="x")"""
+INTERVAL = """Bet("Between which ends?", lambda: print("SECRET") or 0.03,
+    Interval(0.01, 1, at=1000, known=((10, 0.3), (100, 0.1)), name="error", place="images"),
+    chapter="x")"""
 PATIENT = (
     SETUP
     + """patient = Patient("B", chapter="x")
@@ -89,6 +92,24 @@ def test_run_all_opens_nothing_and_keys_place_the_bet(page, jupyter):
     wait(lambda: "SECRET" not in outputs(page) and "LATER" not in outputs(page))
 
 
+def test_an_interval_is_bet_with_the_keys(page, jupyter):
+    open_page(page, jupyter, "bet_interval", CHOICE, INTERVAL)
+    idle(page)
+    bar = page.locator(".face-sketch path[stroke='var(--hand)']").first
+    before = bar.get_attribute("d")
+    page.get_by_label("lower end, error").focus()
+    page.keyboard.press("ArrowUp")  # a list: the next higher end
+    wait(lambda: bar.get_attribute("d") != before)
+    page.get_by_label("upper end, error").select_option("0.1")
+    assert page.locator(".face-sketch circle").count() == 2
+    button(page, "Place the bet", 1).click()
+    wait(lambda: "a factor of 8.91. The experiment: 0.03. It is in it. Well seen!" in outputs(page))
+    assert page.locator(".face-sketch circle").count() == 3
+    assert page.get_by_label("lower end, error").is_disabled()
+    assert "100% of the intervals held" in outputs(page)
+    shot(page, "bet-interval")
+
+
 def test_a_number_and_a_curve_are_bet_with_the_keys_and_may_be_waived(page, jupyter):
     open_page(page, jupyter, "bet_kinds", CHOICE, NUMBER, CURVE)
     idle(page)
@@ -108,7 +129,7 @@ def test_a_number_and_a_curve_are_bet_with_the_keys_and_may_be_waived(page, jupy
 
 @pytest.mark.parametrize("light", [True, False], ids=["light", "dark"])
 def test_axe_finds_nothing_serious_and_nothing_sticks_out(page, jupyter, light):
-    open_page(page, jupyter, f"bet_axe_{light}", CHOICE, NUMBER, CURVE)
+    open_page(page, jupyter, f"bet_axe_{light}", CHOICE, NUMBER, CURVE, INTERVAL)
     idle(page)
     page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     page.evaluate(THEME, "JupyterLab Light" if light else "JupyterLab Dark")
@@ -123,9 +144,9 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page, jupyter, light):
             assert page.evaluate(OUTSIDE) == [], (opened, width)
             shot(page, f"bets-{width}-{light}-{opened}")
         page.set_viewport_size({"width": 1300, "height": 1100})
-        for at in range(0 if opened else 3):
+        for at in range(0 if opened else 4):
             button(page, "Open without", at).click()
-        wait(lambda: outputs(page).count("SECRET") == 3)
+        wait(lambda: outputs(page).count("SECRET") == 4)
 
 
 def test_a_chapters_bet_stays_closed_with_run_all_and_opens(page, jupyter):

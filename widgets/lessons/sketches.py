@@ -58,15 +58,19 @@ class Axes:
         ]
         return f'<polyline points="{" ".join(inside)}" fill="none" {style}/>'
 
-    def picture(self, drawn: str, words: str) -> str:
-        """Return the axes with what is drawn inside, and words below it."""
+    def picture(self, drawn: str, words: str, places: list[float]) -> str:
+        """Return the axes with what is drawn inside, words below it, and marked places."""
+        first, *others = places
         texts = "".join(
             f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(text)}</text>'
             for x, y, anchor, text in (
                 (LEFT - 6, 12, "end", f"{self.high:g}"),
                 (LEFT - 6, HEIGHT - BOTTOM + 8, "end", f"{self.low:g}"),
-                (LEFT, HEIGHT - 4, "start", f"{self.place} {self.left:g}"),
-                (RIGHT, HEIGHT - 4, "end", f"{self.right:g}"),
+                (LEFT, HEIGHT - 4, "start", f"{self.place} {first:g}"),
+                *(
+                    (f"{float(self.at(x, self.low).split(',')[0]):g}", HEIGHT - 4, "end", f"{x:g}")
+                    for x in others
+                ),
             )
         )
         for height in heights_to_read(self.low, self.high):
@@ -91,7 +95,8 @@ def sketch(answer: Curve, guess: list, result: list) -> str:
     axes = Axes(answer.low, answer.high, answer.at[0], answer.at[-1], answer.place)
     drawn = axes.line(guess, BET) + (axes.line(result, FOUND) if result else "")
     words = f"Your curve of the {answer.name}, dashed"
-    return axes.picture(drawn, words + ("; the experiment's, solid" if result else ""))
+    words += "; the experiment's, solid" if result else ""
+    return axes.picture(drawn, words, [axes.left, axes.right])
 
 
 def sketch_interval(answer: Interval, guess: list, result: float | None) -> str:
@@ -115,7 +120,7 @@ def sketch_interval(answer: Interval, guess: list, result: float | None) -> str:
     if result is not None and result == result and result > 0:
         drawn += _dot(axes, answer.at, min(max(result, answer.low), answer.high))
         words += "; the experiment's, the last dot"
-    return axes.picture(drawn, words)
+    return axes.picture(drawn, words, [answer.known[0][0], answer.known[-1][0], answer.at])
 
 
 def _dot(axes: Axes, x: float, y: float) -> str:
