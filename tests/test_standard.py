@@ -151,6 +151,14 @@ def test_it_opens_with_its_question_and_what_to_know(chapter):
     assert links(chapter.file) in chapter.cells[-1].source
 
 
+def test_its_navigation_leads_where_the_route_says_and_nowhere_else(chapter):
+    """In the last line of the first cell and of the last: no link of an older route is left."""
+    there = re.findall(r"\]\((\w+\.ipynb)\)", links(chapter.file))
+    for cell in (chapter.cells[0], chapter.cells[-1]):
+        last = cell.source.strip().splitlines()[-1]
+        assert re.findall(r"\]\((\w+\.ipynb)\)", last) == there
+
+
 def test_something_can_be_touched_by_cell_six(chapter):
     early = [c.source for c in chapter.cells[:6] if c.cell_type == "code"]
     assert any(name in source for name in (*KNOBS, "Bet(") for source in early)
