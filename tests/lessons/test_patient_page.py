@@ -150,5 +150,5 @@ def test_the_diagnosis_is_a_bet(live, monkeypatch):
 
 
 def test_an_unknown_patient_is_refused():
-    with pytest.raises(CourseError, match="case = 'Z' is unknown. Allowed: 'A', 'B', 'C', 'D'"):
-        Patient("Z", chapter="3_03")
+    with pytest.raises(CourseError, match="case = 'a' is unknown. Allowed: 'A', 'B', 'C', 'D'"):
+        Patient("a", chapter="3_03")

@@ -21,7 +21,7 @@ def claim(document: int, *given_: Search) -> ledger.Claim:
     """A claim of a document that promises formulas."""
     promised = (Search("announced", "formulas", 1), Search("explained", "where", 1, PART))
     return ledger.Claim(
-        f"D{document}-3.3", "x", "missing", "", "", "", promised=promised, given=given_
+        f"D{document}-3.3", "x", "missing", "", "", "", "", promised=promised, given=given_
     )
 
 
