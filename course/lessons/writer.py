@@ -17,7 +17,6 @@ from ..architectures.sampling import write
 from ..architectures.text import ALPHABET, END, text_data
 from ..errors import CourseError, check_count, check_seed, shown
 from ..interop.adopt import adopt
-from ..nn.devices import check_device
 from ..optim.chain import Transform, chain
 from ..training.trainer import Trainer
 
@@ -40,7 +39,6 @@ def start_writer(
     Raises:
         CourseError: as `chain`, `Trainer` and `text_data` do.
     """
-    check_device(device)
     dtype = torch.float32 if device == "mps" else torch.float64  # so another processor agrees
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(check_seed(seed))

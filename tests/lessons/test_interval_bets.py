@@ -48,6 +48,7 @@ def test_what_is_no_interval_is_refused(guess, words):
         ({"low": 0}, "low = 0"), ({"high": 0.001}, "high = 0.001"), ({"at": 0}, "at = 0"),
         ({"at": 100}, "known = "), ({"known": ()}, "known = .*1 to 12 points"),
         ({"known": ((0, 0.1),)}, "x rising from above 0 to below 1000"),
+        ({"known": ((10, 0.1), (20, 2))}, "y from 0.001"),
         ({"known": ((10, 0.1), (10, 0.2))}, "rising"), ({"known": ((10, 2),)}, "y from 0.001 to 1"),
         ({"known": (10, 0.1)}, "points"), ({"known": 3}, "points"),
         ({"known": (("a", "b"),)}, "points"), ({"known": ((10, None),)}, "points"),
@@ -126,6 +127,8 @@ def test_the_picture_has_the_points_the_interval_and_the_result():
     ]
     x, low = axes.at(1000, 0.01).split(",")
     assert bar == f"M{x},{low}V{axes.at(1000, 0.1).split(',')[1]}"
+    caps = [path["d"] for path in soup.find_all("path") if "m-6,0h12" in path["d"]]
+    assert caps == [f"M{axes.at(1000, y)}m-6,0h12" for y in (0.01, 0.1)]
     middle = (float(dots[0][0]) + float(dots[2][0])) / 2
     assert float(dots[1][0]) == pytest.approx(middle, abs=0.2)  # 10, 100, 1000 on a log axis
     assert "Your interval at N 1000, dashed" in soup.svg["aria-label"]
