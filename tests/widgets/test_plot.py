@@ -199,6 +199,9 @@ def test_two_plots_stand_beside_each_other_with_both_texts():
     figure = plot([1.0, 2], **WORDS) | plot([2.0, 1], **WORDS | {"caption": "Another."})
     assert len(figure.picture()["below"]) == 2 and faults(figure.picture()) == []
     assert figure.caption == "A caption. Another."
+    three = figure | plot([1.0, 2], **WORDS | {"caption": "Another.", "alt": "A third."})
+    assert three.caption == "A caption. Another.", "what all panels share is said once"
+    assert three.alt.endswith("A third.")
     with pytest.raises(CourseError, match=r"4 plots .* 1 to 3"):
         figure | figure
 

@@ -120,7 +120,9 @@ class Plot:
         panels = self.panels + other.panels
         if len(panels) > 3:
             raise CourseError(f"{len(panels)} plots beside each other, allowed: 1 to 3; make two")
-        return Plot(panels, f"{self.caption} {other.caption}", f"{self.alt} {other.alt}")
+        said = other.caption in self.caption  # a caption that all panels share stands there once
+        caption = self.caption if said else f"{self.caption} {other.caption}"
+        return Plot(panels, caption, f"{self.alt} {other.alt}")
 
     def picture(self, most: int = MOST) -> dict:
         """Return the picture (see `common.picture`)."""
