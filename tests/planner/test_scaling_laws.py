@@ -162,7 +162,7 @@ def test_no_search_finds_a_better_split(law, flops):
 
 
 def test_the_constants_are_those_that_the_papers_print():
-    """Hoffmann et al., equation 10; Besiroglu et al., equation 4, and what follows from both."""
+    """And what follows from them."""
     assert HOFFMANN == LossLaw(1.69, 406.4, 0.34, 410.7, 0.28)
     assert BESIROGLU == LossLaw(1.8172, 482.01, 0.3478, 2085.43, 0.3658)
     both = [law.best(5.76e23).parameters / 1e9 for law in (HOFFMANN, BESIROGLU)]
