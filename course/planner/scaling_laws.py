@@ -184,7 +184,7 @@ class LossLaw:
         return Split(P, flops / (PER_TOKEN * P))
 
 
-# As Hoffmann et al. print it, and as Besiroglu et al. fitted runs that they read off its figures. The
-# second find that the first search stopped early, and that its constants are printed too coarsely.
+# As Hoffmann et al. print it, and as Besiroglu et al. fitted the runs, read off the figures. They
+# find that the first search stopped early, and that its constants are printed too coarsely.
 HOFFMANN = LossLaw(floor=1.69, a=406.4, alpha=0.34, b=410.7, beta=0.28)
 BESIROGLU = LossLaw(floor=1.8172, a=482.01, alpha=0.3478, b=2085.43, beta=0.3658)
