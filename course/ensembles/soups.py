@@ -13,8 +13,8 @@ from .learning import check_outputs
 def soup(thetas: Sequence[Tensor]) -> Tensor:
     """Return the mean of the weights of M models: (P,).
 
-    It is a good model only where they lie in one valley, as after fine-tuning one start: units of
-    networks trained apart stand in another order.
+    It is a good model only where they lie in one valley, as after training on from one start:
+    units of networks trained apart stand in another order.
 
     Args:
         thetas: (P,) each, of one architecture.

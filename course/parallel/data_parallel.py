@@ -63,7 +63,7 @@ class DataParallel(Strategy):
         return self.loss_of_all.clone()
 
     def _my_part(self, X: Tensor, Y: Tensor, denominator: int) -> None:
-        """Work off this rank's rows; sum each bucket as soon as its gradient is there."""
+        """Work off this rank's rows; sum each part of the gradient once it is there."""
         net, comm, rows = self.network, self.comm, len(X)
         spaces = net.workspace(rows)
         Z = net.forward(spaces, X)

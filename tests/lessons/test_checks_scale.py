@@ -67,6 +67,12 @@ def test_what_is_not_named_is_a_case():
 # ---- splits ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("split", "words"), [("data", ": 1"), ("tensor", ": 4")])
+def test_one_number_of_nodes_is_said_once(split, words):
+    first = splits.examine_distribution(split)[0]
+    assert first.number == f"nodes that get a sample in an epoch{words}"
+
+
 def test_training_alone_is_that_of_torch():
     data = load_data("digits", 0, dtype=torch.float64)
     model = split_runs.network()

@@ -78,7 +78,9 @@ def examine_distribution(split: str) -> list[Case]:
     """
     found = rows_of(split)
     counts = torch.bincount(torch.tensor(sum(found, [])), minlength=96)
-    times = f"{int(counts.min())} to {int(counts.max())} nodes get a sample in an epoch"
+    few, most = int(counts.min()), int(counts.max())
+    many = f"{most}" if few == most else f"{few} to {most}"
+    times = f"nodes that get a sample in an epoch: {many}"
     shares = sorted({len(set(rows)) for rows in found})
     others = rows_of("tensor")
     same = all(set(rows) == set(others[0]) for rows in others)
