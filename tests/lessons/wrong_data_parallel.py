@@ -51,7 +51,7 @@ WRONG = [
     (RING, lambda n, p, a, b: 2 * p * (a + n / p / b), "not p: "),
     (RING, lambda n, p, a, b: a + 2 * (p - 1) * n / p / b, "for each message, not once"),
     (RING, lambda n, p, a, b: 2 * (p - 1) * n / p / b, "latency is left out"),
-    (RING, lambda n, p, a, b: 2 * (p - 1) * (a + n / p * b), "Bytes are divided"),
+    (RING, lambda n, p, a, b: 2 * (p - 1) * (a + n / p * b), "*divide* them"),
     (RING, lambda n, p, a, b: p * right(n, p, a, b), "at the same time"),
     (RING, lambda n, p, a, b: (p - 1) * (a + n / b), "receives all vectors"),
     (RING, lambda *given: 1.1 * right(*given), "How many messages"),
@@ -60,6 +60,8 @@ WRONG = [
     (SHARDS, lambda labels, ranks, generator: None, "returns nothing"),
     (SHARDS, lambda labels, ranks, generator: [labels], "one entry for each"),
     (SHARDS, lambda labels, ranks, generator: [torch.rand(3)] * ranks, "whole numbers"),
+    (SHARDS, lambda labels, ranks, generator: [
+        *labels[shuffled(len(labels), generator)].tensor_split(ranks)], "Those are the labels"),
     (SHARDS, cut(lambda n, generator: 1 + shuffled(n, generator)), "not from 0 to"),
     (SHARDS, cut(lambda n, generator: torch.randint(n, (n,), generator=generator)), "more than"),
     (SHARDS, cut(lambda n, generator: shuffled(n, generator)[: n // 2]), "are in no shard"),

@@ -15,6 +15,12 @@ def terms(weights=3, gradient=2, adam=1, sizes=(4, 4, 8), below=1):
     return answer
 
 
+def of_one_stage(P, ranks, stage):
+    """Each stage cuts one thing alone."""
+    parts = zip((4, 4, 8), (3, 2, 1), strict=True)
+    return sum(size * P / (ranks if stage == cut else 1) for size, cut in parts)
+
+
 def of_first_ranks():
     """Right for the number of ranks that it meets first."""
     kept = []
@@ -43,6 +49,7 @@ WRONG = [
     (BYTES, terms(4, 3, 2), "a stage behind"),
     (BYTES, lambda P, ranks, stage: ranks * terms()(P, ranks, stage), "all ranks hold together"),
     (BYTES, terms(1, 2, 3), "The order is another"),
+    (BYTES, of_one_stage, "keeps the cuts of the stages before"),
     (BYTES, terms(sizes=(2, 2, 12)), "2 + 2 + 12 is the paper's"),
     (BYTES, terms(sizes=(4, 4, 12)), "Add up weights, gradient and Adam's averages"),
     (BYTES, terms(3, 1, 2), "Stage 1: P ="),

@@ -85,6 +85,16 @@ def damped(mu):
     return lambda x, loss, slope, curvature: x - slope(x) / (curvature(x) + mu)
 
 
+def capped(most):
+    """Newton's step, never longer than `most`: too long for a narrow curve."""
+    return lambda x, loss, slope, curvature: x - max(-most, min(most, slope(x) / curvature(x)))
+
+
+def by_its_slope(x, loss, slope, curvature):
+    """Damped by as much as the curve is steep: too little for a narrow one."""
+    return x - slope(x) / (curvature(x) + abs(slope(x)))
+
+
 def share(alpha):
     return lambda x, loss, slope, curvature: x - alpha * slope(x) / curvature(x)
 
@@ -118,9 +128,12 @@ WRONG = [
     (tame, share(0.7), "very long"),
     (tame, lambda x, loss, slope, curvature: x - slope(x), "never asks for the curvature"),
     (tame, lambda x, loss, slope, curvature: 0.0, "never asks for the curvature"),
-    (tame, damped(0.01), "Near the bottom"),
+    (tame, damped(0.01), "from one side to the other"),
     (tame, damped(1.0), "a fixed damping"),
     (tame, damped(30.0), "a fixed damping"),
+    (tame, capped(1.0), "from one side to the other"),
+    (tame, capped(5.0), "from one side to the other"),
+    (tame, by_its_slope, "from one side to the other"),
     (tame, endless, "does every loop end"),
     (tame, lambda x, *functions: math.log(-1), "raised ValueError"),
     (tame, lambda x, loss, slope, curvature: math.nan, "lost after 1 steps"),

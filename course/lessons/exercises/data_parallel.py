@@ -58,7 +58,8 @@ def judge_one_ring(answer, draw: Draw) -> str | None:
          "the rank where it begins needs no message."),
         (latency + rounds * n / p / bandwidth, "The latency is paid for each message, not once."),
         (rounds * n / p / bandwidth, "The latency is left out: each message pays it."),
-        (rounds * (latency + n / p * bandwidth), "Bytes are divided by bytes a second."),
+        (rounds * (latency + n / p * bandwidth), "You multiply bytes by bytes a "
+         "second: *divide* them, and seconds come out."),
         (p * wanted, "All ranks send at the same time: do not add up their seconds."),
         ((p - 1) * (latency + n / bandwidth), "So much takes a rank that receives all vectors "
          "itself. In a ring each sends parts, and all at the same time."),
@@ -101,7 +102,7 @@ def judge_one_dealing(answer, draw: Draw) -> str | None:
     dealt = []
     for which in (seed, seed, seed + 1):
         got = answer(labels.clone(), p, torch.Generator().manual_seed(which))
-        if wrong := no_dealing(got, n, p):
+        if wrong := no_dealing(got, labels, p):
             return wrong
         dealt.append([sorted(torch.as_tensor(rows).tolist()) for rows in got])
     first, again, other = dealt
@@ -124,8 +125,9 @@ def judge_one_dealing(answer, draw: Draw) -> str | None:
     return None
 
 
-def no_dealing(got, n: int, p: int) -> str | None:
-    """Return why this is no dealing of n rows to p ranks; None if it is one."""
+def no_dealing(got, labels: Tensor, p: int) -> str | None:
+    """Return why this is no dealing of the rows with these labels to p ranks; None if it is one."""
+    n = len(labels)
     if got is None or got is ...:
         return OPEN.format("the shards")
     if not isinstance(got, list | tuple) or len(got) != p:
@@ -136,6 +138,8 @@ def no_dealing(got, n: int, p: int) -> str | None:
     every = torch.cat(rows)
     if len(every) and (int(every.min()) < 0 or int(every.max()) >= n):
         return f"A row number is not from 0 to {n - 1}. Return row numbers, not labels or data."
+    if torch.equal(every.sort().values, labels.sort().values):
+        return "Those are the labels of the rows. Return their *numbers*, from 0 to n - 1."
     twice, missing = len(every) - len(every.unique()), n - len(every.unique())
     if twice:
         return f"{twice} rows come more than once: such a row counts more than others."

@@ -40,6 +40,9 @@ MISTAKES: list[tuple[Callable[[int, int, int], float], str]] = [
     (lambda P, ranks, stage: 4 * P / (ranks if stage > 0 else 1) + 4 * P / (ranks if stage > 1
      else 1) + 8 * P / (ranks if stage > 2 else 1), "The order is another: stage 1 cuts Adam's "
      "averages, the largest part, and stage 3 the weights."),
+    (lambda P, ranks, stage: 4 * P / (ranks if stage == 3 else 1) + 4 * P / (ranks if stage == 2
+     else 1) + 8 * P / (ranks if stage == 1 else 1), "A stage keeps the cuts of the stages before "
+     "it: stage 2 cuts the gradient and Adam's averages, stage 3 the weights too."),
     (lambda P, ranks, stage: 2 * P / (ranks if stage > 2 else 1) + 2 * P / (ranks if stage > 1
      else 1) + 12 * P / (ranks if stage > 0 else 1), "2 + 2 + 12 is the paper's, with 16-bit "
      "weights and gradients. Here every number has 4 bytes."),

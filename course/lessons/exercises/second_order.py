@@ -154,9 +154,18 @@ def judge_tamed(answer) -> str | None:
     return follow(answer, first, 2.0) or on_probes(lambda draw: judge_others(answer, draw))
 
 
+# (scale, width), from the widest to one so narrow that no step of a fixed length hits its bottom
+CURVES = (
+    ((0.1, 0.3), (2.1, 3.0)),
+    ((1.1, 2.0), (0.3, 3.0)),
+    ((3.1, 5.0), (0.3, 0.9)),
+    ((0.3, 0.9), (0.01, 0.03)),
+)
+
+
 def judge_others(answer, draw: Draw) -> str | None:
-    """Judge it on a flat loss, a steep one and a shifted one, from both sides."""
-    for scale, width in (((0.1, 0.3), (2.1, 3.0)), ((3.1, 5.0), (0.3, 0.9)), ((1.1, 2), (0.3, 3))):
+    """Judge it on flat and steep, wide and narrow curves, from both sides."""
+    for scale, width in CURVES:
         s, w, c, off = draw.numbers(scale, width, (3.5, 7.0), (8.0, 14.0))
         for side in (-1, 1):
             if words := follow(answer, Bent(s, w, c), c + side * off * w):
@@ -166,7 +175,7 @@ def judge_others(answer, draw: Draw) -> str | None:
 
 def follow(answer: Callable, bent: Bent, x: float) -> str | None:
     """Take steps from x; return what is wrong with them."""
-    start, asked = x, []
+    start, asked, path = x, [], [x]
 
     def curvature(x):
         asked.append(x)
@@ -179,6 +188,7 @@ def follow(answer: Callable, bent: Bent, x: float) -> str | None:
                 f"From {start:.3g} it is lost after {n + 1} steps. Far away the curvature is "
                 "nearly 0, and slope / curvature is very long: shorten it *as far as needed*."
             )
+        path.append(x)
     off = abs(x - bent.centre) / bent.width
     if off <= NEAR:
         return None
@@ -186,6 +196,12 @@ def follow(answer: Callable, bent: Bent, x: float) -> str | None:
              f"{STEPS} steps. ")  # fmt: skip
     if not asked:
         return where + "It never asks for the curvature, so it has one rate for every loss."
+    older, before, last = (place - bent.centre for place in path[-3:])
+    if older * before < 0 > before * last and abs(last) > 0.9 * abs(older):
+        return where + (
+            f"It jumps from one side to the other, {before:+.2g} and {last:+.2g} from the bottom, "
+            "and comes no nearer: shorten a step until the loss is *clearly* lower there."
+        )
     return where + (
         f"Here the curvature at the bottom is {bent.scale / bent.width:.2g}. Near the bottom the "
         "step must become Newton's own: a fixed share or a fixed damping does not."
@@ -198,7 +214,7 @@ tame = Exercise(
     [
         "Compute Newton's step d = -slope / curvature. Its direction is right; it may be too long.",
         "Line search: while loss(x + d) is not lower, halve d. Or damping: divide by curvature + "
-        "μ, with a μ that goes to 0 when the slope does.",
+        "μ, and begin with μ = 0: while the loss is not clearly lower there, make it larger.",
         "Ask for a little more than lower, so that the loop ends well: halve d until the loss "
         "falls by at least a tenth of what the slope promises, -slope(x) * d. What is left to "
         "return?",
