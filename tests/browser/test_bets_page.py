@@ -151,13 +151,14 @@ def test_axe_finds_nothing_serious_and_nothing_sticks_out(page, jupyter, light):
 def test_a_chapters_bet_stays_closed_with_run_all_and_opens(page, jupyter):
     open_page(page, jupyter, "3_01_forward")
     idle(page)
-    closed = outputs(page).count("It opens with the bet.")
-    assert closed == 8 and "The experiment: (" not in outputs(page)
+    wait(lambda: outputs(page).count("It opens with the bet.") == 8)
+    assert "The experiment: (" not in outputs(page)
     assert "broadcasting" not in outputs(page) and "a matrix product gives" not in outputs(page)
     button(page, "Open without").click()
     wait(lambda: outputs(page).count("It opens with the bet.") == 1)
-    assert "The experiment: (" in outputs(page) and "D0-3.1 " in outputs(page)
-    assert page.locator(f"{OUTPUTS} .jp-RenderedMarkdown strong", has_text="broadcasting").count()
+    wait(lambda: "The experiment: (" in outputs(page) and "D0-3.1 " in outputs(page))
+    said = page.locator(f"{OUTPUTS} .jp-RenderedMarkdown strong", has_text="broadcasting")
+    said.first.wait_for()
     assert EXPLAINED not in outputs(page), "the patient's diagnosis is a bet, too"
     shot(page, "bet-chapter")
     button(page, "Open without", 1).click()
