@@ -382,6 +382,16 @@ def test_a_gradient_that_got_shorter_by_rounding_was_not_clipped():
     assert with_share(rows)[:, 4].tolist() == [0, 0, 1, 1, 0]
 
 
+@pytest.mark.parametrize("columns", [slice(1, 4), slice(3, 4)])
+def test_a_run_with_infinite_norms_keeps_its_strip(columns):
+    run = lab("sine", lr=0.01).run(10)
+    numbers = run.trainer.history.numbers().copy()
+    numbers[5:, columns] = np.inf
+    run.trainer.history.rewrite(numbers, list(run.trainer.history.knobs))
+    names = {layer.get("name") for layer in strip(described(run), "gradient norm")["layers"]}
+    assert names >= ({"before"} if columns.start == 1 else {"gradient", "velocity"})
+
+
 @pytest.mark.parametrize(
     ("top", "high"), [(0.0, 0.99), (0.99, 0.99), (0.991, 0.999), (0.999, 0.999), (0.99951, 0.9999)]
 )

@@ -27,6 +27,11 @@ def was_clipped(numbers: np.ndarray) -> np.ndarray:
     return numbers[:, 2] < numbers[:, 3] * (1 - CLIPPED)
 
 
+def differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return where two rows of norms differ by more than rounding; two infinite ones do not."""
+    return (one > other * (1 + SAME)) | (one < other * (1 - SAME))
+
+
 def loss(scene: Scene) -> Plot:
     """Batch, training and test loss; the test loss of other branches; your guess."""
     view, samples = scene.view, scene.samples
@@ -80,7 +85,7 @@ def gradient_norm(scene: Scene) -> Plot:
     if (share[:n] > 0).any():
         layers.append({"kind": "shade", "x": bins.x, "share": scene.put("clipped", share[:n]),
                        "hue": "limit"})  # fmt: skip
-    if not (np.abs(entered - means[:, 1]) > SAME * means[:, 1]).any():
+    if not differ(entered, means[:, 1]).any():
         layers += scene.stepped("before", entered, "line", read=True)
     else:  # the velocity is clipped: both are shown
         layers += scene.stepped("gradient", means[:, 1], "thin", read=True)
