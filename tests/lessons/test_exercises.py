@@ -38,10 +38,10 @@ def imported(chapter: str) -> dict:
 
 
 def run_exercises(path):
-    """Execute the cells tagged `exercise`, as a kernel would, in one namespace."""
+    """Execute the exercises' cells, and other ways below them, in one namespace as a kernel."""
     names = imported(path.stem) | {"exercises": MODULES[path.stem]}
     for cell in nbformat.read(path, as_version=4).cells:
-        if "exercise" in cell.metadata.get("tags", []):
+        if "exercise" in cell.metadata.get("tags", []) or ".check(" in cell.source:
             exec(cell.source, names)
 
 
@@ -49,7 +49,8 @@ def run_exercises(path):
 def test_every_solution_passes(chapter, capsys):
     run_exercises(NOTEBOOKS / "solutions" / f"{chapter}.ipynb")
     assert all(exercise.passed for exercise in CHAPTERS[chapter])
-    assert capsys.readouterr().out.count("right!") == len(CHAPTERS[chapter])
+    said = capsys.readouterr().out
+    assert said.count("right!") >= len(CHAPTERS[chapter]) and "not yet" not in said
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
