@@ -1,24 +1,20 @@
 """Wrong answers to the exercises of 2_2_scale: (exercise, answer, what its message says)."""
 
+import operator
+
 from course.lessons.exercises import scale
 
 BYTES, COLLECTIVES = scale.bytes_held, scale.collectives
 
 
-def terms(weights=3, gradient=2, adam=1, sizes=(4, 4, 8), below=1):
-    """A formula of three terms, each cut from a stage on."""
+def terms(weights=3, gradient=2, adam=1, sizes=(4, 4, 8), below=1, is_cut=operator.ge):
+    """A formula of three terms, each cut from a stage on, or at one alone with operator.eq."""
 
     def answer(P, ranks, stage):
         parts = zip(sizes, (weights, gradient, adam), strict=True)
-        return sum(size * P / (ranks if stage >= first else below) for size, first in parts)
+        return sum(size * P / (ranks if is_cut(stage, first) else below) for size, first in parts)
 
     return answer
-
-
-def of_one_stage(P, ranks, stage):
-    """Each stage cuts one thing alone."""
-    parts = zip((4, 4, 8), (3, 2, 1), strict=True)
-    return sum(size * P / (ranks if stage == cut else 1) for size, cut in parts)
 
 
 def of_first_ranks():
@@ -49,7 +45,7 @@ WRONG = [
     (BYTES, terms(4, 3, 2), "a stage behind"),
     (BYTES, lambda P, ranks, stage: ranks * terms()(P, ranks, stage), "all ranks hold together"),
     (BYTES, terms(1, 2, 3), "The order is another"),
-    (BYTES, of_one_stage, "keeps the cuts of the stages before"),
+    (BYTES, terms(is_cut=operator.eq), "keeps the cuts of the stages before"),
     (BYTES, terms(sizes=(2, 2, 12)), "2 + 2 + 12 is the paper's"),
     (BYTES, terms(sizes=(4, 4, 12)), "Add up weights, gradient and Adam's averages"),
     (BYTES, terms(3, 1, 2), "Stage 1: P ="),

@@ -202,6 +202,8 @@ def test_two_plots_stand_beside_each_other_with_both_texts():
     three = figure | plot([1.0, 2], **WORDS | {"caption": "Another.", "alt": "A third."})
     assert three.caption == "A caption. Another.", "what all panels share is said once"
     assert three.alt.endswith("A third.")
+    part = figure | plot([1.0, 2], **WORDS | {"caption": "caption."})
+    assert part.caption == "A caption. Another. caption.", "a part of a caption is another one"
     with pytest.raises(CourseError, match=r"4 plots .* 1 to 3"):
         figure | figure
 

@@ -108,11 +108,16 @@ class Plot:
 
     Attributes:
         panels: from left to right, at most three.
-        caption, alt: what everybody reads; what a reader needs who cannot see the figure.
+        captions: of the panels; `caption`, what everybody reads, says what they share once.
+        alt: what a reader needs who cannot see the figure.
     """
 
-    def __init__(self, panels: list[Panel], caption: str, alt: str):
-        self.panels, self.caption, self.alt = panels, caption, alt
+    def __init__(self, panels: list[Panel], captions: tuple[str, ...], alt: str):
+        self.panels, self.captions, self.alt = panels, captions, alt
+
+    @property
+    def caption(self) -> str:
+        return " ".join(dict.fromkeys(self.captions))
 
     def __or__(self, other: "Plot") -> "Plot":
         if not isinstance(other, Plot):
@@ -120,9 +125,7 @@ class Plot:
         panels = self.panels + other.panels
         if len(panels) > 3:
             raise CourseError(f"{len(panels)} plots beside each other, allowed: 1 to 3; make two")
-        said = other.caption in self.caption  # a caption that all panels share stands there once
-        caption = self.caption if said else f"{self.caption} {other.caption}"
-        return Plot(panels, caption, f"{self.alt} {other.alt}")
+        return Plot(panels, self.captions + other.captions, f"{self.alt} {other.alt}")
 
     def picture(self, most: int = MOST) -> dict:
         """Return the picture (see `common.picture`)."""
@@ -159,7 +162,7 @@ def on_common_axes(plots: list[Plot]) -> list[Plot]:
         )
         columns.append([replace(panel, ends=ends) for panel in same])
     return [
-        Plot(list(panels), plot.caption, plot.alt)
+        Plot(list(panels), plot.captions, plot.alt)
         for panels, plot in zip(zip(*columns, strict=True), plots, strict=True)
     ]
 
@@ -221,7 +224,7 @@ def plot(
         layers.append((flat, hue, "", marker))
     rows, columns = (_places("levels", levels, "y"), _places("events", events, "x"))
     panel = Panel(x, y, _scales(log), ((0, 1), (0, 1)), layers, rows, columns, _notes(notes))
-    return Plot([replace(panel, ends=_ends(panel, xlim, ylim))], caption, alt)
+    return Plot([replace(panel, ends=_ends(panel, xlim, ylim))], (caption,), alt)
 
 
 def _named(what: str, values, name: str) -> dict:

@@ -1,7 +1,7 @@
 """Judges for chapter 2_2_scale."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..checking import Exercise
 from ..judging import Draw, on_probes
@@ -15,11 +15,20 @@ STAGES = range(4)  # 0: plain data parallelism
 
 def bytes_of(P: int, ranks: int, stage: int) -> float:
     """Return the bytes of weights, gradient and Adam's state on a rank, four bytes a number."""
-    return (
-        4 * P / (ranks if stage > 2 else 1)
-        + 4 * P / (ranks if stage > 1 else 1)
-        + 8 * P / (ranks if stage > 0 else 1)
-    )
+    return total(P, ranks, (stage > 2, stage > 1, stage > 0))
+
+
+def total(P: int, ranks: int, cut: Sequence[bool], sizes: Sequence[int] = (4, 4, 8)) -> float:
+    """Return the bytes on a rank if of weights, gradient and Adam's state these are cut.
+
+    Args:
+        P: how many weights.
+        ranks: how many ranks a part that is cut lies on.
+        cut: whether each of the three is.
+        sizes: bytes of each for one weight.
+    """
+    parts = zip(sizes, cut, strict=True)
+    return sum(size * P / (ranks if is_cut else 1) for size, is_cut in parts)
 
 
 MISTAKES: list[tuple[Callable[[int, int, int], float], str]] = [
@@ -37,15 +46,14 @@ MISTAKES: list[tuple[Callable[[int, int, int], float], str]] = [
      "1 cuts Adam's averages already."),
     (lambda P, ranks, stage: ranks * bytes_of(P, ranks, stage), "That is what all ranks hold "
      "together. The question is about one."),
-    (lambda P, ranks, stage: 4 * P / (ranks if stage > 0 else 1) + 4 * P / (ranks if stage > 1
-     else 1) + 8 * P / (ranks if stage > 2 else 1), "The order is another: stage 1 cuts Adam's "
-     "averages, the largest part, and stage 3 the weights."),
-    (lambda P, ranks, stage: 4 * P / (ranks if stage == 3 else 1) + 4 * P / (ranks if stage == 2
-     else 1) + 8 * P / (ranks if stage == 1 else 1), "A stage keeps the cuts of the stages before "
-     "it: stage 2 cuts the gradient and Adam's averages, stage 3 the weights too."),
-    (lambda P, ranks, stage: 2 * P / (ranks if stage > 2 else 1) + 2 * P / (ranks if stage > 1
-     else 1) + 12 * P / (ranks if stage > 0 else 1), "2 + 2 + 12 is the paper's, with 16-bit "
-     "weights and gradients. Here every number has 4 bytes."),
+    (lambda P, ranks, stage: total(P, ranks, (stage > 0, stage > 1, stage > 2)), "The order is "
+     "another: stage 1 cuts Adam's averages, the largest part, and stage 3 the weights."),
+    (lambda P, ranks, stage: total(P, ranks, (stage == 3, stage == 2, stage == 1)), "A stage keeps "
+     "the cuts of the stages before it: stage 2 cuts the gradient and Adam's averages, stage 3 the "
+     "weights too."),
+    (lambda P, ranks, stage: total(P, ranks, (stage > 2, stage > 1, stage > 0), (2, 2, 12)),
+     "2 + 2 + 12 is the paper's, with 16-bit weights and gradients. Here every number has 4 "
+     "bytes."),
 ]  # fmt: skip
 
 

@@ -175,7 +175,7 @@ def judge_others(answer, draw: Draw) -> str | None:
 
 def follow(answer: Callable, bent: Bent, x: float) -> str | None:
     """Take steps from x; return what is wrong with them."""
-    start, asked, path = x, [], [x]
+    asked, path = [], [x]
 
     def curvature(x):
         asked.append(x)
@@ -185,14 +185,14 @@ def follow(answer: Callable, bent: Bent, x: float) -> str | None:
         x = float(answer(x, bent.loss, bent.slope, curvature))
         if not math.isfinite(x) or abs(x - bent.centre) > 1e6:
             return (
-                f"From {start:.3g} it is lost after {n + 1} steps. Far away the curvature is "
+                f"From {path[0]:.3g} it is lost after {n + 1} steps. Far away the curvature is "
                 "nearly 0, and slope / curvature is very long: shorten it *as far as needed*."
             )
         path.append(x)
     off = abs(x - bent.centre) / bent.width
     if off <= NEAR:
         return None
-    where = (f"From {start:.3g} it is still {abs(x - bent.centre):.2g} from the bottom after "
+    where = (f"From {path[0]:.3g} it is still {abs(x - bent.centre):.2g} from the bottom after "
              f"{STEPS} steps. ")  # fmt: skip
     if not asked:
         return where + "It never asks for the curvature, so it has one rate for every loss."
