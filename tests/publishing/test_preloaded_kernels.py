@@ -220,7 +220,7 @@ def test_without_fork_kernels_start_fresh(monkeypatch):
 
 
 def test_a_server_with_threads_does_not_fork(tmp_path):
-    source = "import course.publishing.forkserver as f; f.threads = lambda: 2; "
+    source = "import course.publishing.forkserver as f; f.thread_count = lambda: 2; "
     source += "f.MODULES[:] = ['torch']; "
     source += f"f.main({str(tmp_path)!r})"
     done = subprocess.run(
